@@ -1,0 +1,42 @@
+// The two arithmetic modes in which a policy gives the same bits on every core.
+// Separate rounds after the multiplication and after the addition; Fused rounds once.
+// The mode is part of the device tag, so host and target cannot disagree unnoticed.
+#pragma once
+
+#include <rl_tools/rl_tools.h>
+
+namespace rl_tools::arithmetic {
+
+struct Separate {
+    static constexpr uint8_t CODE = 0;
+};
+
+struct Fused {
+    static constexpr uint8_t CODE = 1;
+};
+
+// Compilers may contract a*b+c into one rounding where the target has such an instruction (GCC does so by default).
+// An empty statement that claims to read and write the product keeps the two roundings apart; it emits no instruction.
+// GCC has no macro for -ffp-contract, so this does not depend on the flags at all.
+inline float rounded(float product) {
+#if defined(__ARM_FEATURE_FMA) && defined(__ARM_FP) && !defined(__aarch64__)
+    asm("" : "+t"(product));
+#elif defined(__aarch64__)
+    asm("" : "+w"(product));
+#elif defined(__FMA__) || defined(__AVX512F__)
+    asm("" : "+x"(product));
+#elif defined(__riscv_flen) || defined(__XTENSA__)
+    // A core without an FPU multiplies in a library call, which nothing can contract.
+#if !defined(__XTENSA_SOFT_FLOAT__)
+    asm("" : "+f"(product));
+#endif
+#endif
+    return product;
+}
+
+// accumulator + weight * x in the given mode.
+inline float multiply_add(Separate, float accumulator, float weight, float x) { return accumulator + rounded(weight * x); }
+
+inline float multiply_add(Fused, float accumulator, float weight, float x) { return __builtin_fmaf(weight, x, accumulator); }
+
+}  // namespace rl_tools::arithmetic

@@ -1,0 +1,25 @@
+// Device tags. They inherit, kernels overload on them: what has no kernel of its own uses its parent's.
+// A tag carries the arithmetic mode, so that it is one decision per program.
+#pragma once
+
+#include <rl_tools/arithmetic.h>
+
+namespace rl_tools::devices {
+
+namespace random {
+struct Generic {};
+}  // namespace random
+
+namespace logging {
+struct Generic {};
+}  // namespace logging
+
+template <typename T_ARITHMETIC = arithmetic::Separate>
+struct Generic {
+    using index_t = size_t;
+    using ARITHMETIC = T_ARITHMETIC;
+    random::Generic random{};
+    logging::Generic logger{};
+};
+
+}  // namespace rl_tools::devices

@@ -1,0 +1,216 @@
+// Frames: a zero byte, then type u8, sequence u16, payload and CRC-32 of all before it, COBS-encoded, then a zero byte.
+// The receiver takes a byte at a time and finds the next frame after any garbage; the sender writes from its buffer to
+// the port. Little-endian by shifts: no struct is ever laid over bytes.
+#pragma once
+
+#include <rl_tools/embed/cobs.h>
+#include <rl_tools/embed/crc32.h>
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+namespace rl_tools::embed {
+
+inline constexpr size_t frame_header_size = 3;
+inline constexpr size_t frame_checksum_size = 4;
+inline constexpr size_t frame_overhead = frame_header_size + frame_checksum_size;
+inline constexpr uint8_t frame_delimiter = 0;
+
+template <typename INTEGER>
+[[nodiscard]] constexpr INTEGER load_little_endian(const uint8_t* bytes) {
+    INTEGER value = 0;
+    for (size_t i = 0; i < sizeof(INTEGER); ++i) {
+        value = static_cast<INTEGER>(value | (static_cast<INTEGER>(bytes[i]) << (8U * i)));
+    }
+    return value;
+}
+
+template <typename INTEGER>
+constexpr void store_little_endian(INTEGER value, uint8_t* bytes) {
+    for (size_t i = 0; i < sizeof(INTEGER); ++i) {
+        bytes[i] = static_cast<uint8_t>(value >> (8U * i));
+    }
+}
+
+// Floats travel as their bits: NaN payloads and the sign of zero arrive as they were sent.
+inline void load_floats(const uint8_t* bytes, float* values, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+        const uint32_t bits = load_little_endian<uint32_t>(bytes + 4 * i);
+        memcpy(values + i, &bits, sizeof bits);
+    }
+}
+
+inline void store_floats(const float* values, uint8_t* bytes, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+        uint32_t bits = 0;
+        memcpy(&bits, values + i, sizeof bits);
+        store_little_endian(bits, bytes + 4 * i);
+    }
+}
+
+struct Crc32Check {
+    [[nodiscard]] static bool holds(const uint8_t* bytes, size_t size, uint32_t expected) {
+        return crc32(bytes, size) == expected;
+    }
+};
+
+// What one more byte brought.
+enum class Reception : uint8_t {
+    nothing,   // the frame goes on, or none has begun
+    frame,     // a frame is complete; it is readable until the next push
+    rejected,  // what ended here is no frame: noise, cut, too long, or a wrong CRC
+};
+
+// CAPACITY is the longest frame in decoded bytes, header and CRC included. CHECK is there for the fuzz test, which must
+// be seen to fail with a receiver that believes everything.
+template <size_t CAPACITY, typename CHECK = Crc32Check>
+class FrameReceiver {
+    static_assert(CAPACITY >= frame_overhead, "no frame fits");
+
+public:
+    [[nodiscard]] Reception push(uint8_t byte) {
+        if (byte == frame_delimiter) {
+            return end_frame();
+        }
+        uint8_t decoded = 0;
+        if (decoder_.push(byte, decoded)) {
+            append(decoded);
+        }
+        return Reception::nothing;
+    }
+
+    [[nodiscard]] uint8_t type() const {
+        return buffer_[0];
+    }
+    [[nodiscard]] uint16_t sequence() const {
+        return load_little_endian<uint16_t>(buffer_ + 1);
+    }
+    [[nodiscard]] const uint8_t* payload() const {
+        return buffer_ + frame_header_size;
+    }
+    [[nodiscard]] size_t payload_size() const {
+        return frame_size_ - frame_overhead;
+    }
+
+    [[nodiscard]] uint32_t accepted() const {
+        return accepted_;
+    }
+    // Everything between two delimiters that was no frame; `overlong` counts those that did not fit.
+    [[nodiscard]] uint32_t rejected() const {
+        return rejected_;
+    }
+    [[nodiscard]] uint32_t overlong() const {
+        return overlong_;
+    }
+
+private:
+    void append(uint8_t byte) {
+        if (size_ < CAPACITY) {
+            buffer_[size_] = byte;
+            ++size_;
+        } else {
+            too_long_ = true;
+        }
+    }
+
+    [[nodiscard]] bool intact() const {
+        if (too_long_ || !decoder_.complete() || size_ < frame_overhead) {
+            return false;
+        }
+        const size_t checked = size_ - frame_checksum_size;
+        return CHECK::holds(buffer_, checked, load_little_endian<uint32_t>(buffer_ + checked));
+    }
+
+    [[nodiscard]] Reception end_frame() {
+        const bool started = decoder_.started();
+        const bool accepted = started && intact();
+        if (accepted) {
+            ++accepted_;
+            frame_size_ = size_;
+        } else if (started) {
+            ++rejected_;
+            overlong_ += too_long_ ? 1U : 0U;
+        }
+        decoder_.reset();
+        size_ = 0;
+        too_long_ = false;
+        if (!started) {
+            return Reception::nothing;
+        }
+        return accepted ? Reception::frame : Reception::rejected;
+    }
+
+    // All zeros at the start, so that a receiver costs .bss and no flash.
+    uint8_t buffer_[CAPACITY] = {};
+    size_t size_ = 0;
+    size_t frame_size_ = 0;
+    CobsDecoder decoder_{};
+    bool too_long_ = false;
+    uint32_t accepted_ = 0;
+    uint32_t rejected_ = 0;
+    uint32_t overlong_ = 0;
+};
+
+// Builds one frame after another in its buffer. What does not fit makes `send` refuse instead of sending a part.
+template <size_t CAPACITY>
+class FrameSender {
+    static_assert(CAPACITY >= frame_overhead, "no frame fits");
+
+public:
+    void begin(uint8_t type, uint16_t sequence) {
+        size_ = 0;
+        too_long_ = false;
+        put(type);
+        put(sequence);
+    }
+
+    template <typename INTEGER>
+    void put(INTEGER value) {
+        if (uint8_t* const place = reserve(sizeof(INTEGER))) {
+            store_little_endian(value, place);
+        }
+    }
+
+    void put_bytes(const uint8_t* bytes, size_t size) {
+        if (uint8_t* const place = reserve(size)) {
+            memcpy(place, bytes, size);
+        }
+    }
+
+    void put_floats(const float* values, size_t count) {
+        if (uint8_t* const place = reserve(4 * count)) {
+            store_floats(values, place, count);
+        }
+    }
+
+    // Calls `write(const uint8_t*, size_t)` several times. False: the frame did not fit, and nothing was written.
+    template <typename WRITE>
+    [[nodiscard]] bool send(WRITE&& write) {
+        if (too_long_) {
+            return false;
+        }
+        store_little_endian(crc32(buffer_, size_), buffer_ + size_);
+        write(&frame_delimiter, size_t{1});
+        cobs_encode(buffer_, size_ + frame_checksum_size, write);
+        write(&frame_delimiter, size_t{1});
+        return true;
+    }
+
+private:
+    [[nodiscard]] uint8_t* reserve(size_t size) {
+        if (too_long_ || size > CAPACITY - frame_checksum_size - size_) {
+            too_long_ = true;
+            return nullptr;
+        }
+        uint8_t* const place = buffer_ + size_;
+        size_ += size;
+        return place;
+    }
+
+    uint8_t buffer_[CAPACITY] = {};
+    size_t size_ = 0;
+    bool too_long_ = false;
+};
+
+}  // namespace rl_tools::embed

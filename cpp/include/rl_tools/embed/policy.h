@@ -1,0 +1,72 @@
+// A checkpoint as the server (rl_tools/embed/server.h) wants a policy: static functions, sizes as constants.
+// CHECKPOINT is the `policy::Checkpoint` of a checkpoint.h; DEVICE chooses the kernels and the arithmetic mode.
+#pragma once
+
+#include <rl_tools/embed/digest.h>
+#include <rl_tools/nn_models/sequential/operations_generic.h>
+
+#include <cstring>
+
+namespace rl_tools::embed {
+
+template <typename DEVICE, typename CHECKPOINT>
+class Policy {
+public:
+    using MODEL = typename CHECKPOINT::MODEL;
+    static constexpr uint32_t observation_dim = MODEL::INPUT_DIM;
+    static constexpr uint32_t action_dim = MODEL::OUTPUT_DIM;
+    static constexpr uint32_t layer_count = nn::Primitives<MODEL>::COUNT;
+    static constexpr uint32_t widest_layer = nn::Primitives<MODEL>::WIDEST;
+
+    // observation: observation_dim numbers; action: action_dim numbers, in the environment's own units.
+    static void evaluate(const float* observation, float* action) {
+        rl_tools::evaluate(device_, CHECKPOINT::module(), observation, action, buffer_);
+    }
+
+    // The output of primitive layer `layer` (0 .. layer_count-1). Returns its width; `output` has room for widest_layer.
+    static uint32_t trace(uint32_t layer, const float* observation, float* output) {
+        nn_models::sequential::evaluate_prefix(device_, CHECKPOINT::module(), observation, output, buffer_, layer + 1);
+        WidthOf width{layer, 0};
+        for_each_primitive(CHECKPOINT::module(), width);
+        return width.result;
+    }
+
+    static void digest(uint8_t out[32]) {
+        DigestVisitor visitor;
+        for_each_primitive(CHECKPOINT::module(), visitor);
+        visitor.finish(out);
+    }
+
+    // Evaluates the checkpoint's own examples. Returns how many have an output bit that differs from the expected one.
+    static uint32_t self_test(uint32_t& examples) {
+        const float* observation = CHECKPOINT::example_observations();
+        const float* expected = CHECKPOINT::example_actions(DEVICE::ARITHMETIC::CODE);
+        examples = CHECKPOINT::EXAMPLE_COUNT;
+        uint32_t mismatches = 0;
+        for (uint32_t i = 0; i < examples; i++) {
+            float action[action_dim];
+            evaluate(observation + i * observation_dim, action);
+            mismatches += memcmp(action, expected + i * action_dim, sizeof action) == 0 ? 0U : 1U;
+        }
+        return mismatches;
+    }
+
+private:
+    struct WidthOf {
+        uint32_t layer;
+        uint32_t result;
+        template <typename LAYER>
+        void operator()(const LAYER&) {
+            if (layer-- == 0) {
+                result = LAYER::OUTPUT_DIM;
+            }
+        }
+        template <typename COMPOSITE>
+        void numbers_of(const COMPOSITE&) {}
+    };
+
+    static constexpr DEVICE device_{};
+    static inline typename MODEL::template Buffer<1> buffer_{};
+};
+
+}  // namespace rl_tools::embed

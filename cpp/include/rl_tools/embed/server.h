@@ -1,0 +1,302 @@
+// The device's side of the link: answers requests about one policy over one port. Call `step()` from firmware_loop().
+//
+//     inline constexpr rl_tools::embed::Identity identity{"nucleo_f446re", rl_tools::embed::Arithmetic::separate, 0};
+//     rl_tools::embed::Server<Policy, Port, identity> server;          // at namespace scope: .bss, not the stack
+//     void firmware_loop() { if (!server.step()) port::idle(); }
+//
+// POLICY, all static: observation_dim, action_dim, layer_count, widest_layer, evaluate(), trace(), digest(), self_test().
+// PORT, all static: int read() (next byte or -1), void write(const uint8_t*, size_t), uint32_t cycles(),
+// uint32_t cycles_hz(), void reset() (after every written byte has left), const uint32_t* stack_begin() and stack_end()
+// (lowest and highest address; nullptr both where the stack is not measured).
+#pragma once
+
+#include <rl_tools/embed/frame.h>
+#include <rl_tools/embed/protocol.h>
+#include <rl_tools/embed/stack.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace rl_tools::embed {
+
+namespace server_detail {
+
+[[nodiscard]] constexpr size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+[[nodiscard]] constexpr size_t length(const char* text) {
+    size_t count = 0;
+    while (text[count] != '\0') {
+        ++count;
+    }
+    return count;
+}
+
+inline constexpr size_t digest_size = 32;
+inline constexpr size_t count_size = 2;  // every payload that holds floats begins with one u16
+inline constexpr size_t hello_size_without_board = 2 + 4 + 4 + 4 + 4 + 2 + 1 + 4 + digest_size;
+
+// The compiler may assume nothing about the memory behind `values` from here on, so it neither hoists an evaluation out
+// of a loop nor drops one whose output nobody reads.
+inline void forget(float* values) {
+    asm volatile("" : : "r"(values) : "memory");
+}
+
+}  // namespace server_detail
+
+// The shortest buffer in which every message fits.
+template <typename POLICY>
+[[nodiscard]] constexpr size_t least_buffer_size(const Identity& identity) {
+    using namespace server_detail;
+    const size_t floats = larger(larger(POLICY::observation_dim, POLICY::action_dim), POLICY::widest_layer);
+    const size_t hello = hello_size_without_board + length(identity.board);
+    return frame_overhead + larger(hello, count_size + 4 * floats);
+}
+
+template <typename POLICY>
+[[nodiscard]] constexpr size_t default_buffer_size(const Identity& identity) {
+    return server_detail::larger(256, least_buffer_size<POLICY>(identity));
+}
+
+template <typename POLICY, typename PORT, const Identity& IDENTITY,
+          size_t BUFFER_SIZE = default_buffer_size<POLICY>(IDENTITY)>
+class Server {
+    static_assert(BUFFER_SIZE >= least_buffer_size<POLICY>(IDENTITY), "the longest message does not fit");
+    static_assert(POLICY::layer_count <= 0xFFFFU, "layers are numbered by u16");
+
+public:
+    static constexpr size_t largest_payload = BUFFER_SIZE - frame_overhead;
+
+    // Takes the bytes that have arrived, up to the end of one request, and answers it. True: there was a byte.
+    bool step() {
+        for (size_t taken = 0; taken < 2 * BUFFER_SIZE; ++taken) {  // a babbling host must not hold the control loop
+            const int byte = PORT::read();
+            if (byte < 0) {
+                return taken != 0;
+            }
+            if (receiver_.push(static_cast<uint8_t>(byte)) == Reception::frame) {
+                answer();
+                return true;
+            }
+        }
+        return true;
+    }
+
+    [[nodiscard]] uint32_t frames_accepted() const {
+        return receiver_.accepted();
+    }
+    [[nodiscard]] uint32_t frames_rejected() const {
+        return receiver_.rejected();
+    }
+
+private:
+    static constexpr size_t observation_dim = static_cast<size_t>(POLICY::observation_dim);
+    static constexpr size_t action_dim = static_cast<size_t>(POLICY::action_dim);
+    static constexpr size_t observation_size = 4 * observation_dim;
+    static constexpr size_t count_size = server_detail::count_size;
+
+    void answer() {
+        if ((receiver_.type() & response_bit) != 0) {
+            return;  // our own answer on a line that echoes: an error in reply would be echoed for ever
+        }
+        switch (static_cast<Message>(receiver_.type())) {
+        case Message::hello:
+            return hello();
+        case Message::evaluate:
+            return evaluate();
+        case Message::trace:
+            return trace();
+        case Message::benchmark:
+            return benchmark();
+        case Message::self_test:
+            return self_test();
+        case Message::statistics:
+            return statistics();
+        case Message::reset:
+            return reset();
+        }
+        refuse(ErrorCode::unknown_type);
+    }
+
+    void hello() {
+        if (!payload_has(0)) {
+            return;
+        }
+        uint8_t digest[server_detail::digest_size];
+        POLICY::digest(digest);
+        begin_answer();
+        reply_.put(protocol_version);
+        reply_.put(layout_hash);
+        reply_.put(static_cast<uint32_t>(largest_payload));
+        reply_.put(static_cast<uint32_t>(observation_dim));
+        reply_.put(static_cast<uint32_t>(action_dim));
+        reply_.put(static_cast<uint16_t>(POLICY::layer_count));
+        reply_.put(static_cast<uint8_t>(IDENTITY.arithmetic));
+        reply_.put(static_cast<uint32_t>(IDENTITY.tick_hz != 0 ? IDENTITY.tick_hz : PORT::cycles_hz()));
+        reply_.put_bytes(digest, sizeof digest);
+        for (const char* letter = IDENTITY.board; *letter != '\0'; ++letter) {
+            reply_.put(static_cast<uint8_t>(*letter));
+        }
+        send();
+    }
+
+    void evaluate() {
+        if (!payload_has_at_least(count_size)) {
+            return;
+        }
+        const size_t count = first_number();
+        if (!payload_has(count_size + count * observation_size)) {
+            return;
+        }
+        if (count_size + count * 4 * action_dim > largest_payload) {
+            return refuse(ErrorCode::reply_too_long);
+        }
+        begin_answer();
+        reply_.put(static_cast<uint16_t>(count));
+        for (size_t i = 0; i < count; ++i) {
+            load_floats(receiver_.payload() + count_size + i * observation_size, observation_, observation_dim);
+            POLICY::evaluate(observation_, output_);
+            reply_.put_floats(output_, action_dim);
+        }
+        send();
+    }
+
+    void trace() {
+        if (!load_number_and_observation()) {
+            return;
+        }
+        const uint16_t layer = first_number();
+        if (layer >= POLICY::layer_count) {
+            return refuse(ErrorCode::layer_out_of_range);
+        }
+        const size_t width = static_cast<size_t>(POLICY::trace(layer, observation_, output_));
+        begin_answer();
+        reply_.put(layer);
+        reply_.put_floats(output_, width);
+        send();
+    }
+
+    void benchmark() {
+        if (!load_number_and_observation()) {
+            return;
+        }
+        const uint16_t repeats = first_number();
+        const uint64_t evaluation_ticks = measure<true>(repeats);
+        const uint64_t empty_ticks = measure<false>(repeats);
+        begin_answer();
+        reply_.put(evaluation_ticks);
+        reply_.put(empty_ticks);
+        send();
+    }
+
+    void self_test() {
+        if (!payload_has(0)) {
+            return;
+        }
+        uint32_t examples = 0;
+        const uint32_t mismatches = POLICY::self_test(examples);
+        begin_answer();
+        reply_.put(examples);
+        reply_.put(mismatches);
+        send();
+    }
+
+    void statistics() {
+        if (!payload_has(0)) {
+            return;
+        }
+        const uint32_t* const lowest = PORT::stack_begin();
+        const uint32_t* const end = PORT::stack_end();
+        const bool measured = lowest != nullptr && end != nullptr;
+        begin_answer();
+        reply_.put(static_cast<uint32_t>(measured ? static_cast<size_t>(end - lowest) * sizeof(uint32_t) : 0));
+        reply_.put(static_cast<uint32_t>(measured ? stack_high_water_bytes(lowest, end) : 0));
+        reply_.put(receiver_.accepted());
+        reply_.put(receiver_.rejected());
+        send();
+    }
+
+    void reset() {
+        if (!payload_has(0)) {
+            return;
+        }
+        begin_answer();
+        send();
+        PORT::reset();
+    }
+
+    // The counter wraps after 2^32 ticks, a minute or less: one evaluation is short against that, their sum is not.
+    // Both loops read the counter in the same way, so the empty one measures what the reading costs.
+    template <bool EVALUATES>
+    [[nodiscard]] uint64_t measure(uint32_t repeats) {
+        uint64_t ticks = 0;
+        for (uint32_t i = 0; i < repeats; ++i) {
+            server_detail::forget(observation_);
+            const uint32_t start = PORT::cycles();
+            if constexpr (EVALUATES) {
+                POLICY::evaluate(observation_, output_);
+            }
+            server_detail::forget(output_);
+            ticks += static_cast<uint32_t>(PORT::cycles() - start);
+        }
+        return ticks;
+    }
+
+    [[nodiscard]] uint16_t first_number() const {
+        return load_little_endian<uint16_t>(receiver_.payload());
+    }
+
+    [[nodiscard]] bool payload_has(size_t size) {
+        if (receiver_.payload_size() == size) {
+            return true;
+        }
+        refuse(ErrorCode::bad_size);
+        return false;
+    }
+
+    [[nodiscard]] bool payload_has_at_least(size_t size) {
+        if (receiver_.payload_size() >= size) {
+            return true;
+        }
+        refuse(ErrorCode::bad_size);
+        return false;
+    }
+
+    [[nodiscard]] bool load_number_and_observation() {
+        if (!payload_has(count_size + observation_size)) {
+            return false;
+        }
+        load_floats(receiver_.payload() + count_size, observation_, observation_dim);
+        return true;
+    }
+
+    void begin_answer() {
+        reply_.begin(static_cast<uint8_t>(receiver_.type() | response_bit), receiver_.sequence());
+    }
+
+    void refuse(ErrorCode code) {
+        reply_.begin(error_type, receiver_.sequence());
+        reply_.put(static_cast<uint8_t>(code));
+        reply_.put(receiver_.type());
+        send();
+    }
+
+    void send() {
+        const auto write = [](const uint8_t* bytes, size_t size) { PORT::write(bytes, size); };
+        if (!reply_.send(write)) {
+            // A trace wider than the policy's own widest_layer. Saying so beats silence.
+            reply_.begin(error_type, receiver_.sequence());
+            reply_.put(static_cast<uint8_t>(ErrorCode::reply_too_long));
+            reply_.put(receiver_.type());
+            static_cast<void>(reply_.send(write));
+        }
+    }
+
+    FrameReceiver<BUFFER_SIZE> receiver_{};
+    FrameSender<BUFFER_SIZE> reply_{};
+    float observation_[observation_dim] = {};
+    float output_[server_detail::larger(action_dim, static_cast<size_t>(POLICY::widest_layer))] = {};
+};
+
+}  // namespace rl_tools::embed

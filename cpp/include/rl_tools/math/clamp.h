@@ -1,0 +1,8 @@
+// The one way to clamp: comparisons, so that a NaN stays a NaN on every core.
+#pragma once
+
+namespace rl_tools::math {
+
+inline float clamp(float x, float low, float high) { return x < low ? low : (x > high ? high : x); }
+
+}  // namespace rl_tools::math

@@ -1,0 +1,27 @@
+// The activation functions of a layer; the numbers are part of the checkpoint's digest.
+#pragma once
+
+#include <rl_tools/math/functions.h>
+
+namespace rl_tools::nn {
+
+enum class ActivationFunction : uint8_t { IDENTITY = 0, RELU = 1, GELU = 2, TANH = 3, FAST_TANH = 4, SIGMOID = 5 };
+
+template <ActivationFunction FUNCTION>
+inline float activate(float x) {
+    if constexpr (FUNCTION == ActivationFunction::RELU) {
+        return x > 0.0F ? x : 0.0F;  // +0 for -0 and for NaN on every core, unlike a maximum instruction
+    } else if constexpr (FUNCTION == ActivationFunction::GELU) {
+        return math::gelu(x);
+    } else if constexpr (FUNCTION == ActivationFunction::TANH) {
+        return math::tanh(x);
+    } else if constexpr (FUNCTION == ActivationFunction::FAST_TANH) {
+        return math::fast_tanh(x);
+    } else if constexpr (FUNCTION == ActivationFunction::SIGMOID) {
+        return math::sigmoid(x);
+    } else {
+        return x;
+    }
+}
+
+}  // namespace rl_tools::nn

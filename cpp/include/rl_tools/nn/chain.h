@@ -1,0 +1,63 @@
+// Layers in a row: the one structure behind an mlp and a sequential model, and the one way to walk through either.
+#pragma once
+
+#include <rl_tools/rl_tools.h>
+
+namespace rl_tools::nn {
+
+// An aggregate, so that a checkpoint can write it as {first, {second, {third}}} and it stays constexpr.
+template <typename... T_MODULES>
+struct Chain;
+
+template <typename T_HEAD>
+struct Chain<T_HEAD> {
+    using HEAD = T_HEAD;
+    using LAST = T_HEAD;
+    static constexpr size_t LENGTH = 1;
+    HEAD head;
+};
+
+template <typename T_HEAD, typename... T_TAIL>
+struct Chain<T_HEAD, T_TAIL...> {
+    using HEAD = T_HEAD;
+    using TAIL = Chain<T_TAIL...>;
+    using LAST = typename TAIL::LAST;
+    static constexpr size_t LENGTH = 1 + TAIL::LENGTH;
+    static_assert(HEAD::OUTPUT_DIM == TAIL::HEAD::INPUT_DIM, "rl_tools: a layer's input size must be the output size of the layer before it");
+    HEAD head;
+    TAIL tail;
+};
+
+// A primitive layer counts as itself, a composite as its layers: an mlp inside a sequential model is walked through.
+template <typename MODULE>
+struct Primitives {
+    static constexpr size_t COUNT = 1;
+    static constexpr size_t WIDEST = MODULE::OUTPUT_DIM;
+};
+
+template <typename HEAD>
+struct Primitives<Chain<HEAD>> : Primitives<HEAD> {};
+
+template <typename HEAD, typename NEXT, typename... TAIL>
+struct Primitives<Chain<HEAD, NEXT, TAIL...>> {
+    using REST = Primitives<Chain<NEXT, TAIL...>>;
+    static constexpr size_t COUNT = Primitives<HEAD>::COUNT + REST::COUNT;
+    static constexpr size_t WIDEST = Primitives<HEAD>::WIDEST > REST::WIDEST ? Primitives<HEAD>::WIDEST : REST::WIDEST;
+};
+
+// Calls visitor(layer) for every primitive layer, in order. A composite overloads this beside its own type;
+// one that has numbers besides its layers' calls visitor.numbers_of(composite) after them.
+template <typename MODULE, typename VISITOR>
+inline void for_each_primitive(const MODULE& module, VISITOR& visitor) {
+    visitor(module);
+}
+
+template <typename HEAD, typename... TAIL, typename VISITOR>
+inline void for_each_primitive(const Chain<HEAD, TAIL...>& chain, VISITOR& visitor) {
+    for_each_primitive(chain.head, visitor);
+    if constexpr (sizeof...(TAIL) > 0) {
+        for_each_primitive(chain.tail, visitor);
+    }
+}
+
+}  // namespace rl_tools::nn

@@ -1,0 +1,27 @@
+// The head of a SAC actor (Haarnoja et al., arXiv:1812.05905): 2*DIM inputs, the mean and the log-std of a Gaussian,
+// give DIM actions in [-1, 1]. The deterministic action is tanh(mean); the log-std only matters when sampling.
+#pragma once
+
+#include <rl_tools/rl_tools.h>
+
+namespace rl_tools::nn::layers::sample_and_squash {
+
+template <typename T_T, typename T_TI, T_TI T_DIM>
+struct Specification {
+    using T = T_T;
+    using TI = T_TI;
+    static constexpr TI DIM = T_DIM;
+};
+
+template <typename T_SPEC>
+struct Layer {
+    using SPEC = T_SPEC;
+    using T = typename SPEC::T;
+    using TI = typename SPEC::TI;
+    static constexpr TI INPUT_DIM = 2 * SPEC::DIM;
+    static constexpr TI OUTPUT_DIM = SPEC::DIM;
+    T log_std_lower_bound;
+    T log_std_upper_bound;
+};
+
+}  // namespace rl_tools::nn::layers::sample_and_squash

@@ -1,0 +1,27 @@
+// Observation normalisation: (x - mean) * precision, number by number.
+#pragma once
+
+#include <rl_tools/containers/parameters.h>
+
+namespace rl_tools::nn::layers::standardize {
+
+template <typename T_T, typename T_TI, T_TI T_DIM, typename T_STORAGE = parameters::Owned>
+struct Specification {
+    using T = T_T;
+    using TI = T_TI;
+    using STORAGE = T_STORAGE;
+    static constexpr TI DIM = T_DIM;
+};
+
+template <typename T_SPEC>
+struct Layer {
+    using SPEC = T_SPEC;
+    using T = typename SPEC::T;
+    using TI = typename SPEC::TI;
+    static constexpr TI INPUT_DIM = SPEC::DIM;
+    static constexpr TI OUTPUT_DIM = SPEC::DIM;
+    typename SPEC::STORAGE::template Array<T, SPEC::DIM> mean;
+    typename SPEC::STORAGE::template Array<T, SPEC::DIM> precision;
+};
+
+}  // namespace rl_tools::nn::layers::standardize

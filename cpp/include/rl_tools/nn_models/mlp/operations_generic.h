@@ -1,0 +1,4 @@
+#pragma once
+
+#include <rl_tools/nn/layers/dense/operations_generic.h>
+#include <rl_tools/nn_models/mlp/network.h>

@@ -1,0 +1,26 @@
+// An mlp with a log-std per output that does not depend on the observation: the actor of PPO
+// (Schulman et al., arXiv:1707.06347). The deterministic action is the mlp's output.
+#pragma once
+
+#include <rl_tools/nn_models/mlp/network.h>
+
+namespace rl_tools::nn_models::mlp_unconditional_stddev {
+
+template <typename T_STORAGE, typename... T_LAYERS>
+struct NeuralNetwork : mlp::NeuralNetwork<T_LAYERS...> {
+    using BASE = mlp::NeuralNetwork<T_LAYERS...>;
+    typename T_STORAGE::template Array<typename BASE::T, BASE::OUTPUT_DIM> log_std;
+};
+
+template <typename STORAGE, typename... LAYERS, typename VISITOR>
+inline void for_each_primitive(const NeuralNetwork<STORAGE, LAYERS...>& network, VISITOR& visitor) {
+    nn::for_each_primitive(network.layers, visitor);
+    visitor.numbers_of(network);
+}
+
+}  // namespace rl_tools::nn_models::mlp_unconditional_stddev
+
+namespace rl_tools::nn {
+template <typename STORAGE, typename... LAYERS>
+struct Primitives<nn_models::mlp_unconditional_stddev::NeuralNetwork<STORAGE, LAYERS...>> : Primitives<Chain<LAYERS...>> {};
+}  // namespace rl_tools::nn

@@ -1,0 +1,39 @@
+// Modules in a row: the whole policy.
+#pragma once
+
+#include <rl_tools/containers/matrix.h>
+#include <rl_tools/nn/chain.h>
+
+namespace rl_tools::nn_models::sequential {
+
+template <typename... T_MODULES>
+struct Model {
+    using MODULES = nn::Chain<T_MODULES...>;
+    using T = typename MODULES::HEAD::T;
+    using TI = typename MODULES::HEAD::TI;
+    static constexpr TI INPUT_DIM = MODULES::HEAD::INPUT_DIM;
+    static constexpr TI OUTPUT_DIM = MODULES::LAST::OUTPUT_DIM;
+
+    // Scratch for one pass: two vectors of the widest layer. Rows of a batch pass one after another,
+    // so the batch size costs no memory.
+    template <TI T_BATCH_SIZE, typename T_TAG = MatrixStaticTag>
+    struct Buffer {
+        static constexpr TI BATCH_SIZE = T_BATCH_SIZE;
+        T tick[nn::Primitives<MODULES>::WIDEST];
+        T tock[nn::Primitives<MODULES>::WIDEST];
+    };
+
+    MODULES modules;
+};
+
+template <typename... MODULES, typename VISITOR>
+inline void for_each_primitive(const Model<MODULES...>& model, VISITOR& visitor) {
+    nn::for_each_primitive(model.modules, visitor);
+}
+
+}  // namespace rl_tools::nn_models::sequential
+
+namespace rl_tools::nn {
+template <typename... MODULES>
+struct Primitives<nn_models::sequential::Model<MODULES...>> : Primitives<Chain<MODULES...>> {};
+}  // namespace rl_tools::nn

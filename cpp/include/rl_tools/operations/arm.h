@@ -1,0 +1,6 @@
+// What a program on an ARM microcontroller needs besides its layers: device tag, matrices, random numbers.
+#pragma once
+
+#include <rl_tools/containers/matrix.h>
+#include <rl_tools/devices/arm.h>
+#include <rl_tools/random/random.h>

@@ -1,0 +1,28 @@
+// What a program on a host needs besides its layers: device tag, matrices, random numbers, a console.
+#pragma once
+
+#include <rl_tools/containers/matrix.h>
+#include <rl_tools/devices/cpu.h>
+#include <rl_tools/random/random.h>
+
+#include <cstdio>
+
+namespace rl_tools {
+
+template <typename ARITHMETIC>
+inline void log(const devices::CPU<ARITHMETIC>&, const devices::logging::Generic&, const char* text) {
+    fputs(text, stdout);
+}
+
+// One line per row; enough digits to tell any two float32 apart.
+template <typename ARITHMETIC, typename SPEC>
+inline void print(const devices::CPU<ARITHMETIC>&, const MatrixStatic<SPEC>& matrix) {
+    for (typename SPEC::TI row = 0; row < SPEC::ROWS; row++) {
+        for (typename SPEC::TI col = 0; col < SPEC::COLS; col++) {
+            printf(col == 0 ? "%.9g" : " %.9g", static_cast<double>(get(matrix, row, col)));
+        }
+        putchar('\n');
+    }
+}
+
+}  // namespace rl_tools
