@@ -21,8 +21,7 @@ inline constexpr size_t longest_cobs_run = 254;
 template <typename WRITE>
 void cobs_encode(const uint8_t* data, size_t size, WRITE&& write) {
     size_t begin = 0;
-    bool block_due = true;
-    while (block_due) {
+    while (true) {
         size_t end = begin;
         while (end < size && data[end] != 0 && end - begin < longest_cobs_run) {
             ++end;
@@ -33,11 +32,10 @@ void cobs_encode(const uint8_t* data, size_t size, WRITE&& write) {
         if (run != 0) {
             write(data + begin, run);
         }
-        const bool implies_zero = run != longest_cobs_run;
-        block_due = end < size;
-        begin = implies_zero ? end + 1 : end;
-        // A zero at the very end is announced by one more, empty block.
-        block_due = block_due && (begin < size || implies_zero);
+        if (end == size) {
+            return;
+        }
+        begin = run == longest_cobs_run ? end : end + 1;  // a zero at the very end still needs its empty last block
     }
 }
 

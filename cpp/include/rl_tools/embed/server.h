@@ -146,10 +146,13 @@ private:
             return;
         }
         const size_t count = first_number();
+        if (count > largest_payload / observation_size) {  // before a product that could wrap around
+            return refuse(ErrorCode::bad_size);
+        }
         if (!payload_has(count_size + count * observation_size)) {
             return;
         }
-        if (count_size + count * 4 * action_dim > largest_payload) {
+        if (count > (largest_payload - count_size) / (4 * action_dim)) {
             return refuse(ErrorCode::reply_too_long);
         }
         begin_answer();
