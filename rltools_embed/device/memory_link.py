@@ -1,0 +1,324 @@
+"""A board, a link and a clock in memory: for tests, and for trying things out without hardware.
+
+    board = MemoryBoard([lambda x: 2 * x], observation_dim=3, action_dim=3)
+    link = MemoryLink(board)
+    Client(link, clock=link.clock).evaluate(observations)
+
+Time is simulated: a silent board costs no waiting. `FaultyLink` puts scripted faults on any link, a real one included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol
+
+import numpy as np
+
+from rltools_embed.device.link import Link
+from rltools_embed.device.protocol import (
+    ERROR_TYPE,
+    LAYOUT,
+    REFUSAL,
+    RESPONSE_BIT,
+    Decoder,
+    ErrorCode,
+    Floats,
+    Frame,
+    Hello,
+    Message,
+    encode_frame,
+    floats_from_bytes,
+    floats_to_bytes,
+)
+from rltools_embed.errors import LinkError
+from rltools_embed.policy.model import Arithmetic
+
+
+class ManualClock:
+    """Seconds that pass only when they are told to."""
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+
+    def __call__(self) -> float:
+        return self._now_s
+
+    def advance(self, duration_s: float) -> None:
+        """Let time pass."""
+        self._now_s += duration_s
+
+
+class Board(Protocol):
+    """What stands at the other end of a `MemoryLink`."""
+
+    def receive(self, data: bytes) -> bytes:
+        """What the board says to `data`, at once."""
+
+    def reset(self) -> bytes:
+        """Start anew; what the board says while it boots."""
+
+
+class SilentBoard:
+    """Never says anything."""
+
+    def receive(self, data: bytes) -> bytes:
+        return b""
+
+    def reset(self) -> bytes:
+        return b""
+
+
+class EchoBoard:
+    """Says what it hears, like a loop of wire."""
+
+    def receive(self, data: bytes) -> bytes:
+        return data
+
+    def reset(self) -> bytes:
+        return b""
+
+
+class MemoryBoard:
+    """A firmware in Python: the device's side of the protocol around a few functions."""
+
+    def __init__(
+        self,
+        layers: Sequence[Callable[[Floats], Floats]],
+        *,
+        observation_dim: int,
+        action_dim: int,
+        largest_payload: int = 249,
+        boot_text: bytes = b"",
+        hello: Hello | None = None,
+    ) -> None:
+        """
+        Args:
+            layers: applied in order, each to a flat float32 array; the last gives the action.
+            hello: what the board says it is, if it is to say something special.
+        """
+        self._layers = tuple(layers)
+        self._boot_text = boot_text
+        self.hello = hello or Hello(
+            largest_payload=largest_payload,
+            observation_dim=observation_dim,
+            action_dim=action_dim,
+            layer_count=len(self._layers),
+            arithmetic=Arithmetic.SEPARATE,
+            tick_hz=1_000_000,
+            digest=bytes(range(32)).hex(),
+            board="memory",
+        )
+        self._decoder = Decoder()
+
+    def receive(self, data: bytes) -> bytes:
+        return b"".join(
+            encode_frame(self._answer(frame)) for frame in self._decoder.feed(data) if frame.type < RESPONSE_BIT
+        )
+
+    def reset(self) -> bytes:
+        self._decoder = Decoder()
+        return self._boot_text
+
+    def _answer(self, request: Frame) -> Frame:
+        outcome = self._handle(request)
+        if isinstance(outcome, ErrorCode):
+            return Frame(ERROR_TYPE, request.sequence, REFUSAL.encode(outcome, request.type))
+        return Frame(request.type | RESPONSE_BIT, request.sequence, outcome)
+
+    def _handle(self, request: Frame) -> bytes | ErrorCode:
+        try:
+            message = Message(request.type)
+        except ValueError:
+            return ErrorCode.UNKNOWN_TYPE
+        if message in (Message.EVALUATE, Message.TRACE, Message.BENCHMARK):
+            return self._handle_floats(message, request.payload)
+        if request.payload:
+            return ErrorCode.BAD_SIZE
+        if message is Message.HELLO:
+            return self.hello.encode()
+        if message is Message.SELF_TEST:
+            return LAYOUT[message].response.encode(1, 0)
+        if message is Message.STATISTICS:
+            return LAYOUT[message].response.encode(0, 0, self._decoder.accepted, self._decoder.rejected)
+        self._decoder = Decoder()
+        return b""
+
+    def _handle_floats(self, message: Message, payload: bytes) -> bytes | ErrorCode:
+        row = 4 * self.hello.observation_dim
+        number = int.from_bytes(payload[:2], "little")
+        rows = number if message is Message.EVALUATE else 1
+        if len(payload) != 2 + rows * row:
+            return ErrorCode.BAD_SIZE
+        observations = floats_from_bytes(payload[2:]).reshape(rows, self.hello.observation_dim)
+        response = LAYOUT[message].response
+        if message is Message.EVALUATE:
+            if 2 + rows * 4 * self.hello.action_dim > self.hello.largest_payload:
+                return ErrorCode.REPLY_TOO_LONG
+            return response.encode(number, rest=b"".join(self._output(observation) for observation in observations))
+        if message is Message.BENCHMARK:
+            return response.encode(100 * number, 10 * number)
+        if number >= len(self._layers):
+            return ErrorCode.LAYER_OUT_OF_RANGE
+        return response.encode(number, rest=self._output(observations[0], number + 1))
+
+    def _output(self, observation: Floats, depth: int | None = None) -> bytes:
+        values = observation
+        for layer in self._layers[:depth]:
+            values = layer(values)
+        return floats_to_bytes(np.asarray(values))
+
+
+class MemoryLink(Link):
+    """A perfect connection to a board in this process.
+
+    Args:
+        boot_s: so long the board is deaf after a reset; what it says while booting comes at the end of it.
+        babble: said again and again whenever there is nothing else, every 10 ms: a board that never falls silent.
+    """
+
+    _BABBLE_EVERY_S = 0.01
+
+    def __init__(
+        self, board: Board, *, clock: ManualClock | None = None, boot_s: float = 0.0, babble: bytes = b""
+    ) -> None:
+        self.clock = clock or ManualClock()
+        self._board = board
+        self._boot_s = boot_s
+        self._babble = babble
+        self._arrived = b""
+        self._boot_text = b""
+        self._boot_ends_s: float | None = None
+        self.reset_board()
+
+    @property
+    def name(self) -> str:
+        return "memory link"
+
+    def reset_board(self) -> None:
+        """What the reset button does."""
+        self._boot_text = self._board.reset()
+        self._boot_ends_s = self.clock() + self._boot_s
+        self._finish_boot()
+
+    def read(self, timeout_s: float) -> bytes:
+        self._finish_boot()
+        if not self._arrived and self._boot_ends_s is not None:
+            self.clock.advance(min(timeout_s, self._boot_ends_s - self.clock()))
+            self._finish_boot()
+        elif not self._arrived and self._babble:
+            self.clock.advance(self._BABBLE_EVERY_S)
+            return self._babble
+        elif not self._arrived:
+            self.clock.advance(timeout_s)
+        arrived, self._arrived = self._arrived, b""
+        return arrived
+
+    def write(self, data: bytes) -> None:
+        self._finish_boot()
+        if self._boot_ends_s is None:
+            self._arrived += self._board.receive(data)
+
+    def close(self) -> None:
+        pass
+
+    def _finish_boot(self) -> None:
+        if self._boot_ends_s is not None and self.clock() >= self._boot_ends_s:
+            self._arrived += self._boot_text
+            self._boot_ends_s = None
+
+
+class Direction(Enum):
+    TO_BOARD = auto()
+    TO_HOST = auto()
+
+
+class FaultKind(Enum):
+    """What happens to the byte at a fault's position."""
+
+    FLIP = auto()  # its bits that are set in `data[0]` change
+    DROP = auto()  # it is lost
+    INSERT = auto()  # `data` comes before it: one byte, or a burst of noise
+    DUPLICATE = auto()  # it comes twice
+    RESET = auto()  # the board resets before it: the rest of what was under way is lost
+    VANISH = auto()  # the port is gone before it, for good
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """`position` counts the bytes of one direction since the link was opened."""
+
+    direction: Direction
+    position: int
+    kind: FaultKind
+    data: bytes = b"\x01"
+
+
+class FaultyLink(Link):
+    """Another link, with faults at given positions. A position that is never reached does nothing.
+
+    Args:
+        reset: called by RESET, e.g. `MemoryLink.reset_board`.
+    """
+
+    def __init__(self, link: Link, faults: Sequence[Fault], *, reset: Callable[[], None] = lambda: None) -> None:
+        self._link = link
+        self._reset = reset
+        self._faults = {
+            direction: {fault.position: fault for fault in faults if fault.direction is direction}
+            for direction in Direction
+        }
+        self._positions = dict.fromkeys(Direction, 0)
+        self._vanished = False
+
+    @property
+    def name(self) -> str:
+        return self._link.name
+
+    def read(self, timeout_s: float) -> bytes:
+        self._refuse_if_vanished()
+        arrived, ending = self._pass(Direction.TO_HOST, self._link.read(timeout_s))
+        if ending is not None and ending.kind is FaultKind.RESET:
+            self._reset()
+        elif not arrived:
+            self._refuse_if_vanished()
+        return arrived
+
+    def write(self, data: bytes) -> None:
+        self._refuse_if_vanished()
+        passed, ending = self._pass(Direction.TO_BOARD, data)
+        self._link.write(passed)
+        if ending is not None and ending.kind is FaultKind.RESET:
+            self._reset()
+        self._refuse_if_vanished()
+
+    def close(self) -> None:
+        self._link.close()
+
+    def _refuse_if_vanished(self) -> None:
+        if self._vanished:
+            raise LinkError(f"{self.name} vanished while in use", "this fault was scripted")
+
+    def _pass(self, direction: Direction, data: bytes) -> tuple[bytes, Fault | None]:
+        """What comes through of `data`, and the fault that ended it early."""
+        start = self._positions[direction]
+        self._positions[direction] += len(data)
+        passed = bytearray()
+        for position, byte in enumerate(data, start):
+            fault = self._faults[direction].get(position)
+            if fault is not None and fault.kind in (FaultKind.RESET, FaultKind.VANISH):
+                self._vanished = fault.kind is FaultKind.VANISH
+                return bytes(passed), fault
+            passed += bytes([byte]) if fault is None else _corrupted(byte, fault)
+        return bytes(passed), None
+
+
+def _corrupted(byte: int, fault: Fault) -> bytes:
+    if fault.kind is FaultKind.FLIP:
+        return bytes([byte ^ fault.data[0]])
+    if fault.kind is FaultKind.DROP:
+        return b""
+    if fault.kind is FaultKind.INSERT:
+        return fault.data + bytes([byte])
+    return bytes([byte, byte])
