@@ -9,17 +9,17 @@ import hashlib
 import struct
 from collections.abc import Iterator
 
-from rltools_embed.policy.model import (
+from rltools_embed.policy.layers import (
     Dense,
     Float32Array,
     Mlp,
     Module,
-    Policy,
     Rescale,
     SampleAndSquash,
     Standardize,
     Td3Sampling,
 )
+from rltools_embed.policy.model import Policy
 
 
 def digest(policy: Policy) -> str:

@@ -3,179 +3,45 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from rltools_embed.errors import CheckpointError
+from rltools_embed.policy import reference
+from rltools_embed.policy.layers import (
+    Activation,
+    Arithmetic,
+    Dense,
+    Float32Array,
+    Mlp,
+    Module,
+    Primitive,
+    Rescale,
+    SampleAndSquash,
+    Standardize,
+    Td3Sampling,
+    frozen_array,
+    number_count,
+    primitives,
+)
 
-Float32Array: TypeAlias = npt.NDArray[np.float32]
-
-
-class Activation(Enum):
-    """Activation functions, numbered as in the digest."""
-
-    IDENTITY = 0
-    RELU = 1
-    GELU = 2
-    TANH = 3
-    FAST_TANH = 4
-    SIGMOID = 5
-
-
-class Arithmetic(Enum):
-    """How a multiply-add rounds: `separate` after both operations, `fused` once."""
-
-    SEPARATE = "separate"
-    FUSED = "fused"
-
-
-def _frozen_array(name: str, values: object, shape: tuple[int, ...]) -> Float32Array:
-    array = np.array(values, dtype=np.float32, order="C")
-    if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}, not {shape}")
-    finite = np.isfinite(array)
-    if not finite.all():
-        index = tuple(int(i) for i in np.argwhere(~finite)[0])
-        raise CheckpointError(
-            f"{name}{list(index)} is {array[index]}",
-            "a policy with such a number is of no use: train again with another seed or a smaller learning rate",
-        )
-    array.flags.writeable = False
-    return array
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Dense:
-    """`activation(weights @ x + biases)`; weights (out, in), biases (out,)."""
-
-    weights: Float32Array
-    biases: Float32Array
-    activation: Activation
-
-    def __post_init__(self) -> None:
-        if np.ndim(self.weights) != 2 or 0 in np.shape(self.weights):
-            raise ValueError(f"weights have shape {np.shape(self.weights)}, not (outputs, inputs)")
-        object.__setattr__(self, "weights", _frozen_array("weights", self.weights, np.shape(self.weights)))
-        object.__setattr__(self, "biases", _frozen_array("biases", self.biases, (self.output_dim,)))
-
-    @property
-    def input_dim(self) -> int:
-        return int(self.weights.shape[1])
-
-    @property
-    def output_dim(self) -> int:
-        return int(self.weights.shape[0])
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Standardize:
-    """`(x - mean) * precision`; both (n,)."""
-
-    mean: Float32Array
-    precision: Float32Array
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "mean", _frozen_array("mean", self.mean, (np.size(self.mean),)))
-        object.__setattr__(self, "precision", _frozen_array("precision", self.precision, (self.input_dim,)))
-
-    @property
-    def input_dim(self) -> int:
-        return int(self.mean.shape[0])
-
-    output_dim = input_dim
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Mlp:
-    """Dense layers in a row; `log_std` (n,) where a PPO actor keeps its exploration."""
-
-    layers: tuple[Dense, ...]
-    log_std: Float32Array | None = None
-
-    def __post_init__(self) -> None:
-        if not self.layers:
-            raise ValueError("an mlp has at least one layer")
-        for before, after in zip(self.layers, self.layers[1:], strict=False):
-            if before.output_dim != after.input_dim:
-                raise ValueError(f"a layer of {after.input_dim} inputs follows one of {before.output_dim} outputs")
-        if self.log_std is not None:
-            object.__setattr__(self, "log_std", _frozen_array("log_std", self.log_std, (self.output_dim,)))
-
-    @property
-    def input_dim(self) -> int:
-        return self.layers[0].input_dim
-
-    @property
-    def output_dim(self) -> int:
-        return self.layers[-1].output_dim
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class SampleAndSquash:
-    """SAC's head: 2n inputs (mean, log-std) give n actions, `tanh(mean)` (arXiv:1812.05905)."""
-
-    output_dim: int
-    log_std_lower_bound: float
-    log_std_upper_bound: float
-
-    def __post_init__(self) -> None:
-        for name in ("log_std_lower_bound", "log_std_upper_bound"):
-            object.__setattr__(self, name, _finite_float32(name, getattr(self, name)))
-
-    @property
-    def input_dim(self) -> int:
-        return 2 * self.output_dim
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Td3Sampling:
-    """TD3's head: the input clamped to [-1, 1]; `std` is the exploration noise (arXiv:1802.09477)."""
-
-    output_dim: int
-    std: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "std", _finite_float32("std", self.std))
-
-    @property
-    def input_dim(self) -> int:
-        return self.output_dim
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Rescale:
-    """From [-1, 1] to the environment's action bounds `low`..`high`, both (n,), clamped."""
-
-    low: Float32Array
-    high: Float32Array
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "low", _frozen_array("low", self.low, (np.size(self.low),)))
-        object.__setattr__(self, "high", _frozen_array("high", self.high, (self.input_dim,)))
-        if not np.all(self.low < self.high):
-            raise ValueError("every low bound must be below its high bound")
-
-    @property
-    def input_dim(self) -> int:
-        return int(self.low.shape[0])
-
-    output_dim = input_dim
-
-
-Module: TypeAlias = Standardize | Mlp | SampleAndSquash | Td3Sampling | Rescale
-Primitive: TypeAlias = Standardize | Dense | SampleAndSquash | Td3Sampling | Rescale
-
-
-def _finite_float32(name: str, value: float) -> float:
-    rounded = float(np.float32(value))
-    if not math.isfinite(rounded):
-        raise CheckpointError(f"{name} is {value}", "it must be a finite float32")
-    return rounded
+__all__ = [
+    "Activation",
+    "Arithmetic",
+    "Dense",
+    "Float32Array",
+    "Mlp",
+    "Module",
+    "Policy",
+    "Primitive",
+    "Provenance",
+    "Rescale",
+    "SampleAndSquash",
+    "Signal",
+    "Standardize",
+    "Td3Sampling",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,7 +102,7 @@ class Policy:
             if len(signals) != dim:
                 raise ValueError(f"{len(signals)} {name} signals for {dim} numbers")
         shape = (len(self.example_observations), self.observation_dim)
-        examples = _frozen_array("example_observations", self.example_observations, shape)
+        examples = frozen_array("example_observations", self.example_observations, shape)
         object.__setattr__(self, "example_observations", examples)
 
     @property
@@ -250,37 +116,41 @@ class Policy:
     @property
     def primitives(self) -> tuple[Primitive, ...]:
         """The layers that a trace shows: an mlp counts as its dense layers."""
-        return tuple(_primitives(self.layers))
+        return tuple(primitives(self.layers))
 
     @property
     def parameter_count(self) -> int:
         """How many float32 numbers the policy holds."""
-        return sum(_number_count(module) for module in self.layers)
+        return sum(number_count(module) for module in self.layers)
+
+    def evaluate(self, observations: npt.ArrayLike, arithmetic: Arithmetic = Arithmetic.SEPARATE) -> Float32Array:
+        """The deterministic action for one observation (n,) or a batch (k, n): (m,) or (k, m), float32.
+
+        The bits are those of the C++ library on any target in the same arithmetic mode.
+
+        Raises:
+            ValueError: another shape, or a number that is not finite.
+        """
+        batch, is_single = as_observations(observations, self.observation_dim)
+        actions = reference.evaluate(self.layers, batch, arithmetic)
+        return actions[0] if is_single else actions
+
+    __call__ = evaluate
 
 
-def _primitives(modules: tuple[Module, ...]) -> Iterator[Primitive]:
-    for module in modules:
-        if isinstance(module, Mlp):
-            yield from module.layers
-        else:
-            yield module
+def as_observations(values: npt.ArrayLike, observation_dim: int) -> tuple[Float32Array, bool]:
+    """`values` as a contiguous float32 batch (k, observation_dim), and whether it was one observation.
 
-
-def _number_count(module: Module | Dense) -> int:
-    if isinstance(module, Mlp):
-        own = 0 if module.log_std is None else module.log_std.size
-        return own + sum(_number_count(layer) for layer in module.layers)
-    if isinstance(module, Dense):
-        return module.weights.size + module.biases.size
-    if isinstance(module, Standardize | Rescale):
-        return 2 * module.input_dim
-    return 2 if isinstance(module, SampleAndSquash) else 1
-
-
-def describe(primitive: Primitive) -> str:
-    """A layer in a few words, for reports: `dense 64 → 2, relu`."""
-    if isinstance(primitive, Dense):
-        activation = primitive.activation.name.lower()
-        return f"dense {primitive.input_dim} → {primitive.output_dim}, {activation}"
-    words = {Standardize: "standardize", SampleAndSquash: "squash", Td3Sampling: "clamp", Rescale: "rescale"}
-    return f"{words[type(primitive)]} {primitive.output_dim}"
+    Raises:
+        ValueError: another shape, or a number that is not finite as float32.
+    """
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(np.asarray(values), dtype=np.float32)
+    if array.ndim not in (1, 2) or np.ndim(values) == 0 or array.shape[-1] != observation_dim:
+        expected = f"({observation_dim},) or (batch, {observation_dim})"
+        raise ValueError(f"an observation has shape {expected}, not {np.shape(values)}")
+    finite = np.isfinite(array)
+    if not finite.all():
+        index = [int(i) for i in np.argwhere(~finite)[0]]
+        raise ValueError(f"observation{index} is {array[tuple(index)]}")
+    return np.atleast_2d(array), array.ndim == 1

@@ -1,0 +1,165 @@
+"""checkpoint.h: the reader inverts the writer, and refuses everything else."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rltools_embed.errors import CheckpointError
+from rltools_embed.policy import checkpoint
+from rltools_embed.policy.digest import digest
+from rltools_embed.policy.layers import Activation, Dense, Mlp
+from rltools_embed.policy.model import Policy, Provenance, Signal
+from tests import policies
+from tests.cpp_program import compile_program
+
+POLICIES = {
+    "sac": policies.sac_policy(),
+    "td3": policies.td3_policy(),
+    "ppo": policies.ppo_policy(),
+}
+HOSTILE = 'a"b\\c\n*/ ??/ {{ x }} \u2028 ../..  é %s'
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_reader_inverts_writer_bit_for_bit(policy: Policy) -> None:
+    text = checkpoint.dumps(policy)
+    again = checkpoint.loads(text)
+    assert checkpoint.dumps(again) == text
+    assert digest(again) == digest(policy)
+    assert again.provenance == policy.provenance
+    assert (again.observation, again.action) == (policy.observation, policy.action)
+    assert again.example_observations.tobytes() == policy.example_observations.tobytes()
+
+
+float32s = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+@settings(max_examples=30, deadline=None)
+@given(numbers=st.lists(float32s, min_size=6, max_size=6), name=st.text(), period=st.none() | st.floats(1e-6, 10.0))
+def test_any_finite_number_and_any_name_survive(numbers: list[float], name: str, period: float | None) -> None:
+    if re.search("[\ud800-\udfff]", name):
+        return  # a lone surrogate is no text
+    layer = Dense(weights=np.array(numbers[:4]).reshape(2, 2), biases=np.array(numbers[4:]), activation=Activation.TANH)
+    policy = dataclasses.replace(
+        policies.policy_of(Mlp(layers=(layer,))),
+        name=name,
+        control_period_s=period,
+        provenance=Provenance(environment=name, versions=(("x", name),)),
+    )
+    again = checkpoint.loads(checkpoint.dumps(policy))
+    assert checkpoint.dumps(again) == checkpoint.dumps(policy)
+    assert again.name == name
+    assert (again.control_period_s, again.provenance) == (period, policy.provenance)
+
+
+def test_hostile_names_stay_inside_strings_and_comments(tmp_path: Path) -> None:
+    signal = Signal(name=HOSTILE, unit=HOSTILE)
+    policy = dataclasses.replace(
+        POLICIES["sac"],
+        name=HOSTILE,
+        observation=(signal, signal, signal),
+        provenance=Provenance(environment=HOSTILE, algorithm=HOSTILE),
+    )
+    (tmp_path / "checkpoint.h").write_text(checkpoint.dumps(policy), encoding="utf-8")
+    (tmp_path / "main.cpp").write_text(
+        '#include "checkpoint.h"\n#include <cstdio>\nint main() { fputs(policy::meta::name, stdout); }\n',
+        encoding="utf-8",
+    )
+    flags = ("-fsyntax-only", "-Wno-unused-variable")  # nothing else of the checkpoint is used here
+    compile_program(tmp_path / "main.cpp", tmp_path / "main", flags=flags)
+    assert checkpoint.loads(checkpoint.dumps(policy)).name == HOSTILE
+
+
+def test_crlf_line_ends_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.h"
+    path.write_bytes(checkpoint.dumps(POLICIES["sac"]).replace("\n", "\r\n").encode())
+    assert digest(checkpoint.load(path)) == digest(POLICIES["sac"])
+
+
+TEXT = checkpoint.dumps(POLICIES["sac"])
+WEIGHT_ROW = re.search(r"weights\[\d+\] = \{\n    0x(..)", TEXT)
+assert WEIGHT_ROW is not None
+
+
+def flip_weight_bit(text: str) -> str:
+    byte = int(WEIGHT_ROW[1], 16) ^ 1
+    start = WEIGHT_ROW.start(1)
+    return f"{text[:start]}{byte:02x}{text[start + 2 :]}"
+
+
+REFUSED = {
+    "empty": ("", "not a checkpoint"),
+    "foreign": ("int main() {}\n", "not a checkpoint"),
+    "truncated": (TEXT[: len(TEXT) // 2], "truncated after line"),
+    "last line gone": (TEXT.removesuffix("// end of checkpoint\n"), "truncated after line"),
+    "one bit flipped": (flip_weight_bit(TEXT), "a number was changed"),
+    "activation edited": (TEXT.replace("ActivationFunction::RELU", "ActivationFunction::TANH", 1), "was changed after"),
+    "manifest activation edited": (TEXT.replace('"RELU"', '"TANH"', 1), "a number was changed"),
+    "comment edited": (TEXT.replace("4550 parameters", "4551 parameters"), "line 3 was changed"),
+    "row of bytes gone": (re.sub(r"\n    0x.*", "", TEXT, count=1), "bytes, not"),
+    "no byte": (TEXT.replace("0x", "0y", 1), "not a row of bytes"),
+    "manifest broken": (TEXT.replace('"name":', 'name":', 1), "manifest cannot be read"),
+    "newer format": (TEXT.replace("format 1", "format 2", 1), "checkpoint format 2"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED)
+def test_damaged_checkpoint_is_refused(text: str, message: str) -> None:
+    assert text != TEXT
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.loads(text)
+
+
+def test_checkpoint_of_rltools_is_named_as_such() -> None:
+    foreign = "#include <rl_tools/containers/matrix/matrix.h>\nnamespace policy {}\n"
+    with pytest.raises(CheckpointError, match="not exported by rltools_embed"):
+        checkpoint.loads(foreign)
+
+
+def test_missing_file_and_binary_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="No such file"):
+        checkpoint.load(tmp_path / "absent.h")
+    (tmp_path / "binary.h").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(CheckpointError, match="is not text"):
+        checkpoint.load(tmp_path / "binary.h")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_non_finite_weights_are_refused_on_both_ways(bad: float) -> None:
+    layer = POLICIES["sac"].primitives[0]
+    assert isinstance(layer, Dense)
+    weights = layer.weights.copy()
+    weights[1, 2] = bad
+    with pytest.raises(CheckpointError, match=r"weights\[1, 2\] is"):
+        dataclasses.replace(layer, weights=weights)
+    start = WEIGHT_ROW.start(1) - 2
+    bits = np.float32(bad).tobytes()
+    row = " ".join(f"0x{byte:02x}," for byte in bits)
+    text = f"{TEXT[:start]}{row}{TEXT[start + len(row) :]}"
+    with pytest.raises(CheckpointError, match=r"weights\[0, 0\] is"):
+        checkpoint.loads(text)
+
+
+def test_policy_takes_one_observation_or_a_batch() -> None:
+    policy = POLICIES["sac"]
+    batch = np.arange(12, dtype=np.float64).reshape(4, 3)
+    actions = policy(batch)
+    assert actions.shape == (4, 1)
+    assert policy(batch[1]).tolist() == actions[1].tolist()
+    assert policy([3, 4, 5]).tolist() == actions[1].tolist()
+    assert policy(np.arange(24)[::2].reshape(4, 3)).tolist() == policy(batch * 2).tolist()
+
+
+@pytest.mark.parametrize(
+    "bad", [0.0, [1.0, 2.0], np.zeros((2, 4)), np.zeros((1, 2, 3)), [0.0, np.nan, 0.0], [1e39, 0, 0]]
+)
+def test_policy_refuses_other_observations(bad: object) -> None:
+    with pytest.raises(ValueError, match="observation"):
+        POLICIES["sac"](bad)
