@@ -1,0 +1,214 @@
+"""Every file of a project as a pure function of its spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from rltools_embed import resources
+from rltools_embed.errors import BoardError
+from rltools_embed.firmware import board as boards
+from rltools_embed.firmware import render as text
+from rltools_embed.firmware.board import Board, Fpu, RunnerKind, UartDriver
+from rltools_embed.firmware.spec import CHECKPOINT, MANIFEST, PolicyFacts, ProjectSpec, content_digest, upload_ports
+from rltools_embed.policy.model import Arithmetic
+
+FORMAT = 1
+EMULATED_PLATFORM = "rlt_emulated"
+# Training is not for targets; everything else of the library is copied.
+_HOST_ONLY_HEADERS = ("rl", "bindings")
+_UART_TYPES: Mapping[UartDriver, str] = {UartDriver.CMSDK: "CmsdkUart", UartDriver.STM32: "Stm32Uart"}
+
+# PlatformIO prints sizes for every board; nothing is checked against the host's.
+_NOMINAL_HOST_BYTES = 1 << 30
+# The least flash of a firmware beyond its weights: 10.1 to 11.4 kB measured (arm-none-eabi-gcc 12.2 -O2, 3-64-64-1,
+# Cortex-M3, M4F, M7F). A floor: what it lets through and does not fit, the linker refuses.
+_BASE_FLASH_BYTES = 10_000
+
+
+def check_fit(board: Board, parameter_bytes: int) -> None:
+    """Refuse a policy whose weights cannot fit the board's flash, before anything is rendered or built.
+
+    Raises:
+        BoardError: with the sizes, and how far the policy must shrink.
+    """
+    if board.flash_bytes is None:
+        return
+    needed = parameter_bytes + _BASE_FLASH_BYTES
+    if needed <= board.flash_bytes:
+        return
+    left = max(0, board.flash_bytes - _BASE_FLASH_BYTES)
+    raise BoardError(
+        f"{board.name} offers {board.flash_bytes} B of flash, this policy needs {needed} B",
+        f"{left} B are left for weights, which are {parameter_bytes} B now: train with smaller hidden layers",
+    )
+
+
+def render(spec: ProjectSpec) -> dict[str, bytes]:
+    """Every file of the project by its path inside it, the manifest included. The same spec gives the same bytes.
+
+    Raises:
+        BoardError: the policy does not fit a board.
+    """
+    for board in spec.boards:
+        check_fit(board, spec.policy.parameter_bytes)
+    ports = upload_ports(spec.name, spec.boards)
+    files = {
+        CHECKPOINT: spec.checkpoint_text.encode("utf-8"),
+        "platformio.ini": _platformio_ini(spec, ports),
+        "README.md": _readme(spec, ports),
+        ".gitignore": _bundled("project/gitignore"),
+        "include/identity.h": text.template(
+            "include/identity.h.jinja",
+            {"project": text.c_string(spec.name), "environment": text.c_string(spec.policy.env_id)},
+        ),
+        "src/firmware.cpp": _bundled("project/src/firmware.cpp"),
+        "src/port.h": _bundled("ports/port.h"),
+        "lib/rl_tools/library.json": _bundled("project/lib/rl_tools/library.json"),
+    }
+    files.update(_headers())
+    for port in sorted({board.port.value for board in spec.boards}):
+        files.update(_folder(resources.templates_dir() / "ports" / port, f"src/ports/{port}"))
+    if any(board.platformio.platform == EMULATED_PLATFORM for board in spec.boards):
+        files.update(
+            _folder(resources.templates_dir() / "platforms" / EMULATED_PLATFORM, f"platforms/{EMULATED_PLATFORM}")
+        )
+    for board in spec.boards:
+        files.update(_board_files(board))
+    files[MANIFEST] = _manifest(spec, files)
+    return dict(sorted(files.items()))
+
+
+def _bundled(path: str) -> bytes:
+    return (resources.templates_dir() / path).read_bytes()
+
+
+def _folder(folder: Path, target: str) -> dict[str, bytes]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
+    return {f"{target}/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in files}
+
+
+def _headers() -> dict[str, bytes]:
+    library = resources.include_dir() / "rl_tools"
+    target = PurePosixPath("lib/rl_tools/include/rl_tools")
+    return {
+        path: content
+        for path, content in _folder(library, str(target)).items()
+        if PurePosixPath(path).relative_to(target).parts[0] not in _HOST_ONLY_HEADERS
+    }
+
+
+def _platformio_ini(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes:
+    environments = [
+        {
+            "name": board.name,
+            "title": board.title,
+            "platform": board.platformio.platform,
+            "port": ports[board.name],
+            "baud": board.serial.baud,
+            "port_folder": board.port.value,
+            "flags": board.platformio.flags,
+        }
+        for board in spec.boards
+    ]
+    values = {"default_environment": spec.boards[0].name, "environments": environments}
+    return text.template("platformio.ini.jinja", values)
+
+
+def _readme(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes:
+    policy = spec.policy
+    period = "not known" if policy.control_period_s is None else f"{policy.control_period_s:g} s"
+    facts = {
+        "environment": text.markdown(policy.env_id),
+        "algorithm": text.markdown(policy.algorithm),
+        "observation": f"{policy.observation_dim} numbers",
+        "action": f"{policy.action_dim} numbers",
+        "parameters": f"{policy.parameter_count} ({policy.parameter_bytes} B of flash)",
+        "control period": period,
+        "digest (SHA-256)": f"`{policy.digest}`",
+    }
+    values = {
+        "name": text.markdown(spec.name),
+        "facts": [{"name": name, "value": value} for name, value in facts.items()],
+        "default_environment": spec.boards[0].name,
+        "boards": [
+            {"name": board.name, "title": text.markdown(board.title), "port": ports[board.name]}
+            for board in spec.boards
+        ],
+    }
+    return text.template("README.md.jinja", values)
+
+
+def _board_files(board: Board) -> dict[str, bytes]:
+    folder = f"include/boards/{board.name}"
+    values: dict[str, object] = {
+        "name": text.c_string(board.name),
+        "title": board.title,
+        "fused": "true" if board.arithmetic is Arithmetic.FUSED else "false",
+        "clock_hz": f"{board.clock_hz}U",
+        "baud": f"{board.serial.baud}U",
+    }
+    if board.uart is not None:
+        values |= {
+            "uart_driver": board.uart.driver.value,
+            "uart_type": _UART_TYPES[board.uart.driver],
+            "uart_base": f"{board.uart.base:#010x}U",
+            "uart_irq": f"{board.uart.irq}U",
+        }
+    files = {f"{folder}/board.h": text.template(f"include/boards/{board.port.value}.h.jinja", values)}
+    if board.memory is not None:
+        memory = {
+            "title": board.title,
+            "flash_origin": f"{board.memory.flash_origin:#010x}",
+            "flash_bytes": board.flash_bytes,
+            "ram_origin": f"{board.memory.ram_origin:#010x}",
+            "ram_bytes": board.ram_bytes,
+            "stack_bytes": board.stack_bytes,
+        }
+        files[f"{folder}/memory.ld"] = text.template("include/boards/memory.ld.jinja", memory)
+    if board.platformio.platform == EMULATED_PLATFORM:
+        files[f"platforms/{EMULATED_PLATFORM}/boards/{board.name}.json"] = text.json_file(_platformio_board(board))
+    return files
+
+
+def _platformio_board(board: Board) -> dict[str, Any]:
+    """The board as PlatformIO's boards/<name>.json describes it; `build` is read by our builder/main.py."""
+    build: dict[str, Any] = {"toolchain": "host", "run_flags": "", "mcu": board.mcu}
+    if board.runner.kind is RunnerKind.QEMU:
+        fpu = [] if board.fpu is Fpu.NONE else ["-mfloat-abi=hard", f"-mfpu={board.fpu.value}"]
+        build = {
+            "toolchain": "arm-none-eabi",
+            "mcu": board.mcu,
+            "cpu": board.core.value,
+            "fpu_flags": fpu,
+            "f_cpu": f"{board.clock_hz}L",
+            "ldscript": "src/ports/cortex_m/firmware.ld",
+            "memory_dir": f"include/boards/{board.name}",
+            "run_flags": f"--machine {board.runner.machine} --icount-shift {board.runner.icount_shift}",
+        }
+    return {
+        "name": board.title,
+        "vendor": "emulated",
+        "url": "https://www.qemu.org/docs/master/system/target-arm.html",
+        "frameworks": [],
+        "build": build,
+        "upload": {
+            "maximum_size": board.flash_bytes or _NOMINAL_HOST_BYTES,
+            "maximum_ram_size": board.ram_bytes or _NOMINAL_HOST_BYTES,
+            "protocol": "emulated",
+            "protocols": ["emulated"],
+        },
+    }
+
+
+def _manifest(spec: ProjectSpec, files: Mapping[str, bytes]) -> bytes:
+    return text.json_file(
+        {
+            "format": FORMAT,
+            "name": spec.name,
+            "policy": {key: getattr(spec.policy, key) for key in PolicyFacts.__dataclass_fields__},
+            "boards": {board.name: boards.to_table(board) for board in spec.boards},
+            "files": {path: content_digest(content) for path, content in sorted(files.items())},
+        }
+    )

@@ -1,0 +1,99 @@
+"""A TOML table read key by key: every refusal names the file, the key and what was expected."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+from rltools_embed.errors import BoardError
+
+EnumT = TypeVar("EnumT", bound=Enum)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint for a misspelt word: the nearest known one if there is one, then all of them."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(word, choices, n=1)
+    guess = f"did you mean {near[0]}? " if near else ""
+    return f"{guess}known: {', '.join(choices)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table of a board file.
+
+    Attributes:
+        source: the file as the user knows it, for messages.
+        prefix: the table's own name and a dot, or nothing for the top level.
+        keys: every key that may stand in this table.
+        values: what the file says.
+    """
+
+    source: str
+    prefix: str
+    keys: tuple[str, ...]
+    values: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        for key in self.values:
+            if key not in self.keys:
+                raise BoardError(
+                    f"{self.source}: {self.prefix}{key} is not a key of a board file", did_you_mean(key, self.keys)
+                )
+
+    def has(self, key: str) -> bool:
+        return key in self.values
+
+    def table(self, key: str, keys: tuple[str, ...]) -> Table:
+        """The table inside this one; an absent one is empty, so that its keys are then missing one by one."""
+        value = self.values.get(key, {})
+        if not isinstance(value, Mapping):
+            raise self._wrong(key, f"a table [{self.prefix}{key}]", value)
+        return Table(source=self.source, prefix=f"{self.prefix}{key}.", keys=keys, values=value)
+
+    def text(self, key: str, pattern: str, meaning: str) -> str:
+        value = self._required(key, meaning)
+        # A trailing newline would slip past `$` in re.match; fullmatch has no such gap.
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise self._wrong(key, meaning, value)
+        return value
+
+    def texts(self, key: str, pattern: str, meaning: str) -> tuple[str, ...]:
+        """A list of strings; absent means empty."""
+        value = self.values.get(key, [])
+        if not isinstance(value, list | tuple):
+            raise self._wrong(key, f"a list, each {meaning}", value)
+        for item in value:
+            if not isinstance(item, str) or not re.fullmatch(pattern, item):
+                raise self._wrong(key, f"a list, each {meaning}", item)
+        return tuple(value)
+
+    def integer(self, key: str, least: int, most: int, unit: str) -> int:
+        meaning = f"a whole number of {unit} from {least} to {most}"
+        value = self._required(key, meaning)
+        # bool is an int in Python, not in a board file.
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise self._wrong(key, meaning, value)
+        return value
+
+    def choice(self, key: str, kind: type[EnumT]) -> EnumT:
+        names = [str(member.value) for member in kind]
+        value = self._required(key, f"one of {', '.join(names)}")
+        if not isinstance(value, str) or value not in names:
+            raise BoardError(
+                f"{self.source}: {self.prefix}{key} = {value!r} is not one of {', '.join(names)}",
+                did_you_mean(str(value), names),
+            )
+        return kind(value)
+
+    def _required(self, key: str, meaning: str) -> Any:
+        if key not in self.values:
+            raise BoardError(f"{self.source}: {self.prefix}{key} is missing", f"it is {meaning}")
+        return self.values[key]
+
+    def _wrong(self, key: str, meaning: str, value: object) -> BoardError:
+        return BoardError(f"{self.source}: {self.prefix}{key} = {value!r} cannot be used", f"it is {meaning}")

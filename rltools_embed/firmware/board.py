@@ -1,0 +1,400 @@
+"""Boards as data: one TOML file each, every key known, every value checked before anything is built."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from rltools_embed import resources
+from rltools_embed.errors import BoardError
+from rltools_embed.firmware._table import Table, did_you_mean
+from rltools_embed.policy.model import Arithmetic
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ADDRESS_SPACE_BYTES = 1 << 32
+NAME_PATTERN = r"[a-z][a-z0-9_]{0,39}"
+# Titles are printed in Markdown, C++ comments and JSON: no quotes, braces, backslashes or line ends.
+_TITLE_PATTERN = r"[A-Za-z0-9][A-Za-z0-9 .,;()+/_-]{0,79}"
+_WORD_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_PLATFORM_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}(@[0-9^~<>=.,]+)?"
+_FLAG_PATTERN = r"-[A-Za-z][A-Za-z0-9_=+.,-]{0,79}"
+
+
+class Core(Enum):
+    """The instruction set, as GCC's -mcpu calls it."""
+
+    NATIVE = "native"
+    CORTEX_M0 = "cortex-m0"
+    CORTEX_M0PLUS = "cortex-m0plus"
+    CORTEX_M3 = "cortex-m3"
+    CORTEX_M4 = "cortex-m4"
+    CORTEX_M7 = "cortex-m7"
+    CORTEX_M33 = "cortex-m33"
+
+
+class Fpu(Enum):
+    """The floating-point unit, as GCC's -mfpu calls it."""
+
+    NATIVE = "native"
+    NONE = "none"
+    FPV4_SP = "fpv4-sp-d16"
+    FPV5_SP = "fpv5-sp-d16"
+    FPV5 = "fpv5-d16"
+
+
+FPUS_OF_CORE: Mapping[Core, tuple[Fpu, ...]] = {
+    Core.NATIVE: (Fpu.NATIVE,),
+    Core.CORTEX_M0: (Fpu.NONE,),
+    Core.CORTEX_M0PLUS: (Fpu.NONE,),
+    Core.CORTEX_M3: (Fpu.NONE,),
+    Core.CORTEX_M4: (Fpu.NONE, Fpu.FPV4_SP),
+    Core.CORTEX_M7: (Fpu.NONE, Fpu.FPV5_SP, Fpu.FPV5),
+    Core.CORTEX_M33: (Fpu.NONE, Fpu.FPV5_SP),
+}
+
+
+class Port(Enum):
+    """The folder of templates/ports/ that is copied into the project."""
+
+    HOST = "host"
+    CORTEX_M = "cortex_m"
+
+
+class UartDriver(Enum):
+    """The register set of the serial port: templates/ports/cortex_m/uart_<driver>.h."""
+
+    CMSDK = "cmsdk"
+    STM32 = "stm32"
+
+
+class RunnerKind(Enum):
+    """What runs the firmware."""
+
+    HOST = "host"
+    QEMU = "qemu"
+    HARDWARE = "hardware"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformIO:
+    """Where PlatformIO takes the toolchain from.
+
+    Attributes:
+        platform: a development platform, `rlt_emulated` (ours, copied along) or a pinned one (`ststm32@19.6.0`).
+        flags: compiler flags of this board beyond the project's common ones.
+    """
+
+    platform: str
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Where flash and RAM begin in the address space."""
+
+    flash_origin: int
+    ram_origin: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uart:
+    """The serial port that carries the link: its driver, the address of its registers, its receive interrupt."""
+
+    driver: UartDriver
+    base: int
+    irq: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serial:
+    """How the link's bytes travel."""
+
+    baud: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """What runs the firmware.
+
+    Attributes:
+        kind: `host` a process of this computer, `qemu` an emulated machine, `hardware` a board.
+        machine: QEMU's name of the machine (`qemu-system-arm -M help`); None for the other kinds.
+        icount_shift: one instruction takes 2**icount_shift nanoseconds of the machine's time; None for the other kinds.
+    """
+
+    kind: RunnerKind
+    machine: str | None = None
+    icount_shift: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A board, as one TOML file in boards/ (or anywhere) describes it.
+
+    Attributes:
+        name: the file's name without `.toml`; the name of the PlatformIO environment.
+        title: one line for people.
+        mcu: the chip.
+        core: the instruction set.
+        fpu: the floating-point unit.
+        clock_hz: how fast the port's cycle counter counts.
+        flash_bytes, ram_bytes: what the board offers; None for the host, which has no such limits.
+        stack_bytes: the part of RAM kept for the stack, a multiple of 8; None for the host.
+        arithmetic: how a multiplication and an addition are rounded (see docs/architecture.md).
+        port: the C++ port that is copied into the project.
+        platformio: development platform and flags ([platformio]).
+        memory: where flash and RAM begin ([memory]); None for the host.
+        uart: the serial port ([uart]); None for the host.
+        serial: the speed of the link ([serial]).
+        runner: what runs the firmware ([runner]).
+    """
+
+    name: str
+    title: str
+    mcu: str
+    core: Core
+    fpu: Fpu
+    clock_hz: int
+    flash_bytes: int | None
+    ram_bytes: int | None
+    stack_bytes: int | None
+    arithmetic: Arithmetic
+    port: Port
+    platformio: PlatformIO
+    memory: Memory | None
+    uart: Uart | None
+    serial: Serial
+    runner: Runner
+
+    def instructions(self, ticks: float) -> float | None:
+        """How many instructions `ticks` of the cycle counter were; None where they cannot be counted.
+
+        Only QEMU counts instructions. They are not cycles: no wait states, no dual issue.
+        """
+        if self.runner.icount_shift is None:
+            return None
+        return ticks * 1e9 / self.clock_hz / (1 << self.runner.icount_shift)
+
+
+def names() -> tuple[str, ...]:
+    """Every board that comes with the package."""
+    return tuple(sorted(path.stem for path in resources.boards_dir().glob("*.toml")))
+
+
+def load(name_or_path: str) -> Board:
+    """The board of that name, or the one that a file describes (anything with a slash or ending in `.toml`).
+
+    Raises:
+        BoardError: unknown board, or the file cannot be used: it names the file and the key.
+    """
+    if name_or_path.endswith(".toml") or "/" in name_or_path or "\\" in name_or_path:
+        return _load_file(Path(name_or_path), name_or_path)
+    if name_or_path not in names():
+        raise BoardError(f"there is no board {name_or_path!r}", did_you_mean(name_or_path, names()))
+    return _load_file(resources.boards_dir() / f"{name_or_path}.toml", f"{name_or_path}.toml")
+
+
+def _load_file(path: Path, source: str) -> Board:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BoardError(
+            f"cannot read the board file {source}: {error.strerror}", did_you_mean(path.stem, names())
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BoardError(
+            f"{source} is not TOML: {error}", "start from a copy of one of the files in boards/"
+        ) from error
+    return from_table(path.stem, table, source)
+
+
+def _keys(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.name != "name")
+
+
+def from_table(name: str, values: Mapping[str, Any], source: str) -> Board:
+    """The board that `values` (a parsed TOML file) describes; the inverse of `to_table`.
+
+    Args:
+        source: what to call the file in messages.
+
+    Raises:
+        BoardError: an unknown, missing or wrong key, or values that contradict each other.
+    """
+    table = Table(source=source, prefix="", keys=_keys(Board), values=values)
+    _check_name(name, source)
+    runner = _runner(table.table("runner", _keys(Runner)))
+    bare = runner.kind is not RunnerKind.HOST
+    if not bare:
+        _refuse_limits_of_host(table)
+    board = Board(
+        name=name,
+        title=table.text("title", _TITLE_PATTERN, "one line of letters, digits, spaces and .,;()+/_-"),
+        mcu=table.text("mcu", _WORD_PATTERN, "the chip's name: letters, digits, . _ -"),
+        core=table.choice("core", Core),
+        fpu=table.choice("fpu", Fpu),
+        clock_hz=table.integer("clock_hz", 1_000, 4_000_000_000, "hertz"),
+        flash_bytes=table.integer("flash_bytes", 1024, ADDRESS_SPACE_BYTES, "bytes") if bare else None,
+        ram_bytes=table.integer("ram_bytes", 1024, ADDRESS_SPACE_BYTES, "bytes") if bare else None,
+        stack_bytes=table.integer("stack_bytes", 256, ADDRESS_SPACE_BYTES, "bytes") if bare else None,
+        arithmetic=table.choice("arithmetic", Arithmetic),
+        port=table.choice("port", Port),
+        platformio=_platformio(table.table("platformio", _keys(PlatformIO))),
+        memory=_memory(table.table("memory", _keys(Memory))) if bare else None,
+        uart=_uart(table.table("uart", _keys(Uart))) if bare else None,
+        serial=_serial(table.table("serial", _keys(Serial))),
+        runner=runner,
+    )
+    _check_core(board, source)
+    _check_memory(board, source)
+    _check_icount(board, source)
+    return board
+
+
+def to_table(board: Board) -> dict[str, Any]:
+    """The board as `from_table` reads it: plain values, absent ones left out."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Enum):
+            return value.value
+        if isinstance(value, tuple):
+            return list(value)
+        if hasattr(value, "__dataclass_fields__"):
+            items = {field.name: getattr(value, field.name) for field in fields(value) if field.name != "name"}
+            return {key: plain(item) for key, item in items.items() if item is not None}
+        return value
+
+    table: dict[str, Any] = plain(board)
+    return table
+
+
+def _check_name(name: str, source: str) -> None:
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise BoardError(
+            f"{source}: a board cannot be called {name!r}",
+            "a small letter, then small letters, digits and _, at most 40",
+        )
+    if name in ("default", "env", "platformio"):
+        raise BoardError(f"{source}: a board cannot be called {name}", "PlatformIO uses this word; rename the file")
+
+
+def _refuse_limits_of_host(table: Table) -> None:
+    for key in ("flash_bytes", "ram_bytes", "stack_bytes", "memory", "uart"):
+        if table.has(key):
+            raise BoardError(f"{table.source}: {key} means nothing where runner.kind is host", f"remove {key}")
+
+
+def _platformio(table: Table) -> PlatformIO:
+    return PlatformIO(
+        platform=table.text(
+            "platform", _PLATFORM_PATTERN, "a PlatformIO platform, such as rlt_emulated or ststm32@19.6.0"
+        ),
+        flags=table.texts("flags", _FLAG_PATTERN, "one compiler flag without spaces or quotes"),
+    )
+
+
+def _memory(table: Table) -> Memory:
+    most = ADDRESS_SPACE_BYTES - 1
+    return Memory(
+        flash_origin=table.integer("flash_origin", 0, most, "bytes (an address)"),
+        ram_origin=table.integer("ram_origin", 0, most, "bytes (an address)"),
+    )
+
+
+def _uart(table: Table) -> Uart:
+    return Uart(
+        driver=table.choice("driver", UartDriver),
+        base=table.integer("base", 0, ADDRESS_SPACE_BYTES - 1, "bytes (an address)"),
+        irq=table.integer("irq", 0, 239, "the vector table (an interrupt's number)"),
+    )
+
+
+def _serial(table: Table) -> Serial:
+    return Serial(baud=table.integer("baud", 1_200, 12_000_000, "bits per second"))
+
+
+def _runner(table: Table) -> Runner:
+    kind = table.choice("kind", RunnerKind)
+    if kind is RunnerKind.QEMU:
+        return Runner(
+            kind=kind,
+            machine=table.text("machine", _WORD_PATTERN, "a machine that `qemu-system-arm -M help` lists"),
+            icount_shift=table.integer("icount_shift", 0, 10, "powers of two"),
+        )
+    for key in ("machine", "icount_shift"):
+        if table.has(key):
+            raise BoardError(
+                f"{table.source}: runner.{key} means nothing where runner.kind is {kind.value}", f"remove {key}"
+            )
+    return Runner(kind=kind)
+
+
+def _check_core(board: Board, source: str) -> None:
+    allowed = FPUS_OF_CORE[board.core]
+    if board.fpu not in allowed:
+        raise BoardError(
+            f"{source}: a {board.core.value} core has no {board.fpu.value} unit",
+            f"fpu is one of {', '.join(fpu.value for fpu in allowed)}",
+        )
+    if board.arithmetic is Arithmetic.FUSED and board.fpu is Fpu.NONE:
+        raise BoardError(
+            f"{source}: arithmetic = fused needs a fused multiply-add, and fpu is none",
+            'arithmetic = "separate" runs on every core',
+        )
+    if (board.port is Port.HOST) != (board.runner.kind is RunnerKind.HOST) or (board.port is Port.HOST) != (
+        board.core is Core.NATIVE
+    ):
+        raise BoardError(
+            f"{source}: port {board.port.value}, core {board.core.value} and runner.kind {board.runner.kind.value} "
+            "contradict each other",
+            "host, native and host belong together",
+        )
+
+
+def _check_memory(board: Board, source: str) -> None:
+    if board.memory is None or board.flash_bytes is None or board.ram_bytes is None or board.stack_bytes is None:
+        return
+    regions = (
+        ("flash", board.memory.flash_origin, board.flash_bytes),
+        ("ram", board.memory.ram_origin, board.ram_bytes),
+    )
+    for region, origin, size in regions:
+        if origin + size > ADDRESS_SPACE_BYTES:
+            raise BoardError(
+                f"{source}: {region} from {origin:#x} with {size} B ends beyond 4 GiB", f"check {region}_bytes"
+            )
+        if origin % 1024 != 0:
+            # The vector table stands first in flash; the largest one must begin at a multiple of 1024.
+            raise BoardError(
+                f"{source}: memory.{region}_origin {origin:#x} is not a multiple of 1024", "check the address"
+            )
+    (_, flash, flash_bytes), (_, ram, ram_bytes) = regions
+    if flash < ram + ram_bytes and ram < flash + flash_bytes:
+        raise BoardError(
+            f"{source}: flash {flash:#x}..{flash + flash_bytes:#x} and RAM {ram:#x}..{ram + ram_bytes:#x} overlap",
+            "check the [memory] origins and the sizes",
+        )
+    if board.stack_bytes >= board.ram_bytes or board.stack_bytes % 8 != 0:
+        raise BoardError(
+            f"{source}: stack_bytes = {board.stack_bytes} cannot be used with ram_bytes = {board.ram_bytes}",
+            "it is a multiple of 8 and smaller than the RAM",
+        )
+
+
+def _check_icount(board: Board, source: str) -> None:
+    shift = board.runner.icount_shift
+    # An instruction must take at least two ticks of the counter, or the count cannot be exact.
+    if shift is not None and (1 << shift) * board.clock_hz < 2 * 10**9:
+        raise BoardError(
+            f"{source}: runner.icount_shift = {shift} makes an instruction shorter than two ticks of the clock",
+            "a larger icount_shift (8 at 25 MHz, 6 at 168 MHz) counts instructions exactly",
+        )

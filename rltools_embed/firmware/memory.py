@@ -1,0 +1,78 @@
+"""How much flash and RAM a program takes, read from its ELF file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+
+from rltools_embed.errors import BoardError
+from rltools_embed.firmware.board import Board
+
+_STACK_SECTION = ".stack"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Sizes of a program.
+
+    Attributes:
+        flash_bytes: code, constants (the weights among them) and the initial values of variables.
+        ram_bytes: variables, without the stack.
+        stack_bytes: what the linker keeps for the stack; how much of it is used only the running board can tell.
+    """
+
+    flash_bytes: int
+    ram_bytes: int
+    stack_bytes: int
+
+
+def measure(elf: Path) -> Memory | None:
+    """The sizes of the program, or None where it is not an ELF file (the host's program on macOS)."""
+    try:
+        with elf.open("rb") as stream:
+            return _measure(ELFFile(stream))
+    except ELFError:
+        return None
+
+
+def _measure(elf: ELFFile) -> Memory:
+    flash = ram = stack = 0
+    for section in elf.iter_sections():
+        if not section["sh_flags"] & SH_FLAGS.SHF_ALLOC:
+            continue
+        size = int(section["sh_size"])
+        writable = bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE)
+        in_file = section["sh_type"] != "SHT_NOBITS"
+        if section.name == _STACK_SECTION:
+            stack += size
+            continue
+        # Initial values stand in flash and are copied to RAM; constructor tables are writable by name only.
+        flash += size if in_file else 0
+        ram += size if writable and not section.name.endswith("_array") else 0
+    return Memory(flash_bytes=flash, ram_bytes=ram, stack_bytes=stack)
+
+
+def check_fit(board: Board, memory: Memory) -> None:
+    """Compare a built program with what the board offers.
+
+    Raises:
+        BoardError: flash or RAM does not suffice.
+    """
+    needs = (
+        ("flash", board.flash_bytes, memory.flash_bytes),
+        ("RAM", board.ram_bytes, memory.ram_bytes + memory.stack_bytes),
+    )
+    for kind, offered, needed in needs:
+        if offered is not None and needed > offered:
+            raise too_large(board, kind, offered, needed)
+
+
+def too_large(board: Board, kind: str, offered: int, needed: int) -> BoardError:
+    return BoardError(
+        f"{board.name} offers {offered} B of {kind}, this policy needs {needed} B",
+        "train with smaller hidden layers, or choose a larger board",
+    )

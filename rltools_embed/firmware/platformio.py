@@ -1,0 +1,149 @@
+"""PlatformIO as a program: build a project, put the firmware on its board, switch an emulated board off."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rltools_embed import process
+from rltools_embed.errors import BuildError, LinkError
+from rltools_embed.firmware import memory, project, toolchain
+from rltools_embed.firmware.board import Board
+from rltools_embed.firmware.memory import Memory
+from rltools_embed.firmware.project import Project
+
+TIMEOUT_S = 1800.0
+_LAST_LINES = 15
+# Nothing we start asks the network: no telemetry, no question for a newer Core.
+_ENVIRONMENT = {
+    "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no",
+    "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true",
+    "PLATFORMIO_SETTING_CHECK_PLATFORMIO_INTERVAL": "9999",
+    "PLATFORMIO_NO_ANSI": "true",
+    "PLATFORMIO_DISABLE_PROGRESSBAR": "true",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Firmware:
+    """A program that is ready for its board.
+
+    Attributes:
+        memory: its sizes; None where they cannot be read (the host's program on macOS).
+    """
+
+    board: Board
+    elf: Path
+    memory: Memory | None
+
+
+def build(project_dir: Path, environment: str | None = None) -> Firmware:
+    """Compile the project for one of its boards, the default one if none is named.
+
+    Raises:
+        ToolchainError: something that the build takes is missing; nothing was started.
+        BuildError: the compiler or the linker refused; the message names the log.
+        BoardError: the project has no such board, or the program does not fit it.
+    """
+    opened = project.load(project_dir)
+    board = opened.board(environment)
+    toolchain.require(toolchain.for_build(board))
+    log = _run(opened, board, "build", ())
+    if log.failed:
+        _refuse_overflow(board, log.output)
+        raise BuildError(f"the build for {board.name} failed; all of it is in {log.path}", log.last_lines)
+    elf = opened.folder / ".pio" / "build" / board.name / "firmware.elf"
+    if not elf.is_file():
+        raise BuildError(f"the build for {board.name} left no {elf}", log.last_lines)
+    sizes = memory.measure(elf)
+    if sizes is not None:
+        memory.check_fit(board, sizes)
+    return Firmware(board=board, elf=elf, memory=sizes)
+
+
+def upload(project_dir: Path, environment: str | None = None, port: str | None = None) -> str | None:
+    """Build, then put the firmware on its board; an emulated board is switched on.
+
+    Returns:
+        The board's port, where it is known.
+
+    Raises:
+        ToolchainError, BuildError, BoardError: as `build`.
+        LinkError: the board's port is in use or absent.
+    """
+    opened = project.load(project_dir)
+    board = opened.board(environment)
+    toolchain.require((*toolchain.for_build(board), *toolchain.for_upload(board)))
+    build(project_dir, environment)
+    log = _run(opened, board, "upload", _upload_arguments("upload", port))
+    if log.failed:
+        message = f"the upload to {board.name} failed; all of it is in {log.path}"
+        raise (LinkError if _is_about_port(log.output) else BuildError)(message, log.last_lines)
+    return port or opened.upload_port(board)
+
+
+def power_off(project_dir: Path, environment: str | None = None, port: str | None = None) -> None:
+    """End what runs on an emulated board's port; nothing happens if nothing does.
+
+    Raises:
+        BuildError: it could not be ended.
+    """
+    opened = project.load(project_dir)
+    board = opened.board(environment)
+    toolchain.require(toolchain.for_build(board))
+    log = _run(opened, board, "poweroff", _upload_arguments("poweroff", port))
+    if log.failed:
+        raise BuildError(f"{board.name} could not be switched off; all of it is in {log.path}", log.last_lines)
+
+
+def _upload_arguments(target: str, port: str | None) -> tuple[str, ...]:
+    return ("-t", "nobuild", "-t", target, *(("--upload-port", port) if port else ()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Log:
+    path: Path
+    output: str
+    failed: bool
+
+    @property
+    def last_lines(self) -> str:
+        # PlatformIO ends with a table that says only that it failed.
+        told = self.output.partition("[FAILED]")[0].splitlines()[:-1]
+        lines = [line for line in told if line.strip()]
+        errors = [line for line in lines[:-_LAST_LINES] if re.search(r"\berror\b", line, re.IGNORECASE)]
+        return "\n".join((*errors[:3], *lines[-_LAST_LINES:]))
+
+
+def _run(opened: Project, board: Board, what: str, arguments: tuple[str, ...]) -> _Log:
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "platformio",
+        "run",
+        "-d",
+        opened.folder,
+        "-e",
+        board.name,
+        *arguments,
+    ]
+    done = process.run(command, environment=_ENVIRONMENT, timeout_s=TIMEOUT_S)
+    path = opened.folder / ".pio" / f"{what}-{board.name}.log"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(done.output, encoding="utf-8")
+    return _Log(path=path, output=done.output, failed=done.exit_code != 0)
+
+
+def _is_about_port(output: str) -> bool:
+    return re.search(r"Error: port \d+ is in use|could not open port|upload_port", output) is not None
+
+
+def _refuse_overflow(board: Board, output: str) -> None:
+    """Say a linker's overflow in sizes: it tells by how much a region is exceeded, we know how large it is."""
+    regions = (("FLASH", "flash", board.flash_bytes), ("RAM", "RAM", board.ram_bytes))
+    for region, kind, offered in regions:
+        overflow = re.search(rf"region `{region}' overflowed by (\d+) bytes", output)
+        if overflow and offered is not None:
+            raise memory.too_large(board, kind, offered, offered + int(overflow[1]))

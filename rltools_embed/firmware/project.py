@@ -1,0 +1,99 @@
+"""Generated projects: rendered from a policy and boards, written into a folder, read again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rltools_embed.errors import BoardError, ProjectError
+from rltools_embed.firmware import _writing, board
+from rltools_embed.firmware._rendering import FORMAT, check_fit, render
+from rltools_embed.firmware.spec import MANIFEST, PolicyFacts, Project, ProjectSpec, WriteResult, upload_ports
+
+__all__ = [
+    "PolicyFacts",
+    "Project",
+    "ProjectSpec",
+    "WriteResult",
+    "check_fit",
+    "load",
+    "render",
+    "upload_ports",
+    "write",
+]
+
+
+def write(files: Mapping[str, bytes], output: Path, *, force: bool = False) -> WriteResult:
+    """Bring the folder to these files. Everything is checked before the first byte is written.
+
+    A file with the right content keeps its time stamp. Files that nobody generated are left alone, wherever they are.
+    What an earlier export generated and this one does not is removed, unless somebody changed it.
+
+    Args:
+        force: overwrite files that somebody changed, or that stand where a generated one belongs.
+
+    Raises:
+        ProjectError: the folder is in use for something else, or a file would be lost. Nothing was written.
+    """
+    return _writing.write(files, _files_of_last_export(output), output, force=force)
+
+
+def _files_of_last_export(output: Path) -> Mapping[str, str]:
+    """What the manifest in the folder lists; nothing for a new or empty folder."""
+    if output.is_symlink() and not output.exists():
+        raise ProjectError(f"{output} is a link to nothing", "choose another folder")
+    if not output.exists():
+        return {}
+    if not output.is_dir():
+        raise ProjectError(f"{output} is a file", "choose a folder")
+    if (output / MANIFEST).is_file():
+        return load(output).files
+    if any(output.iterdir()):
+        raise ProjectError(
+            f"{output} holds files and was not made by an export (it has no {MANIFEST})", "choose a new or empty folder"
+        )
+    return {}
+
+
+def load(folder: Path) -> Project:
+    """The project in that folder.
+
+    Raises:
+        ProjectError: the folder was not made by an export, or its manifest is damaged.
+    """
+    manifest = folder / MANIFEST
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProjectError(
+            f"{folder} is not an exported project: cannot read {MANIFEST}: {error.strerror}",
+            "make one with `rlt-embed export`",
+        ) from error
+    except ValueError as error:
+        raise ProjectError(f"{manifest} is damaged: {error}", "export into a new folder") from error
+    try:
+        return _project(folder.resolve(), content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ProjectError(f"{manifest} is damaged: {error!r}", "export into a new folder") from error
+    except BoardError as error:
+        raise ProjectError(f"{manifest} is damaged: {error.message}", "export into a new folder") from error
+
+
+def _project(folder: Path, content: Mapping[str, Any]) -> Project:
+    if content["format"] != FORMAT:
+        raise ProjectError(
+            f"{folder / MANIFEST} has format {content['format']!r}, this version reads {FORMAT}",
+            "export into a new folder",
+        )
+    files = {str(path): str(digest) for path, digest in content["files"].items()}
+    for path in files:
+        _writing.check_inside(path, folder / MANIFEST)
+    return Project(
+        folder=folder,
+        name=str(content["name"]),
+        boards=tuple(board.from_table(name, table, MANIFEST) for name, table in content["boards"].items()),
+        policy=PolicyFacts(**content["policy"]),
+        files=files,
+    )

@@ -1,0 +1,98 @@
+"""How PlatformIO builds and starts firmware for the emulated boards."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from SCons.Script import COMMAND_LINE_TARGETS, AlwaysBuild, Default, DefaultEnvironment
+
+env = DefaultEnvironment()
+board = env.BoardConfig()
+run_board = Path(env.PioPlatform().get_dir()) / "run_board.py"
+
+
+def configure_host():
+    """The compiler of this computer; CXX names another one."""
+    compiler = os.environ.get("CXX") or next((name for name in ("g++", "clang++", "c++") if shutil.which(name)), None)
+    if compiler is None:
+        sys.stderr.write("Error: no C++ compiler: `sudo apt-get install g++`, or `xcode-select --install` on macOS\n")
+        env.Exit(1)
+    env.Replace(CC=compiler, CXX=compiler, LINK=compiler, SIZETOOL="size", PROGSUFFIX=".elf")
+    # No CPU flags: the firmware is the same program on every computer of this kind.
+    env.Append(CXXFLAGS=["-std=gnu++17"])
+
+
+def configure_cortex_m():
+    """Arm's bare-metal GCC; vectors, start-up code and linker script come from the port."""
+    core = [f"-mcpu={board.get('build.cpu')}", "-mthumb", *board.get("build.fpu_flags")]
+    env.Replace(
+        AR="arm-none-eabi-gcc-ar",
+        AS="arm-none-eabi-as",
+        CC="arm-none-eabi-gcc",
+        CXX="arm-none-eabi-g++",
+        LINK="arm-none-eabi-g++",
+        RANLIB="arm-none-eabi-gcc-ranlib",
+        OBJCOPY="arm-none-eabi-objcopy",
+        SIZETOOL="arm-none-eabi-size",
+        GDB=shutil.which("gdb-multiarch") or "arm-none-eabi-gdb",
+        PROGSUFFIX=".elf",
+        LDSCRIPT_PATH=board.get("build.ldscript"),
+        SIZEPROGREGEXP=r"^(?:\.text|\.data|\.rodata|\.init_array|\.ARM\.exidx)\s+(\d+).*",
+        SIZEDATAREGEXP=r"^(?:\.stack|\.data|\.bss)\s+(\d+).*",
+        SIZECHECKCMD="$SIZETOOL -A -d $SOURCES",
+        SIZEPRINTCMD="$SIZETOOL -B -d $SOURCES",
+    )
+    env.Append(
+        ASFLAGS=core,
+        CCFLAGS=[*core, "-ffunction-sections", "-fdata-sections"],
+        CXXFLAGS=["-std=gnu++17", "-fno-rtti", "-fno-exceptions", "-fno-threadsafe-statics", "-fno-use-cxa-atexit"],
+        LINKFLAGS=[
+            *core,
+            "-nostartfiles",
+            "--specs=nano.specs",
+            "--specs=nosys.specs",
+            "-Wl,--gc-sections",
+            "-Wl,--no-warn-rwx-segments",
+            "-Wl,-Map=" + os.path.join("$BUILD_DIR", "firmware.map"),
+        ],
+        LIBPATH=[os.path.join("$PROJECT_DIR", board.get("build.memory_dir"))],
+    )
+
+
+if board.get("build.toolchain") == "host":
+    configure_host()
+else:
+    configure_cortex_m()
+env.Replace(PROGNAME="firmware")
+
+if "nobuild" in COMMAND_LINE_TARGETS:
+    firmware = env.File(env.subst(os.path.join("$BUILD_DIR", "firmware.elf")))
+else:
+    firmware = env.BuildProgram()
+
+AlwaysBuild(env.Alias("nobuild", firmware))
+# The host's process has no flash to fill; a board's size is checked on every build.
+program = [firmware] if board.get("build.toolchain") == "host" else [firmware, env.Alias("checkprogsize")]
+Default(env.Alias("buildprog", program))
+
+env.Replace(
+    RUN_BOARD=str(run_board),
+    RUN_BOARD_FLAGS=board.get("build.run_flags"),
+)
+env.AddPlatformTarget(
+    "upload",
+    firmware,
+    env.VerboseAction(
+        '"$PYTHONEXE" "$RUN_BOARD" start $RUN_BOARD_FLAGS --elf "$SOURCE" --port "$UPLOAD_PORT"', "Starting $SOURCE"
+    ),
+    "Upload",
+    "Start the firmware, instead of what runs on this port",
+)
+env.AddPlatformTarget(
+    "poweroff",
+    None,
+    env.VerboseAction('"$PYTHONEXE" "$RUN_BOARD" stop --port "$UPLOAD_PORT"', "Switching the board off"),
+    "Power off",
+    "End what runs on this port",
+)

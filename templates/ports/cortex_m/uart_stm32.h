@@ -1,0 +1,40 @@
+// The USART of STM32 F1, F2 and F4: one byte each way, no FIFO.
+// QEMU models no clock tree, so neither clocks nor pins are set up here: this driver is for emulated machines.
+#pragma once
+
+#include <cstdint>
+
+namespace port {
+
+template <std::uint32_t base>
+struct Stm32Uart {
+    static void init(std::uint32_t clock_hz, std::uint32_t baud) {
+        reg(baud_divider) = clock_hz / baud;
+        reg(control) = usart_enable | receive_interrupt_enable | transmit_enable | receive_enable;
+    }
+    static int read() {
+        // Reading the data register also ends the interrupt.
+        return (reg(status) & receive_full) != 0U ? static_cast<int>(reg(data) & 0xFFU) : -1;
+    }
+    static void write(std::uint8_t byte) {
+        while ((reg(status) & transmit_empty) == 0U) {
+        }
+        reg(data) = byte;
+    }
+    static void drain() {
+        while ((reg(status) & transmit_complete) == 0U) {
+        }
+    }
+
+private:
+    static constexpr std::uint32_t status = 0x00, data = 0x04, baud_divider = 0x08, control = 0x0C;
+    static constexpr std::uint32_t receive_full = 1U << 5, transmit_empty = 1U << 7, transmit_complete = 1U << 6;
+    static constexpr std::uint32_t usart_enable = 1U << 13, receive_interrupt_enable = 1U << 5;
+    static constexpr std::uint32_t transmit_enable = 1U << 3, receive_enable = 1U << 2;
+
+    static volatile std::uint32_t& reg(std::uint32_t offset) {
+        return *reinterpret_cast<volatile std::uint32_t*>(base + offset);
+    }
+};
+
+}  // namespace port
