@@ -54,3 +54,16 @@ def run(
     except subprocess.TimeoutExpired as error:
         raise ToolchainError(f"{arguments[0]} did not end within {timeout_s} s") from error
     return Completed(exit_code=done.returncode, output=done.stdout)
+
+
+def run_attached(command: Sequence[str | Path], *, cwd: Path | None = None) -> int:
+    """Run a program that talks to the user's own terminal; its exit code.
+
+    Raises:
+        ToolchainError: the program does not exist or cannot be executed.
+    """
+    arguments = [str(part) for part in command]
+    try:
+        return subprocess.run(arguments, cwd=cwd, check=False).returncode
+    except OSError as error:
+        raise ToolchainError(f"cannot run {arguments[0]}: {error.strerror}", "run `rlt-embed doctor`") from error

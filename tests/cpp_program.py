@@ -17,7 +17,7 @@ WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wdouble-promotion")
 def compile_program(source: Path, output: Path, *, compiler: str = COMPILERS[0], flags: Sequence[str] = ()) -> Path:
     """Compile with every warning an error; the compiler's words become the test's failure."""
     include = f"-I{resources.include_dir()}"
-    done = process.run([compiler, "-std=c++17", *WARNINGS, include, *flags, source, "-o", output, "-lm"])
+    done = process.run([compiler, "-std=c++17", *WARNINGS, include, *flags, source, "-o", output])
     if done.exit_code != 0:
         pytest.fail(f"{compiler} refused {source.name}:\n{done.output[-4000:]}")
     return output

@@ -101,6 +101,8 @@ class Policy:
         ):
             if len(signals) != dim:
                 raise ValueError(f"{len(signals)} {name} signals for {dim} numbers")
+        if not len(self.example_observations):
+            raise ValueError("a policy has at least one example observation")
         shape = (len(self.example_observations), self.observation_dim)
         examples = frozen_array("example_observations", self.example_observations, shape)
         object.__setattr__(self, "example_observations", examples)

@@ -1,0 +1,327 @@
+"""The proof: the same observations to the board and to the host references, and everything that differs."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from rltools_embed import __version__
+from rltools_embed.device import Client, Hello, Link, Statistics, open_link
+from rltools_embed.errors import LinkError, RltEmbedError, UnsupportedEnvError
+from rltools_embed.firmware import memory, project
+from rltools_embed.firmware.board import Board, RunnerKind
+from rltools_embed.firmware.spec import Project
+from rltools_embed.policy import checkpoint, reference
+from rltools_embed.policy.digest import digest
+from rltools_embed.policy.layers import Float32Array, describe
+from rltools_embed.policy.model import Policy
+from rltools_embed.training.rollout import rollout_of
+from rltools_embed.validation.compare import Agreement, agreement, same_bits
+from rltools_embed.validation.observations import Counts, Rollout, Sample, samples
+from rltools_embed.validation.report import Check, Cost, Difference, Report, SampleResult, Size
+
+FLOAT64_TOLERANCE = 1e-5
+_BENCHMARK_REPEATS = 50
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a validation measures; the defaults are the full proof.
+
+    Attributes:
+        counts: observations of each kind.
+        seed: of the random observations and the rollout.
+        benchmark_repeats: evaluations that the board times; 0 leaves the timing out.
+    """
+
+    counts: Counts = field(default_factory=Counts)
+    seed: int = 0
+    benchmark_repeats: int = _BENCHMARK_REPEATS
+
+
+def validate(
+    folder: str | Path,
+    *,
+    board: str | None = None,
+    port: str | None = None,
+    policy: Policy | None = None,
+    settings: Settings | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Report:
+    """Compare what a project's board computes with what its policy should give.
+
+    Args:
+        folder: an exported project, whose firmware runs on the board.
+        board: one of the project's boards; the first if not given.
+        port: where the board is; as platformio.ini says if not given.
+        policy: what the board should compute; the project's own checkpoint if not given.
+        progress: called with the observations done and to do.
+
+    Raises:
+        ProjectError, BoardError, CheckpointError, LinkError, ProtocolError: nothing could be measured.
+        A measured difference is a report that did not pass, not an error.
+    """
+    opened = project.load(Path(folder))
+    target = opened.board(board)
+    expected = policy or checkpoint.load(opened.checkpoint)
+    where = port or opened.upload_port(target)
+    if where is None:
+        raise LinkError(f"the port of {target.name} is not known", "name it with --port")
+    with open_link(where, baud=target.serial.baud) as link:
+        return measure(link, expected, target, built=_elf(opened, target), settings=settings, progress=progress)
+
+
+def measure(
+    link: Link,
+    policy: Policy,
+    board: Board,
+    *,
+    built: Path | None = None,
+    settings: Settings | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Report:
+    """The validation itself, over an open link.
+
+    Args:
+        built: the ELF file whose sizes are reported.
+    """
+    settings = settings or Settings()
+    client = Client(link)
+    hello = client.hello()
+    report = _bare_report(client, hello, policy, board, link.name, built)
+    if (hello.observation_dim, hello.action_dim) != (policy.observation_dim, policy.action_dim):
+        return report
+    rollout, notes = _rollout(policy)
+    sent = samples(policy, counts=settings.counts, seed=settings.seed, rollout=rollout)
+    outputs = _evaluate_all(client, sent, progress)
+    measured = _compare_all(sent, outputs, policy, hello)
+    difference = _first_difference(client, measured, policy, hello)
+    cost = _cost(client, policy, board, settings.benchmark_repeats)
+    return replace(
+        report,
+        checks=(*report.checks, _self_test_check(client), *_numeric_checks(measured, difference)),
+        samples=tuple(entry.result for entry in measured),
+        total=_total(measured),
+        first_difference=difference,
+        cost=cost,
+        stack=_stack(client.statistics()),  # again: the deepest call came after the first time
+        notes=notes,
+    )
+
+
+def _bare_report(client: Client, hello: Hello, policy: Policy, board: Board, port: str, built: Path | None) -> Report:
+    """What is known before the first observation is sent."""
+    sizes = memory.measure(built) if built else None
+    return Report(
+        policy=policy.name,
+        board=hello.board,
+        port=port,
+        arithmetic=hello.arithmetic.value,
+        digest_expected=digest(policy),
+        digest_found=hello.digest,
+        checks=_identity_checks(hello, policy, board),
+        flash=Size(used_bytes=sizes.flash_bytes if sizes else None, offered_bytes=board.flash_bytes),
+        ram=Size(used_bytes=sizes.ram_bytes if sizes else None, offered_bytes=board.ram_bytes),
+        stack=_stack(client.statistics()),
+        versions=(("rltools_embed", __version__), ("numpy", np.__version__), ("python", platform.python_version())),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Measured:
+    sample: Sample
+    found: Float32Array
+    expected: Float32Array
+    float64: reference.Float64Array | None
+
+    @property
+    def result(self) -> SampleResult:
+        compared = agreement(self.found, self.expected, self.float64)
+        return SampleResult(name=self.sample.name, observations=len(self.found), agreement=compared)
+
+
+def _elf(opened: Project, board: Board) -> Path | None:
+    path = opened.folder / ".pio" / "build" / board.name / "firmware.elf"
+    return path if path.is_file() else None
+
+
+def _rollout(policy: Policy) -> tuple[Rollout | None, tuple[str, ...]]:
+    try:
+        return rollout_of(policy), ()
+    except UnsupportedEnvError as error:
+        return None, (f"no rollout states, random observations took their place: {error.message}",)
+
+
+def _identity_checks(hello: Hello, policy: Policy, board: Board) -> tuple[Check, ...]:
+    sizes = f"{hello.observation_dim} → {hello.action_dim}"
+    wanted = f"{policy.observation_dim} → {policy.action_dim}"
+    return (
+        _compared("board", hello.board, board.name, "the firmware was built for"),
+        _compared("arithmetic", hello.arithmetic.value, board.arithmetic.value, "the firmware rounds"),
+        _compared("sizes", sizes, wanted, "the firmware maps"),
+        _compared("layers", str(hello.layer_count), str(len(policy.primitives)), "the firmware's layers:"),
+        _compared("digest", hello.digest, digest(policy), "the numbers in the board's flash have the digest"),
+    )
+
+
+def _compared(name: str, found: str, expected: str, words: str) -> Check:
+    passed = found == expected
+    message = f"{words} {found}" + ("" if passed else f", expected {expected}")
+    return Check(name=name, passed=passed, message=message)
+
+
+def _self_test_check(client: Client) -> Check:
+    result = client.self_test()
+    message = (
+        f"{result.examples - result.mismatches} of {result.examples} examples in the firmware give the expected bits"
+    )
+    return Check(name="self-test", passed=result.mismatches == 0, message=message)
+
+
+def _evaluate_all(client: Client, sent: tuple[Sample, ...], progress: Progress) -> tuple[Float32Array, ...]:
+    total = sum(len(sample.observations) for sample in sent)
+    done = 0
+    progress(done, total)
+    outputs = []
+    for sample in sent:
+        parts = []
+        for start in range(0, len(sample.observations), 64):
+            part = sample.observations[start : start + 64]
+            parts.append(client.evaluate(part))
+            done += len(part)
+            progress(done, total)
+        outputs.append(np.concatenate(parts))
+    return tuple(outputs)
+
+
+def _compare_all(
+    sent: tuple[Sample, ...], outputs: tuple[Float32Array, ...], policy: Policy, hello: Hello
+) -> tuple[_Measured, ...]:
+    _refuse_flushed_denormals()
+    return tuple(
+        _Measured(
+            sample=sample,
+            found=found,
+            expected=reference.evaluate(policy.layers, sample.observations, hello.arithmetic),
+            float64=reference.evaluate_float64(policy.layers, sample.observations) if sample.is_ordinary else None,
+        )
+        for sample, found in zip(sent, outputs, strict=True)
+    )
+
+
+def _refuse_flushed_denormals() -> None:
+    """Some libraries switch a whole process to flush denormals; the reference would then be wrong."""
+    if np.float32(1e-40) * np.float32(1.0) == 0.0:
+        raise RltEmbedError(
+            "this process flushes denormal numbers to zero, so the host reference cannot be trusted",
+            "a library loaded here was compiled with -ffast-math: run rlt-embed validate in a process of its own",
+        )
+
+
+def _first_difference(
+    client: Client, measured: tuple[_Measured, ...], policy: Policy, hello: Hello
+) -> Difference | None:
+    for entry in measured:
+        rows = np.flatnonzero(~same_bits(entry.found, entry.expected).all(axis=1))
+        if not len(rows):
+            continue
+        row = int(rows[0])
+        observation = entry.sample.observations[row]
+        difference = Difference(
+            sample=entry.sample.name,
+            row=row,
+            observation=_floats(observation),
+            found=_floats(entry.found[row]),
+            expected=_floats(entry.expected[row]),
+        )
+        return _located(client, difference, observation, policy, hello)
+    return None
+
+
+def _located(
+    client: Client, difference: Difference, observation: Float32Array, policy: Policy, hello: Hello
+) -> Difference:
+    """The difference with the first layer in which the board's trace leaves the reference's."""
+    if hello.layer_count != len(policy.primitives):
+        return difference
+    trace = reference.trace(policy.layers, observation[None, :], hello.arithmetic)
+    for index, (layer, expected) in enumerate(zip(policy.primitives, trace, strict=True)):
+        found = client.trace(index, observation)
+        if found.shape != expected[0].shape:
+            words = f"layer {index} ({describe(layer)}) is {len(found)} wide on the board"
+            return replace(difference, layer=words)
+        differing = np.flatnonzero(~same_bits(found, expected[0]))
+        if len(differing):
+            unit = int(differing[0])
+            words = f"layer {index} ({describe(layer)}), {len(differing)} of {len(found)} units"
+            return replace(
+                difference,
+                layer=words,
+                unit=unit,
+                layer_found=float(found[unit]),
+                layer_expected=float(expected[0][unit]),
+            )
+    return difference
+
+
+def _floats(values: Float32Array) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+def _total(measured: tuple[_Measured, ...]) -> Agreement:
+    results = [entry.result.agreement for entry in measured]
+    float64 = [result.max_abs_float64 for result in results if result.max_abs_float64 is not None]
+    return Agreement(
+        outputs=sum(result.outputs for result in results),
+        equal=sum(result.equal for result in results),
+        max_abs=max(result.max_abs for result in results),
+        max_ulp=max(result.max_ulp for result in results),
+        max_abs_float64=max(float64) if float64 else None,
+    )
+
+
+def _numeric_checks(measured: tuple[_Measured, ...], difference: Difference | None) -> tuple[Check, ...]:
+    total = _total(measured)
+    bits = f"{total.equal} of {total.outputs} outputs have the same bits as the host reference"
+    if difference is not None:
+        bits += f"; first difference: {difference.sample} {difference.row}"
+        bits += f", {difference.layer}" if difference.layer else ""
+    checks = [Check(name="bits", passed=total.equal == total.outputs, message=bits)]
+    if total.max_abs_float64 is not None:
+        limit = FLOAT64_TOLERANCE * _output_scale(measured)
+        message = (
+            f"largest difference from the float64 reference {total.max_abs_float64:.3g}, at most {limit:.3g} allowed"
+        )
+        checks.append(Check(name="float64", passed=total.max_abs_float64 <= limit, message=message))
+    return tuple(checks)
+
+
+def _output_scale(measured: tuple[_Measured, ...]) -> float:
+    """1, or the largest expected action where that is more: the tolerance is relative for large outputs."""
+    largest = [np.abs(entry.float64).max(initial=0.0) for entry in measured if entry.float64 is not None]
+    return max(1.0, *(float(value) for value in largest))
+
+
+def _cost(client: Client, policy: Policy, board: Board, repeats: int) -> Cost | None:
+    if repeats == 0:
+        return None
+    benchmark = client.benchmark(policy.example_observations[0], repeats)
+    ticks = benchmark.ticks_per_evaluation
+    instructions = board.instructions(ticks)
+    if instructions is not None:
+        return Cost(per_inference=instructions, unit="instructions")
+    if board.runner.kind is RunnerKind.HOST:
+        return Cost(per_inference=benchmark.seconds_per_evaluation * 1e9, unit="ns")
+    return Cost(per_inference=ticks, unit="cycles")
+
+
+def _stack(statistics: Statistics) -> Size:
+    if statistics.stack_bytes == 0:
+        return Size(used_bytes=None, offered_bytes=None)
+    return Size(used_bytes=statistics.stack_used_bytes, offered_bytes=statistics.stack_bytes)
