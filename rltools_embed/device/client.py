@@ -219,18 +219,18 @@ class Client:
         silent_since_s = self._clock()
         while True:
             left_s = min(end_s, silent_since_s + silence_s) - self._clock()
-            if left_s <= 0:
-                return None
-            data = self._link.read(left_s)
-            if not data:
-                continue
-            silent_since_s = self._clock()
-            tally.count_bytes(data)
+            # Read once even if no time is left: a slow write or a process that was held up is not the board's silence.
+            data = self._link.read(max(0.0, left_s))
+            if data:
+                silent_since_s = self._clock()
+                tally.count_bytes(data)
             for frame in self._decoder.feed(data):
                 if _answers(frame, request):
                     return frame.payload
                 tally.frames += 1
                 tally.echoes += frame.type < RESPONSE_BIT
+            if self._clock() >= min(end_s, silent_since_s + silence_s):
+                return None
 
     def _no_answer(self, message: Message, tally: _Tally, waited_s: float) -> RltEmbedError:
         waited = f"{self._link.name}, {message.name}, {waited_s:.1f} s"

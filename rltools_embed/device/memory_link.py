@@ -175,21 +175,28 @@ class MemoryLink(Link):
 
     Args:
         boot_s: so long the board is deaf after a reset; what it says while booting comes at the end of it.
+        answer_s: so long each answer takes.
         babble: said again and again whenever there is nothing else, every 10 ms: a board that never falls silent.
     """
 
     _BABBLE_EVERY_S = 0.01
 
     def __init__(
-        self, board: Board, *, clock: ManualClock | None = None, boot_s: float = 0.0, babble: bytes = b""
+        self,
+        board: Board,
+        *,
+        clock: ManualClock | None = None,
+        boot_s: float = 0.0,
+        answer_s: float = 0.0,
+        babble: bytes = b"",
     ) -> None:
         self.clock = clock or ManualClock()
         self._board = board
         self._boot_s = boot_s
+        self._answer_s = answer_s
         self._babble = babble
-        self._arrived = b""
-        self._boot_text = b""
-        self._boot_ends_s: float | None = None
+        self._deaf_until_s = 0.0
+        self._on_its_way: list[tuple[float, bytes]] = []
         self.reset_board()
 
     @property
@@ -197,36 +204,34 @@ class MemoryLink(Link):
         return "memory link"
 
     def reset_board(self) -> None:
-        """What the reset button does."""
-        self._boot_text = self._board.reset()
-        self._boot_ends_s = self.clock() + self._boot_s
-        self._finish_boot()
+        """What the reset button does: answers that have not arrived yet are lost."""
+        self._deaf_until_s = self.clock() + self._boot_s
+        self._on_its_way = [(due_s, data) for due_s, data in self._on_its_way if due_s <= self.clock()]
+        self._on_its_way.append((self._deaf_until_s, self._board.reset()))
 
     def read(self, timeout_s: float) -> bytes:
-        self._finish_boot()
-        if not self._arrived and self._boot_ends_s is not None:
-            self.clock.advance(min(timeout_s, self._boot_ends_s - self.clock()))
-            self._finish_boot()
-        elif not self._arrived and self._babble:
+        arrived = self._take_arrived()
+        if arrived:
+            return arrived
+        if self._babble:
             self.clock.advance(self._BABBLE_EVERY_S)
             return self._babble
-        elif not self._arrived:
-            self.clock.advance(timeout_s)
-        arrived, self._arrived = self._arrived, b""
-        return arrived
+        next_s = min((due_s for due_s, _ in self._on_its_way), default=float("inf"))
+        self.clock.advance(min(timeout_s, next_s - self.clock()))
+        return self._take_arrived()
 
     def write(self, data: bytes) -> None:
-        self._finish_boot()
-        if self._boot_ends_s is None:
-            self._arrived += self._board.receive(data)
+        if self.clock() >= self._deaf_until_s:
+            self._on_its_way.append((self.clock() + self._answer_s, self._board.receive(data)))
 
     def close(self) -> None:
         pass
 
-    def _finish_boot(self) -> None:
-        if self._boot_ends_s is not None and self.clock() >= self._boot_ends_s:
-            self._arrived += self._boot_text
-            self._boot_ends_s = None
+    def _take_arrived(self) -> bytes:
+        now_s = self.clock()
+        arrived = b"".join(data for due_s, data in self._on_its_way if due_s <= now_s)
+        self._on_its_way = [(due_s, data) for due_s, data in self._on_its_way if due_s > now_s]
+        return arrived
 
 
 class Direction(Enum):

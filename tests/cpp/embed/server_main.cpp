@@ -4,7 +4,7 @@
 //     server_main lockstep  stdin: u16 n, n bytes; stdout: u16 m, all m bytes the server says to them. Silence is then
 //                           known and not waited for. n = 0xFFFF resets the board.
 //
-// y[i] = 2 x[i] + i in float32, its trace: layer 0 is 2 x, layer 1 is y, layer 2 is three zeros and as wide as nothing else.
+// y[i] = 2 x[i mod 3] + i in float32. Trace: layer 0 is 2 x, layer 1 is y, layer 2 is five zeros.
 #include <rl_tools/embed/server.h>
 #include <rl_tools/embed/sha256.h>
 
@@ -17,13 +17,13 @@ namespace {
 
 struct DoublingPolicy {
     static constexpr uint32_t observation_dim = 3;
-    static constexpr uint32_t action_dim = 2;
+    static constexpr uint32_t action_dim = 4;  // more than observations, so that a reply can be too long
     static constexpr uint32_t layer_count = 3;
     static constexpr uint32_t widest_layer = 5;
 
     static void evaluate(const float* observation, float* action) {
         for (uint32_t i = 0; i < action_dim; ++i) {
-            action[i] = 2.0F * observation[i] + static_cast<float>(i);
+            action[i] = 2.0F * observation[i % observation_dim] + static_cast<float>(i);
         }
     }
     static uint32_t trace(uint32_t layer, const float* observation, float* output) {
