@@ -144,6 +144,13 @@ def test_reset_boots_the_board_and_the_conversation_goes_on(board):
     assert_same_bits(client.evaluate(FEW), expected_actions(FEW))
 
 
+def test_reset_really_starts_the_firmware_again(native_board):
+    client = client_of(MemoryLink(native_board))
+    client.evaluate(OBSERVATIONS)
+    client.reset()
+    assert client.statistics().frames_accepted == 1
+
+
 def test_native_firmware_speaks_through_a_real_pipe(program):
     with link_native.PipeLink(program("server_main.cpp", "-O1")) as link:
         client = Client(link)

@@ -228,6 +228,19 @@ def test_native_receiver_counts_an_overlong_frame_and_takes_the_next(native):
     assert tuple(answer[-3:]) == (1, 1, 1)
 
 
+def test_last_code_that_promises_more_bytes_than_came_is_refused_by_both_ends(native):
+    """Bytes and CRC would be right; a cut frame is still not a frame."""
+    wire = bytearray(encode_frame(Frame(1, 2, b"payload")))
+    last_code = 0
+    position = 1
+    while wire[position]:
+        last_code, position = position, position + wire[position]
+    wire[last_code] += 1
+    (answer,) = native("receive", [bytes(wire)])
+    assert parse_receiver(answer) == ([], 0, 1)
+    assert Decoder().feed(bytes(wire)) == []
+
+
 def test_stack_high_water_mark_is_the_deepest_word_ever_written(native):
     deepest = [b"", b"\x00", b"\x05", b"\x3f"]
     assert [int.from_bytes(used, "big") for used in native("high_water", deepest)] == [0, 256, 236, 4]

@@ -152,9 +152,6 @@ private:
         if (!payload_has(count_size + count * observation_size)) {
             return;
         }
-        if (count > (largest_payload - count_size) / (4 * action_dim)) {
-            return refuse(ErrorCode::reply_too_long);
-        }
         begin_answer();
         reply_.put(static_cast<uint16_t>(count));
         for (size_t i = 0; i < count; ++i) {
@@ -288,7 +285,7 @@ private:
     void send() {
         const auto write = [](const uint8_t* bytes, size_t size) { PORT::write(bytes, size); };
         if (!reply_.send(write)) {
-            // A trace wider than the policy's own widest_layer. Saying so beats silence.
+            // More actions than fit, or a trace wider than the policy's own widest_layer.
             reply_.begin(error_type, receiver_.sequence());
             reply_.put(static_cast<uint8_t>(ErrorCode::reply_too_long));
             reply_.put(receiver_.type());
