@@ -21,6 +21,9 @@ _SLICE_S: Final = 0.02
 _LARGEST_READ: Final = 4096
 _RETRY_OPEN_S: Final = 0.1
 
+# A port that has just appeared belongs to root until udev has set its group, and a modem manager may probe it first.
+_PASSING: Final = (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.ECONNREFUSED, errno.EACCES, errno.EBUSY, errno.EAGAIN)
+
 
 _Link = TypeVar("_Link", bound="Link")
 
@@ -55,8 +58,8 @@ class Timeouts:
     """How long opening and writing may take.
 
     Attributes:
-        open_s: a port that is absent or refuses is tried again for so long: boards re-appear after flashing, emulators
-            take a moment to listen. 0: tried once.
+        open_s: a port that is absent, busy or refuses is tried again for so long: boards re-appear after flashing,
+            emulators take a moment to listen. 0: tried once.
         write_s: a write that takes longer is an error. Not over RFC 2217, where pyserial has no such limit.
     """
 
@@ -136,7 +139,7 @@ def open_link(url: str, *, baud: int = DEFAULT_BAUD, timeouts: Timeouts | None =
         try:
             port.open()
         except (OSError, ValueError) as error:
-            if _may_appear(error) and time.monotonic() < deadline:
+            if _number(error) in _PASSING and time.monotonic() < deadline:
                 time.sleep(_RETRY_OPEN_S)
                 continue
             raise _cannot_open(url, baud, error) from error
@@ -174,10 +177,6 @@ def _number(error: BaseException) -> int | None:
     # On Windows pyserial leaves only the text of the original exception.
     texts = {"FileNotFoundError": errno.ENOENT, "PermissionError": errno.EBUSY}
     return next((code for text, code in texts.items() if text in str(error)), None)
-
-
-def _may_appear(error: BaseException) -> bool:
-    return _number(error) in (errno.ENOENT, errno.ENXIO, errno.ECONNREFUSED)
 
 
 def _cannot_open(url: str, baud: int, error: BaseException) -> LinkError:
