@@ -151,6 +151,16 @@ def test_reset_really_starts_the_firmware_again(native_board):
     assert client.statistics().frames_accepted == 1
 
 
+def test_board_may_take_as_long_to_boot_after_a_reset_as_before_a_hello(board):
+    link = MemoryLink(board)
+    client = client_of(link)
+    client.evaluate(FEW)
+    client.reset()
+    link._boot_s = 9.0  # longer than any other request is waited for
+    link.reset_board()
+    assert_same_bits(client.evaluate(FEW), expected_actions(FEW))
+
+
 def test_native_firmware_speaks_through_a_real_pipe(program):
     with link_native.PipeLink(program("server_main.cpp", "-O1")) as link:
         client = Client(link)
@@ -476,6 +486,29 @@ def test_computation_of_twenty_silent_seconds_is_asked_for_once_and_waited_for(r
     request_of(client)
     assert link.clock() == pytest.approx(20.0)
     assert board._decoder.accepted == 2
+
+
+class TricklingLink(MemoryLink):
+    """A slow line: a byte every 0.1 s."""
+
+    def read(self, timeout_s: float) -> bytes:
+        due = self._take_arrived()
+        self._on_its_way.insert(0, (self.clock(), due[1:]))
+        if not due:
+            return super().read(timeout_s)
+        self.clock.advance(0.1)
+        return due[:1]
+
+
+def test_long_answer_on_a_slow_line_is_not_asked_for_again():
+    board = python_board()
+    link = TricklingLink(board)
+    client = Client(link, clock=link.clock, limits=Limits(hello=Patience(overall_s=30, silence_s=0.5, attempts=1)))
+    client.hello()
+    before_s, before = link.clock(), board._decoder.accepted
+    client.trace(1, FEW[0])
+    assert link.clock() - before_s > Limits().request.silence_s
+    assert board._decoder.accepted == before + 1
 
 
 def test_answer_that_comes_after_the_silence_limit_is_as_good_as_the_second(board):
