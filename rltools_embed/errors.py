@@ -8,7 +8,7 @@ RltEmbedError                    message, hint, exit_code
 ├── BuildError            7      the toolchain ran and refused; log path and last lines
 ├── LinkError             8      no bytes: port absent, busy, silent
 ├── ProtocolError         9      bytes, but not ours: version, CRC, size, stale firmware
-├── TrainingError        10      the environment or the optimisation broke down: non-finite reward, observation or weight
+├── TrainingError        10      non-finite reward, observation or weight; an environment that breaks its contract
 └── ProjectError         11      a project folder that is not ours, is damaged, or holds files we would overwrite
 
 Exit code 1 belongs to a validation that measured a difference, 2 to a command line that cannot be understood.

@@ -80,17 +80,17 @@ def loads(text: str) -> Policy:
     """
     lines = text.splitlines()
     _check_frame(lines)
-    manifest = _parse_manifest(lines)
+    told = _parse_manifest(lines)
     arrays = _parse_arrays(lines)
     try:
-        policy = _policy(manifest, arrays)
+        policy = _policy(told, arrays)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"the manifest does not fit the numbers: {error}", _EXPORT_AGAIN) from error
     found = digest(policy)
-    if found != manifest.get("digest"):
+    if found != told.get("digest"):
         raise CheckpointError(
             f"a number was changed after the export: their digest is {found[:16]}…, "
-            f"the manifest says {str(manifest.get('digest'))[:16]}…",
+            f"the manifest says {str(told.get('digest'))[:16]}…",
             _EXPORT_AGAIN,
         )
     _check_text(lines, dumps(policy).splitlines())
@@ -119,12 +119,12 @@ def _check_frame(lines: Sequence[str]) -> None:
 def _parse_manifest(lines: Sequence[str]) -> Mapping[str, Any]:
     try:
         begin, end = lines.index(_MANIFEST_BEGIN), lines.index(_MANIFEST_END)
-        manifest = json.loads("\n".join(line.removeprefix("// ") for line in lines[begin + 1 : end]))
+        told = json.loads("\n".join(line.removeprefix("// ") for line in lines[begin + 1 : end]))
     except ValueError as error:  # JSONDecodeError is one
         raise CheckpointError(f"the manifest cannot be read: {error}", _EXPORT_AGAIN) from error
-    if not isinstance(manifest, dict):
+    if not isinstance(told, dict):
         raise CheckpointError("the manifest is not a JSON object", _EXPORT_AGAIN)
-    return manifest
+    return told
 
 
 def _parse_arrays(lines: Sequence[str]) -> dict[str, bytes]:
@@ -179,17 +179,17 @@ def _numbers(arrays: Mapping[str, bytes], name: str, shape: tuple[int, ...] = (-
     return numbers.astype(np.float32)
 
 
-def _policy(manifest: Mapping[str, Any], arrays: Mapping[str, bytes]) -> Policy:
-    layers = tuple(_module(entry, arrays, f"layer_{i}") for i, entry in enumerate(manifest["modules"]))
-    provenance = manifest["provenance"]
-    observation = tuple(_signal(entry) for entry in manifest["observation"])
+def _policy(told: Mapping[str, Any], arrays: Mapping[str, bytes]) -> Policy:
+    layers = tuple(_module(entry, arrays, f"layer_{i}") for i, entry in enumerate(told["modules"]))
+    provenance = told["provenance"]
+    observation = tuple(_signal(entry) for entry in told["observation"])
     return Policy(
-        name=manifest["name"],
+        name=told["name"],
         layers=layers,
         observation=observation,
-        action=tuple(_signal(entry) for entry in manifest["action"]),
+        action=tuple(_signal(entry) for entry in told["action"]),
         example_observations=_numbers(arrays, "example::observations", (-1, len(observation))),
-        control_period_s=manifest["control_period_s"],
+        control_period_s=told["control_period_s"],
         provenance=Provenance(
             environment=provenance["environment"],
             algorithm=provenance["algorithm"],
@@ -307,8 +307,9 @@ def _preamble(policy: Policy) -> Iterator[str]:
     yield "//"
 
 
-def _manifest_lines(policy: Policy) -> Iterator[str]:
-    manifest = {
+def manifest(policy: Policy) -> dict[str, Any]:
+    """What a checkpoint says of its policy besides the numbers, ready for JSON."""
+    return {
         "name": policy.name,
         "digest": digest(policy),
         "modules": [_module_entry(module) for module in policy.layers],
@@ -324,11 +325,13 @@ def _manifest_lines(policy: Policy) -> Iterator[str]:
             "versions": dict(policy.provenance.versions),
         },
     }
+
+
+def _manifest_lines(policy: Policy) -> Iterator[str]:
     yield _MANIFEST_BEGIN
     # ASCII only: no line separator of Unicode, no byte-order mark and no look-alike can hide in a comment.
-    yield from (
-        f"// {line}" for line in json.dumps(manifest, indent=1, ensure_ascii=True, allow_nan=False).splitlines()
-    )
+    text = json.dumps(manifest(policy), indent=1, ensure_ascii=True, allow_nan=False)
+    yield from (f"// {line}" for line in text.splitlines())
     yield _MANIFEST_END
 
 

@@ -117,7 +117,7 @@ def _apply_float64(layer: Primitive, x: Float64Array) -> Float64Array:
             return np.clip(x, -1.0, 1.0)
         case Rescale():
             low, high = layer.low.astype(np.float64), layer.high.astype(np.float64)
-            return low + (x + 1.0) / 2.0 * (high - low)
+            return low + (np.clip(x, -1.0, 1.0) + 1.0) / 2.0 * (high - low)
 
 
 def _fast_tanh_float64(x: Float64Array) -> Float64Array:

@@ -1,0 +1,44 @@
+"""Real boards for tests: a project is exported, built, started on a free port, and switched off at the end."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rltools_embed.firmware import board as boards
+from rltools_embed.firmware import platformio, project, render
+from rltools_embed.firmware.spec import PolicyFacts, ProjectSpec
+from rltools_embed.policy import checkpoint
+from rltools_embed.policy.model import Policy
+
+
+def free_port() -> str:
+    """The URL of a TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"socket://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def export(policy: Policy, folder: Path, *names: str) -> Path:
+    """A project for the boards of these names."""
+    spec = ProjectSpec(
+        name=render.identifier(policy.name),
+        boards=tuple(boards.load(name) for name in names),
+        checkpoint_text=checkpoint.dumps(policy),
+        policy=PolicyFacts.of(policy),
+    )
+    project.write(project.render(spec), folder)
+    return folder
+
+
+@contextmanager
+def running(folder: Path, name: str | None = None) -> Iterator[str]:
+    """The project's firmware on its board, as long as the block lasts; gives the port."""
+    port = free_port()
+    platformio.upload(folder, name, port)
+    try:
+        yield port
+    finally:
+        platformio.power_off(folder, name, port)
