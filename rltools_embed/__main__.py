@@ -1,0 +1,5 @@
+"""`python -m rltools_embed` is `rlt-embed`."""
+
+from rltools_embed.cli import main
+
+main()

@@ -1,0 +1,279 @@
+"""One function per command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rltools_embed import __version__, pipeline
+from rltools_embed.cli import show
+from rltools_embed.doctor import examine
+from rltools_embed.errors import ToolchainError
+from rltools_embed.files import write_atomically
+from rltools_embed.firmware import board as boards
+from rltools_embed.policy import checkpoint
+from rltools_embed.validation import Counts, Report, Settings
+from rltools_embed.validation.report import to_json, to_junit
+
+_DIFFERENT = 1
+
+_file = click.Path(dir_okay=False, path_type=Path)
+_folder = click.argument("folder", type=click.Path(path_type=Path))
+_board_of_project = click.option("--board", help="One of the project's boards; the first by default.")
+_port = click.option("--port", help="/dev/ttyACM0, COM3, socket://HOST:PORT, rfc2217://HOST:PORT.")
+_force = click.option("--force", is_flag=True, help="Replace what is in the way.")
+_json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
+
+
+class _Option(click.ParamType):
+    """NAME=VALUE of an algorithm: the value as JSON where it is JSON, else as text."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[str, object]:
+        name, separator, text = str(value).partition("=")
+        if not name or not separator:
+            self.fail(f"{value!r} is not NAME=VALUE", param, context)
+        if text in ("True", "False", "None"):
+            return name, {"True": True, "False": False, "None": None}[text]
+        try:
+            return name, json.loads(text)
+        except ValueError:
+            return name, text
+
+
+def _training_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(
+        (
+            click.option("--algorithm", default="sac", show_default=True, help="sac"),
+            click.option("--steps", default=10_000, show_default=True, type=click.IntRange(min=1)),
+            click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0)),
+            click.option("--option", "options", multiple=True, type=_Option(), help="An option, e.g. GAMMA=0.98."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _report_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(
+        (
+            click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Write JSON; - for stdout."),
+            click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML."),
+            click.option(
+                "--report", "html", type=click.Path(dir_okay=False, path_type=Path), help="Write an HTML page."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="rlt-embed")
+def cli() -> None:
+    """Train a policy, put it on a microcontroller, prove that it computes the same bits."""
+
+
+@cli.command()
+@click.argument("environment")
+@_training_options
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
+@_force
+def train(
+    environment: str,
+    algorithm: str,
+    steps: int,
+    seed: int,
+    options: tuple[tuple[str, object], ...],
+    output: Path,
+    force: bool,
+) -> None:
+    """Train a policy on the Gymnasium ENVIRONMENT (an id) and write checkpoint.h."""
+    with show.progress_bar("training") as progress:
+        run = pipeline.train(
+            environment,
+            output,
+            algorithm=algorithm,
+            steps=steps,
+            seed=seed,
+            options=dict(options),
+            force=force,
+            progress=progress,
+        )
+    click.echo(run.checkpoint)
+
+
+@cli.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@_json_flag
+def inspect(source: Path, as_json: bool) -> None:
+    """Check a checkpoint (a file, a run or a project) and show what it holds."""
+    policy = pipeline.inspect(source)
+    if as_json:
+        click.echo(json.dumps(checkpoint.manifest(policy), indent=2))
+    else:
+        show.policy(policy)
+
+
+@cli.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--board", "board", multiple=True, required=True, help="A board's name or a board file; repeatable.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the project.")
+@_force
+def export(source: Path, board: tuple[str, ...], output: Path, force: bool) -> None:
+    """Render the PlatformIO project of a run or a checkpoint."""
+    show.export(pipeline.export(source, output, board=board, force=force))
+
+
+@cli.command()
+@_folder
+@_board_of_project
+def build(folder: Path, board: str | None) -> None:
+    """Compile a project."""
+    show.build(pipeline.build(folder, board=board))
+
+
+@cli.command()
+@_folder
+@_board_of_project
+@_port
+@click.option("--power-off", is_flag=True, help="Switch an emulated board off instead.")
+def flash(folder: Path, board: str | None, port: str | None, power_off: bool) -> None:
+    """Build a project and put it on its board; prints the board's port."""
+    if power_off:
+        pipeline.power_off(folder, board=board, port=port)
+        return
+    click.echo(pipeline.flash(folder, board=board, port=port) or "")
+
+
+@cli.command()
+@_folder
+@_board_of_project
+@_port
+@click.option("--source", type=click.Path(path_type=Path), help="Run or checkpoint that should be on the board.")
+@click.option("--random", "random_count", type=click.IntRange(min=0), help="Number of random observations.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@_report_options
+def validate(
+    folder: Path,
+    board: str | None,
+    port: str | None,
+    source: Path | None,
+    random_count: int | None,
+    seed: int,
+    json_path: str | None,
+    junit: Path | None,
+    html: Path | None,
+) -> None:
+    """Compare the board's outputs with the host's, bit for bit. Exit code 0: the same, 1: measured and different."""
+    counts = Counts() if random_count is None else Counts(random=random_count)
+    with show.progress_bar("validating") as progress:
+        report = pipeline.validate(
+            folder,
+            board=board,
+            port=port,
+            source=source,
+            settings=Settings(counts=counts, seed=seed),
+            progress=progress,
+        )
+    _publish(report, json_path, junit, html)
+
+
+@cli.command()
+@click.argument("environment")
+@_training_options
+@click.option("--board", required=True, help="A board's name or a board file.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for everything.")
+@_port
+@_force
+@_report_options
+def run(
+    environment: str,
+    algorithm: str,
+    steps: int,
+    seed: int,
+    options: tuple[tuple[str, object], ...],
+    board: str,
+    output: Path,
+    port: str | None,
+    force: bool,
+    json_path: str | None,
+    junit: Path | None,
+    html: Path | None,
+) -> None:
+    """Train, export, build, flash and validate in one go."""
+    with show.progress_bar("running") as progress:
+        report = pipeline.run(
+            environment,
+            output,
+            board=board,
+            algorithm=algorithm,
+            steps=steps,
+            seed=seed,
+            options=dict(options),
+            port=port,
+            force=force,
+            announce=lambda stage: click.secho(f"── {stage}", err=True, bold=True),
+            progress=progress,
+        )
+    _publish(report, json_path, junit, html)
+
+
+def _publish(report: Report, json_path: str | None, junit: Path | None, html: Path | None) -> None:
+    if junit is not None:
+        write_atomically(junit, to_junit(report))
+    if html is not None:
+        from rltools_embed.validation.page import to_html
+
+        write_atomically(html, to_html(report))
+    if json_path == "-":
+        click.echo(to_json(report), nl=False)
+    else:
+        if json_path is not None:
+            write_atomically(Path(json_path), to_json(report))
+        show.report(report)
+    if not report.passed:
+        raise click.exceptions.Exit(_DIFFERENT)
+
+
+@cli.command(name="boards")
+@_json_flag
+def list_boards(as_json: bool) -> None:
+    """List the boards that come with the package."""
+    found = [boards.load(name) for name in boards.names()]
+    if as_json:
+        click.echo(json.dumps([{"name": board.name, **boards.to_table(board)} for board in found], indent=2))
+    else:
+        show.board_table(found)
+
+
+@cli.command()
+@_json_flag
+def doctor(as_json: bool) -> None:
+    """Tell what is there, what is missing, and how to get it."""
+    found = examine()
+    if as_json:
+        entries = [
+            {"purpose": finding.purpose, "serves": finding.tool.serves, **asdict(finding.tool)} for finding in found
+        ]
+        click.echo(json.dumps(entries, indent=2, default=str))
+    else:
+        show.findings(found)
+    missing = [finding.tool.name for finding in found if not finding.tool.serves]
+    if missing:
+        raise click.exceptions.Exit(ToolchainError.exit_code)
+
+
+@cli.command()
+@_folder
+@_board_of_project
+@_port
+def monitor(folder: Path, board: str | None, port: str | None) -> None:
+    """Show what the board prints (PlatformIO's serial monitor)."""
+    raise click.exceptions.Exit(pipeline.monitor(folder, board=board, port=port))

@@ -1,0 +1,220 @@
+"""What a person sees: results as text for a terminal. Nothing here is meant to be parsed; `--json` is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from rltools_embed.doctor import Finding
+from rltools_embed.firmware.board import Board
+from rltools_embed.firmware.platformio import Firmware
+from rltools_embed.pipeline import Export
+from rltools_embed.policy.digest import digest
+from rltools_embed.policy.layers import describe
+from rltools_embed.policy.model import Policy, Signal
+from rltools_embed.validation import Report
+from rltools_embed.validation.report import Agreement, Check, Cost, Size
+
+__all__ = ["board_table", "build", "export", "findings", "policy", "progress_bar", "report"]
+
+_UNITS = {
+    "instructions": "instructions per inference (counted by QEMU; not cycles)",
+    "cycles": "cycles per inference (the board's own counter)",
+    "ns": "ns per inference (a process on this computer; says nothing about a board)",
+}
+
+
+def console() -> Console:
+    """stdout; wide when it is not a terminal, so that no line is cut."""
+    found = Console(highlight=False, soft_wrap=True)
+    return found if found.is_terminal else Console(highlight=False, soft_wrap=True, width=200)
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr while the block runs, if stderr is a terminal; its argument is called with done and total."""
+    to = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=to, transient=True, disable=not to.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def policy(found: Policy) -> None:
+    """A policy's origin, layers, signals and digest."""
+    out = console()
+    origin = found.provenance
+    out.print(f"[bold]{escape(found.name)}[/]  {found.observation_dim} observations → {found.action_dim} actions")
+    trained = [
+        origin.algorithm,
+        f"on {origin.environment}" if origin.environment else "",
+        f"{origin.steps} steps" if origin.steps is not None else "",
+        f"seed {origin.seed}" if origin.seed is not None else "",
+        f"mean return {origin.mean_return:.1f}" if origin.mean_return is not None else "",
+    ]
+    out.print("trained      " + escape(", ".join(part for part in trained if part)))
+    out.print(f"parameters   {found.parameter_count} float32, {4 * found.parameter_count} bytes")
+    period = "not known" if found.control_period_s is None else f"{found.control_period_s * 1e3:g} ms"
+    out.print(f"control      every {period}" if found.control_period_s else f"control      period {period}")
+    out.print(f"digest       {digest(found)}")
+    out.print("versions     " + escape(", ".join(f"{name} {version}" for name, version in origin.versions)))
+    layers = Table("layer", "computes", box=None, pad_edge=False)
+    for index, layer in enumerate(found.primitives):
+        layers.add_row(str(index), describe(layer))
+    out.print(layers)
+    signals = Table("signal", "name", "low", "high", "unit", box=None, pad_edge=False)
+    for kind, group in (("observation", found.observation), ("action", found.action)):
+        for index, signal in enumerate(group):
+            signals.add_row(f"{kind}[{index}]", *_signal_cells(signal), end_section=False)
+    out.print(signals)
+
+
+def _signal_cells(signal: Signal) -> tuple[str, str, str, str]:
+    return escape(signal.name), f"{signal.low:g}", f"{signal.high:g}", escape(signal.unit)
+
+
+def export(found: Export) -> None:
+    """What an export wrote and where."""
+    files = found.files
+    names = ", ".join(board.name for board in found.project.boards)
+    console().print(
+        f"{escape(str(found.project.folder))}: project {found.project.name} for {names} "
+        f"({len(files.written)} files written, {len(files.unchanged)} unchanged, {len(files.removed)} removed)"
+    )
+
+
+def build(found: Firmware) -> None:
+    """The sizes of a firmware against its board."""
+    sizes = found.memory
+    flash = Size(used_bytes=sizes.flash_bytes if sizes else None, offered_bytes=found.board.flash_bytes)
+    ram = Size(used_bytes=sizes.ram_bytes if sizes else None, offered_bytes=found.board.ram_bytes)
+    console().print(f"{escape(str(found.elf))}: flash {_size(flash)}, RAM {_size(ram)} besides the stack")
+
+
+def _size(size: Size) -> str:
+    if size.used_bytes is None:
+        return "not measured"
+    if not size.offered_bytes:
+        return f"{size.used_bytes} B"
+    return f"{size.used_bytes} of {size.offered_bytes} B ({100 * size.used_bytes / size.offered_bytes:.1f} %)"
+
+
+def board_table(boards: Sequence[Board]) -> None:
+    """The boards, a line each."""
+    table = Table(
+        "board", "core", "FPU", "MHz", "flash kB", "RAM kB", "arithmetic", "runs on", box=None, pad_edge=False
+    )
+    for board in boards:
+        table.add_row(
+            board.name,
+            board.core.value,
+            board.fpu.value,
+            f"{board.clock_hz / 1e6:g}",
+            "-" if board.flash_bytes is None else str(board.flash_bytes // 1024),
+            "-" if board.ram_bytes is None else str(board.ram_bytes // 1024),
+            board.arithmetic.value,
+            board.runner.kind.value,
+        )
+    console().print(table)
+
+
+def findings(found: Sequence[Finding]) -> None:
+    """What the doctor found."""
+    table = Table("", "tool", "found", "needed for", "how to get it", box=None, pad_edge=False)
+    for finding in found:
+        tool = finding.tool
+        mark = "[green]ok[/]" if tool.serves else "[red]missing[/]" if tool.found is None else "[red]wrong[/]"
+        version = f"{tool.version or ''}  {tool.found}" if tool.found else "-"
+        hint = "" if tool.serves else f"{tool.problem}: {tool.install_hint}"
+        table.add_row(mark, escape(tool.name), escape(version.strip()), finding.purpose, escape(hint))
+    console().print(table)
+
+
+def report(found: Report) -> None:
+    """The verdict last, what it rests on before it."""
+    out = console()
+    out.print(
+        f"[bold]{escape(found.policy)}[/] on [bold]{escape(found.board)}[/] "
+        f"({escape(found.port)}, {found.arithmetic} rounding)"
+    )
+    if found.samples:
+        out.print(_sample_table(found))
+    for check in found.checks:
+        out.print(_check_line(check))
+    if found.first_difference is not None:
+        _print_difference(out, found)
+    for line in _cost_lines(found):
+        out.print(line)
+    for note in found.notes:
+        out.print(f"note     {escape(note)}", style="yellow")
+    out.print(_verdict(found))
+
+
+def _sample_table(found: Report) -> Table:
+    table = Table("observations", "count", "same bits", "max abs", "max ULP", "vs float64", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for sample in found.samples:
+        table.add_row(sample.name, str(sample.observations), *_agreement_cells(sample.agreement))
+    if found.total is not None:
+        table.add_row("all", str(found.observations), *_agreement_cells(found.total), style="bold")
+    return table
+
+
+def _agreement_cells(agreement: Agreement) -> tuple[str, str, str, str]:
+    # Rounded down: one output of a million that differs must not read 100 %.
+    share = int(agreement.share * 10000) / 100
+    float64 = "-" if agreement.max_abs_float64 is None else f"{agreement.max_abs_float64:.2g}"
+    return f"{share:.6g} %", f"{agreement.max_abs:.3g}", str(agreement.max_ulp), float64
+
+
+def _check_line(check: Check) -> str:
+    mark = "[green]ok[/]  " if check.passed else "[red]FAIL[/]"
+    return f"{mark}     {check.name:<11}{escape(check.message)}"
+
+
+def _print_difference(out: Console, found: Report) -> None:
+    difference = found.first_difference
+    if difference is None:
+        return
+    out.print(f"first difference: {difference.sample} {difference.row}")
+    out.print(f"  observation  {_numbers(difference.observation)}")
+    out.print(f"  board        {_numbers(difference.found)}")
+    out.print(f"  expected     {_numbers(difference.expected)}")
+    if difference.layer:
+        out.print(f"  first in     {escape(difference.layer)}, unit {difference.unit}:")
+        out.print(f"               board {difference.layer_found!r}, expected {difference.layer_expected!r}")
+
+
+def _numbers(values: Sequence[float]) -> str:
+    shown = ", ".join(f"{value:.9g}" for value in values[:8])
+    return escape(f"[{shown}{', …' if len(values) > 8 else ''}]")
+
+
+def _cost_lines(found: Report) -> Iterator[str]:
+    yield f"flash    {_size(found.flash)}"
+    yield f"RAM      {_size(found.ram)} besides the stack"
+    stack = "not measured on this board" if found.stack.used_bytes is None else f"{_size(found.stack)}, measured"
+    yield f"stack    {stack}"
+    if found.cost is not None:
+        yield f"cost     {_cost(found.cost)}"
+    yield f"digest   {found.digest_found}, as the board computed it"
+
+
+def _cost(cost: Cost) -> str:
+    return f"{cost.per_inference:.0f} {_UNITS[cost.unit]}"
+
+
+def _verdict(found: Report) -> str:
+    if found.passed:
+        return (
+            f"[bold green]PASSED[/]   {found.observations} observations, every output bit equal, "
+            f"policy {found.digest_found[:16]}…"
+        )
+    failed = ", ".join(check.name for check in found.checks if not check.passed)
+    return f"[bold red]FAILED[/]   {failed}"

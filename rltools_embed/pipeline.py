@@ -1,0 +1,277 @@
+"""The stages as library calls: train, inspect, export, build, flash, validate, and run for all of them in one go.
+
+Each stage takes the folder that the one before it wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rltools_embed import process
+from rltools_embed.errors import ProjectError, ToolchainError
+from rltools_embed.files import write_atomically
+from rltools_embed.firmware import board as boards
+from rltools_embed.firmware import platformio, project, render, toolchain
+from rltools_embed.firmware.platformio import Firmware
+from rltools_embed.firmware.spec import PolicyFacts, Project, ProjectSpec, WriteResult
+from rltools_embed.policy import checkpoint
+from rltools_embed.policy.model import Policy
+from rltools_embed.training import environment_factory, trainer_of
+from rltools_embed.validation import Report, Settings
+from rltools_embed.validation import validate as _validate
+
+CHECKPOINT = "checkpoint.h"
+RUN = "run.json"
+_RUN_FORMAT = 1
+_ANOTHER_FOLDER = "choose another folder with -o, or replace it with --force"
+
+Progress = Callable[[int, int], None]
+
+
+def _silent(done: int, total: int) -> None:
+    """No progress shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What training left in its folder.
+
+    Attributes:
+        learning_curve: (environment steps, mean return, mean episode length) of each evaluation.
+    """
+
+    folder: Path
+    policy: Policy
+    learning_curve: tuple[tuple[int, float, float], ...]
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / CHECKPOINT
+
+
+def train(
+    environment: str | Callable[[], Any],
+    output: str | Path,
+    *,
+    algorithm: str = "sac",
+    steps: int = 10_000,
+    seed: int = 0,
+    options: Mapping[str, object] | None = None,
+    force: bool = False,
+    progress: Progress = _silent,
+) -> Run:
+    """Train a policy and write `checkpoint.h` and `run.json` into `output`.
+
+    Args:
+        environment: a Gymnasium id, or a function without arguments that makes an environment.
+        options: the algorithm's options by their upper-case names.
+        force: replace a run in `output` that was made with other settings.
+        progress: called with the steps done and to do.
+
+    Raises:
+        UnsupportedEnvError, ToolchainError, BuildError, TrainingError: as the trainer.
+        ProjectError: `output` holds something else, which is left as it is.
+    """
+    folder = Path(output)
+    factory = environment_factory(environment) if isinstance(environment, str) else environment
+    settings = {
+        "environment": environment if isinstance(environment, str) else getattr(environment, "__qualname__", "factory"),
+        "algorithm": algorithm,
+        "steps": steps,
+        "seed": seed,
+        "options": dict(options or {}),
+    }
+    _refuse_other_run(folder, settings, force=force)
+    trainer = trainer_of(algorithm)(factory, STEP_LIMIT=steps, **(options or {}))
+    with trainer.State(seed) as state:
+        progress(0, steps)
+        while not state.step():
+            progress(state.step_count, steps)
+        progress(steps, steps)
+        policy, curve = state.policy(), state.learning_curve
+    write_atomically(folder / CHECKPOINT, checkpoint.dumps(policy))
+    document = {"format": _RUN_FORMAT, "settings": settings, "learning_curve": [list(point) for point in curve]}
+    write_atomically(folder / RUN, json.dumps(document, indent=2) + "\n")
+    return Run(folder=folder, policy=policy, learning_curve=tuple(curve))
+
+
+def _refuse_other_run(folder: Path, settings: Mapping[str, object], *, force: bool) -> None:
+    """Training again with the same settings gives the same run; anything else in its place is not ours to replace."""
+    if folder.exists() and not folder.is_dir():
+        raise ProjectError(f"{folder} is not a folder", "choose another one with -o")
+    try:
+        json.dumps(settings)
+    except TypeError as error:
+        raise TypeError(f"an option is no number, text or flag: {error}") from error
+    if force or not (folder / CHECKPOINT).exists():
+        return
+    try:
+        found = json.loads((folder / RUN).read_text(encoding="utf-8"))["settings"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ProjectError(
+            f"{folder / CHECKPOINT} exists and is not from `rlt-embed train`",
+            "choose another folder with -o, or --force",
+        ) from None
+    if found != settings:
+        raise ProjectError(
+            f"{folder} holds a run with other settings ({_described(found)})",
+            "choose another folder with -o, or --force",
+        )
+
+
+def _described(settings: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items() if value != {})
+
+
+def load_run(path: str | Path) -> Policy:
+    """The policy of a run's folder, of a project's folder, or of a checkpoint file."""
+    given = Path(path)
+    for candidate in (given, given / CHECKPOINT, given / "include" / CHECKPOINT):
+        if candidate.is_file():
+            return checkpoint.load(candidate)
+    if given.is_dir():
+        raise ProjectError(f"{given} holds no {CHECKPOINT}", "pass the folder that `rlt-embed train` wrote")
+    raise ProjectError(f"{given} does not exist", "pass the folder that `rlt-embed train` wrote, or a checkpoint.h")
+
+
+def inspect(path: str | Path) -> Policy:
+    """The policy of a run, a project or a checkpoint file, checked from the first line to the last."""
+    return load_run(path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """A project that was written."""
+
+    project: Project
+    files: WriteResult
+
+
+def export(source: str | Path, output: str | Path, *, board: str | Sequence[str], force: bool = False) -> Export:
+    """Render the PlatformIO project of a policy for one or several boards.
+
+    Args:
+        source: a run's folder or a checkpoint file.
+        board: names of boards, or paths of board files.
+        force: also replace generated files that were edited since.
+
+    Raises:
+        BoardError: unknown board, wrong board file, or the policy does not fit.
+        CheckpointError: the checkpoint is damaged.
+        ProjectError: `output` holds files that would be lost.
+    """
+    policy = load_run(source)
+    names = (board,) if isinstance(board, str) else tuple(board)
+    targets = tuple(boards.load(name) for name in names)
+    facts = PolicyFacts.of(policy)
+    for target in targets:
+        project.check_fit(target, facts.parameter_bytes)
+    spec = ProjectSpec(
+        name=render.identifier(policy.name),
+        boards=targets,
+        checkpoint_text=checkpoint.dumps(policy),
+        policy=facts,
+    )
+    written = project.write(project.render(spec), Path(output), force=force)
+    return Export(project=project.load(Path(output)), files=written)
+
+
+def build(folder: str | Path, *, board: str | None = None) -> Firmware:
+    """Compile a project for one of its boards; see `firmware.platformio.build`."""
+    return platformio.build(Path(folder), board)
+
+
+def flash(folder: str | Path, *, board: str | None = None, port: str | None = None) -> str | None:
+    """Put a project's firmware on its board; the board's port, where it is known."""
+    return platformio.upload(Path(folder), board, port)
+
+
+def power_off(folder: str | Path, *, board: str | None = None, port: str | None = None) -> None:
+    """Switch an emulated board off."""
+    platformio.power_off(Path(folder), board, port)
+
+
+def validate(
+    folder: str | Path,
+    *,
+    board: str | None = None,
+    port: str | None = None,
+    source: str | Path | None = None,
+    settings: Settings | None = None,
+    progress: Progress = _silent,
+) -> Report:
+    """Compare what a project's board computes with what its policy should give.
+
+    Args:
+        source: a run's folder or a checkpoint file that says what should be on the board; else the project's own.
+
+    Raises:
+        ProjectError, BoardError, CheckpointError, LinkError, ProtocolError: nothing could be measured.
+    """
+    policy = load_run(source) if source is not None else None
+    return _validate(folder, board=board, port=port, policy=policy, settings=settings, progress=progress)
+
+
+def run(
+    environment: str | Callable[[], Any],
+    output: str | Path,
+    *,
+    board: str,
+    algorithm: str = "sac",
+    steps: int = 10_000,
+    seed: int = 0,
+    options: Mapping[str, object] | None = None,
+    port: str | None = None,
+    force: bool = False,
+    announce: Callable[[str], None] = lambda stage: None,
+    progress: Progress = _silent,
+) -> Report:
+    """Train, export, build, flash and validate: `output/run` and `output/firmware`.
+
+    An emulated board is switched off at the end. What a later stage needs is checked before the first one starts.
+
+    Args:
+        announce: called with the name of each stage as it begins.
+    """
+    target = boards.load(board)
+    toolchain.require((*toolchain.for_build(target), *toolchain.for_upload(target)))
+    folder = Path(output)
+    announce("train")
+    trained = train(
+        environment,
+        folder / "run",
+        algorithm=algorithm,
+        steps=steps,
+        seed=seed,
+        options=options,
+        force=force,
+        progress=progress,
+    )
+    announce("export")
+    exported = export(trained.folder, folder / "firmware", board=board, force=force)
+    announce("build")
+    build(exported.project.folder, board=target.name)
+    announce("flash")
+    flash(exported.project.folder, board=target.name, port=port)
+    try:
+        announce("validate")
+        return validate(exported.project.folder, board=target.name, port=port, source=trained.folder, progress=progress)
+    finally:
+        if target.runner.kind is not boards.RunnerKind.HARDWARE:
+            power_off(exported.project.folder, board=target.name, port=port)
+
+
+def monitor(folder: str | Path, *, board: str | None = None, port: str | None = None) -> int:
+    """PlatformIO's serial monitor on a project's board, in the user's terminal; its exit code."""
+    opened = project.load(Path(folder))
+    target = opened.board(board)
+    where = port or opened.upload_port(target)
+    if not sys.stdin.isatty():
+        raise ToolchainError("the monitor needs a terminal", "run it from one, or read the port with pyserial")
+    command = [sys.executable, "-m", "platformio", "device", "monitor", "-d", str(opened.folder), "-e", target.name]
+    return process.run_attached([*command, *(("--port", where) if where else ())])
