@@ -1,0 +1,82 @@
+// The last transitions, as a ring: the oldest is overwritten when it is full.
+#pragma once
+
+#include <rl_tools/nn/training/batch.h>
+#include <rl_tools/random/random.h>
+
+#include <vector>
+
+namespace rl_tools::rl {
+
+// `next_observation` is where the step led to, before any reset. `terminated`: the task ended there and nothing follows.
+// `truncated`: only the clock ended; the value of `next_observation` still counts.
+template <size_t T_OBSERVATION_DIM, size_t T_ACTION_DIM>
+struct Transition {
+    float observation[T_OBSERVATION_DIM];
+    float action[T_ACTION_DIM];  // in [-1, 1]
+    float reward;
+    float next_observation[T_OBSERVATION_DIM];
+    bool terminated;
+    bool truncated;
+};
+
+template <size_t OBSERVATION_DIM, size_t ACTION_DIM>
+class ReplayBuffer {
+public:
+    using TRANSITION = Transition<OBSERVATION_DIM, ACTION_DIM>;
+
+    explicit ReplayBuffer(size_t capacity) : capacity_(capacity) {}
+
+    void add(const TRANSITION& transition) {
+        if (transitions_.size() < capacity_) {
+            transitions_.push_back(transition);
+        } else {
+            transitions_[next_] = transition;
+        }
+        next_ = (next_ + 1) % capacity_;
+    }
+
+    [[nodiscard]] size_t size() const { return transitions_.size(); }
+    [[nodiscard]] const TRANSITION& operator[](size_t index) const { return transitions_[index]; }
+    [[nodiscard]] const TRANSITION& sample(random::Engine& engine) const {
+        return transitions_[random::uniform_index(engine, static_cast<uint32_t>(transitions_.size()))];
+    }
+
+private:
+    size_t capacity_;
+    size_t next_ = 0;
+    std::vector<TRANSITION> transitions_;
+};
+
+// Transitions drawn with replacement, as columns. A critic's input is the observation above the action.
+template <typename T, size_t OBSERVATION_DIM, size_t ACTION_DIM, size_t SAMPLES>
+struct TransitionBatch {
+    nn::training::Batch<T, OBSERVATION_DIM, SAMPLES> observation;
+    nn::training::Batch<T, OBSERVATION_DIM + ACTION_DIM, SAMPLES> observation_action;
+    nn::training::Batch<T, OBSERVATION_DIM, SAMPLES> next_observation;
+    T reward[SAMPLES];
+    bool terminated[SAMPLES];
+
+    void set(size_t sample, const Transition<OBSERVATION_DIM, ACTION_DIM>& transition) {
+        for (size_t i = 0; i < OBSERVATION_DIM; i++) {
+            observation.row(i)[sample] = transition.observation[i];
+            observation_action.row(i)[sample] = transition.observation[i];
+            next_observation.row(i)[sample] = transition.next_observation[i];
+        }
+        for (size_t i = 0; i < ACTION_DIM; i++) {
+            observation_action.row(OBSERVATION_DIM + i)[sample] = transition.action[i];
+        }
+        reward[sample] = transition.reward;
+        terminated[sample] = transition.terminated;
+    }
+};
+
+template <typename T, size_t OBSERVATION_DIM, size_t ACTION_DIM, size_t SAMPLES>
+inline void gather(const ReplayBuffer<OBSERVATION_DIM, ACTION_DIM>& buffer, random::Engine& engine,
+                   TransitionBatch<T, OBSERVATION_DIM, ACTION_DIM, SAMPLES>& batch) {
+    for (size_t sample = 0; sample < SAMPLES; sample++) {
+        batch.set(sample, buffer.sample(engine));
+    }
+}
+
+}  // namespace rl_tools::rl

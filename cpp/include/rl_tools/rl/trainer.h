@@ -1,0 +1,47 @@
+// What a training algorithm offers to whoever steps the environment. The bindings know this page and no sizes,
+// so they are compiled once per machine; an algorithm for given sizes is the translation unit that defines make_trainer.
+#pragma once
+
+#include <rl_tools/rl_tools.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace rl_tools::rl {
+
+// What may change without compiling: the numbers by their option's name, and the environment's action bounds.
+struct Settings {
+    uint64_t seed = 0;
+    std::map<std::string, double> numbers;
+    std::vector<float> action_low;
+    std::vector<float> action_high;
+};
+
+class Trainer {
+public:
+    Trainer() = default;
+    Trainer(const Trainer&) = delete;
+    Trainer& operator=(const Trainer&) = delete;
+    virtual ~Trainer() = default;
+
+    [[nodiscard]] virtual size_t observation_dim() const = 0;
+    [[nodiscard]] virtual size_t action_dim() const = 0;
+
+    // The deterministic policy in the environment's units: the same bits as the exported policy gives.
+    virtual void act(const float* observation, float* action) = 0;
+
+    // An exploring action in the environment's units. Remembers both for `observe`.
+    virtual void explore(const float* observation, float* action) = 0;
+
+    // What the explored action led to; then the optimisation steps that are due. False: a parameter is not finite.
+    [[nodiscard]] virtual bool observe(float reward, const float* next_observation, bool terminated, bool truncated) = 0;
+
+    // Numbers of the training state by name ("actor", "critic_1", …), for export and tests. Throws where there is no such name.
+    [[nodiscard]] virtual std::vector<float> numbers(const std::string& name) = 0;
+};
+
+std::unique_ptr<Trainer> make_trainer(const Settings& settings);
+
+}  // namespace rl_tools::rl
