@@ -1,0 +1,283 @@
+"""Compiling the training interface just in time: which compiler, which flags, and what its result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import importlib.util
+import os
+import platform
+import re
+import shlex
+import shutil
+import sysconfig
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pybind11
+
+from rltools_embed import process, resources
+from rltools_embed.errors import BuildError, ToolchainError
+from rltools_embed.training.cache import Cache, content_key
+
+_MODULE_NAME = "rl_tools_interface"  # as in rl_tools/bindings/python.h
+_BINDINGS = "#include <rl_tools/bindings/python.h>\n"
+_COMPILE_TIMEOUT_S = 600.0
+_LAST_LINES = 12
+_LINE_LENGTH = 240  # a template's error may fill a page
+_INCLUDE = re.compile(rb'^\s*#\s*include\s*[<"](rl_tools/[^>"]+)[>"]', re.MULTILINE)
+
+_WHERE_TO_GET = {
+    "Linux": "install one: sudo apt install g++",
+    "Darwin": "install one: xcode-select --install, or brew install gcc",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiler:
+    """A C++ compiler.
+
+    Attributes:
+        command: how it is called, without a shell.
+        is_clang: it takes Clang's flags, not GCC's.
+        version: its own first line.
+    """
+
+    command: tuple[str, ...]
+    is_clang: bool
+    version: str
+
+
+def find(environment: Mapping[str, str] = os.environ) -> Compiler:
+    """The compiler to use: RL_TOOLS_COMPILER, else CXX, else g++ or clang++.
+
+    Raises:
+        ToolchainError: there is none, or the one that was asked for does not run.
+    """
+    for variable in ("RL_TOOLS_COMPILER", "CXX"):
+        chosen = environment.get(variable, "").strip()
+        if chosen:
+            return _identify(_command(variable, chosen, environment))
+    names = ("clang++", "g++") if platform.system() == "Darwin" else ("g++", "clang++")
+    for name in names:
+        found = shutil.which(name, path=environment.get("PATH"))
+        if found:
+            return _identify((found,))
+    hint = _WHERE_TO_GET.get(platform.system(), "install g++ or clang++, or set RL_TOOLS_COMPILER")
+    raise ToolchainError(f"no C++ compiler: neither {names[0]} nor {names[1]} is in PATH", hint)
+
+
+def _command(variable: str, chosen: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    path = environment.get("PATH")
+    whole = shutil.which(chosen, path=path)
+    if whole:
+        return (whole,)
+    # "ccache g++" is as common as a path with a space in it; the latter was tried first.
+    program, *arguments = shlex.split(chosen)
+    found = shutil.which(program, path=path)
+    if not found:
+        raise ToolchainError(f"{variable} is {chosen!r}, and there is no such program", f"correct or unset {variable}")
+    return (found, *arguments)
+
+
+def _identify(command: tuple[str, ...]) -> Compiler:
+    done = process.run([*command, "--version"], timeout_s=30)
+    version = done.output.strip().splitlines()[0] if done.output.strip() else ""
+    if done.exit_code != 0 or not version:
+        raise ToolchainError(
+            f"{shlex.join(command)} --version ended with exit code {done.exit_code}",
+            "set RL_TOOLS_COMPILER to a working g++ or clang++",
+        )
+    return Compiler(command=command, is_clang="clang" in version.lower(), version=version)
+
+
+def flags(compiler: Compiler, system: str, machine: str) -> tuple[str, ...]:
+    """The flags that decide what code comes out.
+
+    Contraction to fused multiply-adds is allowed here: the policy's own evaluation pins its roundings itself
+    (rl_tools/arithmetic.h). Nothing of -ffast-math that could change a result otherwise.
+    """
+    rounding = ("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
+    common = ("-std=c++17", "-fPIC", "-fvisibility=hidden", *rounding)
+    if machine in ("x86_64", "AMD64", "i686"):
+        # Where there are 64-byte registers our kernels use them; both compilers would otherwise split them.
+        tuned: tuple[str, ...] = ("-march=native", "-mprefer-vector-width=512")
+    elif machine in ("aarch64", "arm64"):
+        tuned = ("-mcpu=native",)
+    else:
+        tuned = ("-march=native",)
+    # Two interfaces in one process must not share their static data.
+    own = () if compiler.is_clang or system == "Darwin" else ("-fno-gnu-unique",)
+    return (*common, *tuned, *own)
+
+
+def link_flags(system: str) -> tuple[str, ...]:
+    """The flags of the last step. libpython is never linked: the interpreter brings those symbols."""
+    return ("-bundle", "-undefined", "dynamic_lookup") if system == "Darwin" else ("-shared",)
+
+
+def load(
+    translation_unit: str,
+    *,
+    cache: Cache | None = None,
+    force_recompile: bool = False,
+    verbose: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> tuple[Any, Compiler]:
+    """The Python module for `translation_unit`, which defines `rl_tools::rl::make_trainer`; and who compiled it.
+
+    Raises:
+        ToolchainError: no compiler, or a cache that cannot be trusted.
+        BuildError: the compiler refused.
+    """
+    cache = cache or Cache.open()
+    compiler = find()
+    build = _Build(compiler=compiler, cache=cache, verbose=verbose, say=say)
+    path = build.module(translation_unit, force_recompile)
+    return _import(path), compiler
+
+
+_loaded: dict[Path, Any] = {}
+
+
+def _import(path: Path) -> Any:
+    # The path holds the key of everything that went in: the same path is the same code.
+    if path not in _loaded:
+        loader = importlib.machinery.ExtensionFileLoader(_MODULE_NAME, str(path))
+        spec = importlib.util.spec_from_file_location(_MODULE_NAME, path, loader=loader)
+        if spec is None:
+            raise ToolchainError(f"Python cannot load {path}")
+        try:
+            module = importlib.util.module_from_spec(spec)
+            loader.exec_module(module)
+        except ImportError as error:
+            hint = "try again with force_recompile=True"
+            raise ToolchainError(f"Python cannot load {path}: {error}", hint) from error
+        _loaded[path] = module
+    return _loaded[path]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Build:
+    compiler: Compiler
+    cache: Cache
+    verbose: bool
+    say: Callable[[str], None]
+
+    def module(self, translation_unit: str, force: bool) -> Path:
+        """Bindings and trainer are compiled side by side: the bindings know no sizes, so they are compiled once."""
+        bindings_key = self._key(_BINDINGS, *self._binding_flags(), pybind11.__version__)
+        trainer_flags = self._trainer_flags()
+        key = self._key(translation_unit, bindings_key, cpu_identity(), *trainer_flags, *link_flags(platform.system()))
+
+        def build(target: Path) -> None:
+            self.say("Compiling the RLtools interface...")
+            trainer_object = target.with_suffix(".trainer.o")
+            try:
+                with ThreadPoolExecutor(max_workers=2) as pool:
+                    bindings = pool.submit(self._bindings, bindings_key, force)
+                    self._compile(translation_unit, trainer_object, trainer_flags, key)
+                    objects = [trainer_object, bindings.result()]
+                link = [*self.compiler.command, *link_flags(platform.system()), *objects, "-o", target]
+                self._run(link, f"{key}-link")
+            finally:
+                trainer_object.unlink(missing_ok=True)
+            self.say("Finished compiling the RLtools interface.")
+
+        suffix = sysconfig.get_config_var("EXT_SUFFIX") or ".so"
+        path, was_cached = self.cache.get_or_build(key, suffix, build, force=force)
+        if was_cached:
+            self.say("Using cached RLtools interface.")
+        return path
+
+    def _bindings(self, key: str, force: bool) -> Path:
+        def build(target: Path) -> None:
+            self._compile(_BINDINGS, target, self._binding_flags(), key)
+
+        return self.cache.get_or_build(key, ".o", build, force=force)[0]
+
+    def _trainer_flags(self) -> tuple[str, ...]:
+        return ("-O3", *flags(self.compiler, platform.system(), platform.machine()))
+
+    def _binding_flags(self) -> tuple[str, ...]:
+        includes = {sysconfig.get_path("include"), sysconfig.get_path("platinclude")}
+        own = flags(self.compiler, platform.system(), platform.machine())
+        # -O1: they are called twice per environment step; most of their compile time is pybind11's.
+        return ("-O1", *own, *(f"-I{path}" for path in (pybind11.get_include(), *sorted(includes))))
+
+    def _key(self, source: str, *others: str) -> str:
+        return content_key(
+            source,
+            headers_digest(source),
+            "\0".join(self.compiler.command),
+            self.compiler.version,
+            cpu_identity(),
+            str(sysconfig.get_config_var("SOABI")),
+            platform.python_version(),
+            *others,
+        )
+
+    def _compile(self, source: str, target: Path, own_flags: tuple[str, ...], key: str) -> None:
+        source_path = target.with_suffix(".cpp")
+        source_path.write_text(source)
+        include = f"-I{resources.include_dir()}"
+        try:
+            self._run([*self.compiler.command, *own_flags, include, "-c", source_path, "-o", target], key)
+        finally:
+            source_path.unlink(missing_ok=True)
+
+    def _run(self, command: list[str | Path], name: str) -> None:
+        text = shlex.join(str(part) for part in command)
+        if self.verbose:
+            self.say(text)
+        done = process.run(command, timeout_s=_COMPILE_TIMEOUT_S)
+        if self.verbose and done.output:
+            self.say(done.output.rstrip())
+        if done.exit_code == 0:
+            return
+        log = self.cache.log_path(name)
+        log.write_text(f"{text}\n\n{done.output}")
+        # Errors first: the last lines of a C++ compiler's output are often notes.
+        lines = [line for line in done.output.splitlines() if "error" in line] or done.output.splitlines()
+        raise BuildError(
+            f"{self.compiler.version} refused the training interface (exit code {done.exit_code}):\n"
+            + "\n".join(_shortened(line) for line in lines[-_LAST_LINES:]),
+            f"the whole output is in {log}",
+        )
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= _LINE_LENGTH else f"{line[:_LINE_LENGTH]}…"
+
+
+def headers_digest(source: str) -> str:
+    """SHA-256 over the content of every rl_tools header that `source` includes, however indirectly."""
+    root = resources.include_dir()
+    total = hashlib.sha256()
+    waiting = _INCLUDE.findall(source.encode())
+    seen: set[bytes] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        content = (root / name.decode()).read_bytes()
+        total.update(content_key(name, content).encode())
+        waiting += _INCLUDE.findall(content)
+    return total.hexdigest()
+
+
+def cpu_identity() -> str:
+    """What -march=native looks at: the CPU's model and features. A home folder may be shared between machines."""
+    parts = [platform.system(), platform.machine()]
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        first = cpuinfo.read_text(errors="replace").split("\n\n")[0]
+        wanted = ("vendor_id", "cpu family", "model", "model name", "flags", "Features", "CPU part", "isa")
+        parts += [line for line in first.splitlines() if line.split(":")[0].strip() in wanted]
+    elif platform.system() == "Darwin":
+        parts.append(process.run(["sysctl", "-n", "machdep.cpu.brand_string"], timeout_s=10).output)
+    return "\n".join(parts)

@@ -1,0 +1,209 @@
+"""A Gymnasium environment as training sees it: float32 in and out, every number checked, closed at the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import gymnasium
+import numpy as np
+
+from rltools_embed.errors import TrainingError, UnsupportedEnvError
+from rltools_embed.policy.model import Float32Array
+from rltools_embed.training.spaces import EnvSpec
+
+EnvFactory: TypeAlias = Callable[[], "gymnasium.Env[Any, Any]"]
+
+# Where neither the environment nor EPISODE_STEP_LIMIT names a limit, an evaluation episode must still end.
+EVALUATION_STEP_LIMIT = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What an action led to. `observation` is where the step led, before any reset."""
+
+    observation: Float32Array
+    reward: float
+    terminated: bool
+    truncated: bool
+
+
+class Environment:
+    """One environment. `step` and `reset` raise `TrainingError` where it breaks Gymnasium's contract."""
+
+    def __init__(self, env_factory: EnvFactory, spec: EnvSpec | None = None) -> None:
+        self._env = make(env_factory)
+        try:
+            self.spec = spec or EnvSpec.from_env(self._env)
+            if spec is not None:
+                self._check_same(EnvSpec.from_env(self._env))
+        except BaseException:
+            self._env.close()
+            raise
+        self._name = self.spec.environment or type(self._env.unwrapped).__name__
+        space = self._env.action_space
+        self._action_dtype = space.dtype
+        self._action_low = space.low  # type: ignore[attr-defined]  # EnvSpec has made sure that it is a Box
+        self._action_high = space.high  # type: ignore[attr-defined]  # as above
+        self._shape = (self.spec.observation_dim,)
+        self._closed = False
+
+    @property
+    def episode_step_limit(self) -> int | None:
+        """The time limit that a TimeLimit wrapper or the registration names, if any."""
+        env: Any = self._env
+        while env is not None:
+            limit = getattr(env, "_max_episode_steps", None) if isinstance(env, gymnasium.wrappers.TimeLimit) else None
+            if isinstance(limit, int):
+                return limit
+            env = getattr(env, "env", None)
+        limit = getattr(self._env.spec, "max_episode_steps", None)
+        return limit if isinstance(limit, int) else None
+
+    def reset(self, seed: int | None, where: str) -> Float32Array:
+        """The first observation of an episode. `where` says in an error when it happened."""
+        result = self._env.reset(seed=seed)
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TrainingError(
+                f"{self._name}: reset() gave {_kind(result)} {where}, not (observation, info)",
+                "this is the API of the old gym package: wrap the environment with shimmy, or update it",
+            )
+        return self._observation(result[0], where)
+
+    def step(self, action: Float32Array, where: str) -> Step:
+        """Act once. The environment gets a copy in its own dtype, never outside of its bounds."""
+        bounded = np.clip(action.astype(self._action_dtype), self._action_low, self._action_high)
+        result = self._env.step(bounded)
+        if not (isinstance(result, tuple) and len(result) == 5):
+            raise TrainingError(
+                f"{self._name}: step() gave {_kind(result)} {where}, "
+                "not (observation, reward, terminated, truncated, info)",
+                "four values are the API of the old gym package: wrap the environment with shimmy, or update it",
+            )
+        observation, reward, terminated, truncated, _ = result
+        return Step(
+            observation=self._observation(observation, where),
+            reward=self._reward(reward, where),
+            terminated=bool(terminated),
+            truncated=bool(truncated),
+        )
+
+    def close(self) -> None:
+        """Close the environment; a second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._env.close()
+
+    def _check_same(self, found: EnvSpec) -> None:
+        if found != self.spec:
+            raise UnsupportedEnvError(
+                f"env_factory made {_sizes(found)}, after {_sizes(self.spec)}",
+                "it must make the same environment each time",
+            )
+
+    def _observation(self, observation: object, where: str) -> Float32Array:
+        try:
+            # Always a copy: an environment may reuse its array.
+            with np.errstate(over="ignore"):
+                array = np.array(observation, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise TrainingError(
+                f"{self._name}: the observation {where} is {_kind(observation)}, not numbers", "return a NumPy array"
+            ) from error
+        if array.shape != self._shape:
+            raise TrainingError(
+                f"{self._name}: the observation {where} has shape {array.shape}, not {self._shape} as its space says",
+                "make both the same",
+            )
+        if not np.isfinite(array).all():
+            index = int(np.argmin(np.isfinite(array)))
+            raise TrainingError(
+                f"{self._name}: observation[{index}] is {array[index]} {where}",
+                "find out in the environment where it comes from; nothing is learned from it",
+            )
+        return array
+
+    def _reward(self, reward: object, where: str) -> float:
+        try:
+            number = float(np.asarray(reward, dtype=np.float64).reshape(()))
+        except (TypeError, ValueError) as error:
+            raise TrainingError(f"{self._name}: the reward {where} is {_kind(reward)}, not a number") from error
+        if not math.isfinite(number) or abs(number) > float(np.finfo(np.float32).max):
+            raise TrainingError(
+                f"{self._name}: the reward is {number} {where}",
+                "find out in the environment where it comes from; nothing is learned from it",
+            )
+        return number
+
+
+def make(env_factory: EnvFactory) -> gymnasium.Env[Any, Any]:
+    """One environment from the user's factory.
+
+    Raises:
+        TypeError: `env_factory` cannot be called without arguments, or gives something else.
+        UnsupportedEnvError: it gives a vectorised environment.
+        TrainingError: it raises.
+    """
+    if isinstance(env_factory, gymnasium.Env):
+        raise TypeError("env_factory is an environment, not a function that makes one: pass lambda: env_factory()")
+    if not callable(env_factory):
+        raise TypeError(f"env_factory is {_kind(env_factory)}, not a function that makes an environment")
+    try:
+        env: object = env_factory()
+    except Exception as error:
+        message = f"env_factory raised {type(error).__name__}: {error}"
+        raise TrainingError(message, "call it by itself to see where") from error
+    if isinstance(env, gymnasium.vector.VectorEnv):
+        raise UnsupportedEnvError(
+            f"env_factory made {_kind(env)}, several environments in one", "make one: gymnasium.make(id)"
+        )
+    needed = ("observation_space", "action_space", "reset", "step", "close")
+    missing = [name for name in needed if not hasattr(env, name)]
+    if missing:
+        raise TypeError(f"env_factory made {_kind(env)}, which has no {missing[0]}: it must return a gymnasium.Env")
+    return env  # type: ignore[return-value]  # checked by its attributes: a duck-typed environment is welcome
+
+
+def environment_factory(environment_id: str) -> EnvFactory:
+    """A function that makes the registered Gymnasium environment `environment_id`.
+
+    Raises:
+        UnsupportedEnvError: there is none of this id.
+    """
+    try:
+        gymnasium.spec(environment_id)
+    except (gymnasium.error.Error, ImportError, ValueError) as error:
+        raise UnsupportedEnvError(
+            f"no environment is called {environment_id!r}: {error}",
+            "python -c 'import gymnasium; gymnasium.pprint_registry()' lists those that are installed",
+        ) from error
+    return lambda: gymnasium.make(environment_id)
+
+
+def probe(env_factory: EnvFactory) -> EnvSpec:
+    """The spec of the factory's environment, after one reset and one step in the middle of the action box.
+
+    So an environment that breaks its contract is reported before a compiler starts.
+    """
+    environment = Environment(env_factory)
+    try:
+        spec = environment.spec
+        environment.reset(0, "at reset")
+        middle = [0.5 * low + 0.5 * high for low, high in zip(spec.action_low, spec.action_high, strict=True)]
+        environment.step(np.array(middle, dtype=np.float32), "at step 1")
+    finally:
+        environment.close()
+    return spec
+
+
+def _sizes(spec: EnvSpec) -> str:
+    bounds = f"{spec.action_low}..{spec.action_high}"
+    return f"{spec.observation_dim} observations and {spec.action_dim} actions in {bounds}"
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"a tuple of {len(value)}"
+    return f"a {type(value).__module__}.{type(value).__qualname__}".replace("builtins.", "")
