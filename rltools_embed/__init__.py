@@ -1,3 +1,65 @@
-"""Train a policy, put it on a microcontroller, and prove that it computes the same bits."""
+"""Train a policy, put it on a microcontroller, and prove that it computes the same bits.
+
+Training, as RLtools' users know it: `SAC`, `load_checkpoint`, `load_checkpoint_from_path`.
+The stages, as `rlt-embed` runs them: `train`, `inspect`, `export`, `build`, `flash`, `validate`, `run`, `power_off`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from rltools_embed.errors import RltEmbedError
+    from rltools_embed.pipeline import build, export, flash, inspect, power_off, run, train, validate
+    from rltools_embed.policy.checkpoint import load as load_checkpoint_from_path
+    from rltools_embed.policy.checkpoint import loads as load_checkpoint
+    from rltools_embed.policy.model import Policy
+    from rltools_embed.training import SAC
+    from rltools_embed.validation import Report
+
+__all__ = [
+    "SAC",
+    "Policy",
+    "Report",
+    "RltEmbedError",
+    "build",
+    "export",
+    "flash",
+    "inspect",
+    "load_checkpoint",
+    "load_checkpoint_from_path",
+    "power_off",
+    "run",
+    "train",
+    "validate",
+]
+
+# Found when first asked for: a program that only loads a checkpoint imports neither gymnasium nor a serial port.
+_HOMES = {
+    "SAC": ("rltools_embed.training", "SAC"),
+    "Policy": ("rltools_embed.policy.model", "Policy"),
+    "Report": ("rltools_embed.validation", "Report"),
+    "RltEmbedError": ("rltools_embed.errors", "RltEmbedError"),
+    "load_checkpoint": ("rltools_embed.policy.checkpoint", "loads"),
+    "load_checkpoint_from_path": ("rltools_embed.policy.checkpoint", "load"),
+    **{
+        stage: ("rltools_embed.pipeline", stage)
+        for stage in ("build", "export", "flash", "inspect", "power_off", "run", "train", "validate")
+    },
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    value = getattr(importlib.import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
