@@ -61,7 +61,7 @@ def train(
     algorithm: str = "sac",
     steps: int = 10_000,
     seed: int = 0,
-    options: Mapping[str, object] | None = None,
+    options: Mapping[str, Any] | None = None,
     force: bool = False,
     progress: Progress = _silent,
 ) -> Run:
@@ -225,7 +225,7 @@ def run(
     algorithm: str = "sac",
     steps: int = 10_000,
     seed: int = 0,
-    options: Mapping[str, object] | None = None,
+    options: Mapping[str, Any] | None = None,
     port: str | None = None,
     force: bool = False,
     announce: Callable[[str], None] = lambda stage: None,

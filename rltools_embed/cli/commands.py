@@ -18,8 +18,10 @@ from rltools_embed.files import write_atomically
 from rltools_embed.firmware import board as boards
 from rltools_embed.policy import checkpoint
 from rltools_embed.validation import Counts, Report, Settings
+from rltools_embed.validation.page import to_html
 from rltools_embed.validation.report import to_json, to_junit
 
+ALGORITHMS = ("sac",)
 _DIFFERENT = 1
 
 _file = click.Path(dir_okay=False, path_type=Path)
@@ -30,30 +32,35 @@ _force = click.option("--force", is_flag=True, help="Replace what is in the way.
 _json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
 
 
-class _Option(click.ParamType):
-    """NAME=VALUE of an algorithm: the value as JSON where it is JSON, else as text."""
-
-    name = "NAME=VALUE"
-
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[str, object]:
-        name, separator, text = str(value).partition("=")
+def _parsed_options(context: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
+    """NAME=VALUE each: the value as Python's constant, as JSON, or as text."""
+    constants: dict[str, Any] = {"True": True, "False": False, "None": None}
+    options: dict[str, Any] = {}
+    for word in given:
+        name, separator, text = word.partition("=")
         if not name or not separator:
-            self.fail(f"{value!r} is not NAME=VALUE", param, context)
-        if text in ("True", "False", "None"):
-            return name, {"True": True, "False": False, "None": None}[text]
+            raise click.BadParameter(f"{word!r} is not NAME=VALUE", context, param)
         try:
-            return name, json.loads(text)
+            options[name] = constants[text] if text in constants else json.loads(text)
         except ValueError:
-            return name, text
+            options[name] = text
+    return options
 
 
 def _training_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         (
-            click.option("--algorithm", default="sac", show_default=True, help="sac"),
+            click.option("--algorithm", default="sac", show_default=True, type=click.Choice(ALGORITHMS)),
             click.option("--steps", default=10_000, show_default=True, type=click.IntRange(min=1)),
             click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0)),
-            click.option("--option", "options", multiple=True, type=_Option(), help="An option, e.g. GAMMA=0.98."),
+            click.option(
+                "--option",
+                "options",
+                multiple=True,
+                metavar="NAME=VALUE",
+                callback=_parsed_options,
+                help="One of the algorithm's options, e.g. GAMMA=0.98; repeatable.",
+            ),
         )
     ):
         command = option(command)
@@ -90,7 +97,7 @@ def train(
     algorithm: str,
     steps: int,
     seed: int,
-    options: tuple[tuple[str, object], ...],
+    options: dict[str, Any],
     output: Path,
     force: bool,
 ) -> None:
@@ -102,7 +109,7 @@ def train(
             algorithm=algorithm,
             steps=steps,
             seed=seed,
-            options=dict(options),
+            options=options,
             force=force,
             progress=progress,
         )
@@ -198,7 +205,7 @@ def run(
     algorithm: str,
     steps: int,
     seed: int,
-    options: tuple[tuple[str, object], ...],
+    options: dict[str, Any],
     board: str,
     output: Path,
     port: str | None,
@@ -216,7 +223,7 @@ def run(
             algorithm=algorithm,
             steps=steps,
             seed=seed,
-            options=dict(options),
+            options=options,
             port=port,
             force=force,
             announce=lambda stage: click.secho(f"── {stage}", err=True, bold=True),
@@ -229,8 +236,6 @@ def _publish(report: Report, json_path: str | None, junit: Path | None, html: Pa
     if junit is not None:
         write_atomically(junit, to_junit(report))
     if html is not None:
-        from rltools_embed.validation.page import to_html
-
         write_atomically(html, to_html(report))
     if json_path == "-":
         click.echo(to_json(report), nl=False)

@@ -17,16 +17,11 @@ from rltools_embed.pipeline import Export
 from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import describe
 from rltools_embed.policy.model import Policy, Signal
-from rltools_embed.validation import Report
-from rltools_embed.validation.report import Agreement, Check, Cost, Size
+from rltools_embed.validation import Report, wording
+from rltools_embed.validation.compare import Agreement
+from rltools_embed.validation.report import Check, Size
 
 __all__ = ["board_table", "build", "export", "findings", "policy", "progress_bar", "report"]
-
-_UNITS = {
-    "instructions": "instructions per inference (counted by QEMU; not cycles)",
-    "cycles": "cycles per inference (the board's own counter)",
-    "ns": "ns per inference (a process on this computer; says nothing about a board)",
-}
 
 
 def console() -> Console:
@@ -93,15 +88,7 @@ def build(found: Firmware) -> None:
     sizes = found.memory
     flash = Size(used_bytes=sizes.flash_bytes if sizes else None, offered_bytes=found.board.flash_bytes)
     ram = Size(used_bytes=sizes.ram_bytes if sizes else None, offered_bytes=found.board.ram_bytes)
-    console().print(f"{escape(str(found.elf))}: flash {_size(flash)}, RAM {_size(ram)} besides the stack")
-
-
-def _size(size: Size) -> str:
-    if size.used_bytes is None:
-        return "not measured"
-    if not size.offered_bytes:
-        return f"{size.used_bytes} B"
-    return f"{size.used_bytes} of {size.offered_bytes} B ({100 * size.used_bytes / size.offered_bytes:.1f} %)"
+    console().print(f"{escape(str(found.elf))}: flash {wording.size(flash)}, RAM {wording.size(ram)} besides the stack")
 
 
 def board_table(boards: Sequence[Board]) -> None:
@@ -167,10 +154,7 @@ def _sample_table(found: Report) -> Table:
 
 
 def _agreement_cells(agreement: Agreement) -> tuple[str, str, str, str]:
-    # Rounded down: one output of a million that differs must not read 100 %.
-    share = int(agreement.share * 10000) / 100
-    float64 = "-" if agreement.max_abs_float64 is None else f"{agreement.max_abs_float64:.2g}"
-    return f"{share:.6g} %", f"{agreement.max_abs:.3g}", str(agreement.max_ulp), float64
+    return wording.share(agreement), f"{agreement.max_abs:.3g}", str(agreement.max_ulp), wording.float64(agreement)
 
 
 def _check_line(check: Check) -> str:
@@ -197,24 +181,16 @@ def _numbers(values: Sequence[float]) -> str:
 
 
 def _cost_lines(found: Report) -> Iterator[str]:
-    yield f"flash    {_size(found.flash)}"
-    yield f"RAM      {_size(found.ram)} besides the stack"
-    stack = "not measured on this board" if found.stack.used_bytes is None else f"{_size(found.stack)}, measured"
+    yield f"flash    {wording.size(found.flash)}"
+    yield f"RAM      {wording.size(found.ram)} besides the stack"
+    stack = "not measured on this board" if found.stack.used_bytes is None else f"{wording.size(found.stack)}, measured"
     yield f"stack    {stack}"
     if found.cost is not None:
-        yield f"cost     {_cost(found.cost)}"
+        yield f"cost     {wording.cost(found.cost)}"
     yield f"digest   {found.digest_found}, as the board computed it"
-
-
-def _cost(cost: Cost) -> str:
-    return f"{cost.per_inference:.0f} {_UNITS[cost.unit]}"
 
 
 def _verdict(found: Report) -> str:
     if found.passed:
-        return (
-            f"[bold green]PASSED[/]   {found.observations} observations, every output bit equal, "
-            f"policy {found.digest_found[:16]}…"
-        )
-    failed = ", ".join(check.name for check in found.checks if not check.passed)
-    return f"[bold red]FAILED[/]   {failed}"
+        return f"[bold green]PASSED[/]   {wording.summary(found)}"
+    return f"[bold red]FAILED[/]   {wording.summary(found).removeprefix('failed: ')}"

@@ -1,0 +1,111 @@
+"""The report as one self-contained HTML page."""
+
+from __future__ import annotations
+
+from rltools_embed.firmware import render
+from rltools_embed.validation import wording
+from rltools_embed.validation.report import Check, Difference, Report, SampleResult
+
+_SHOWN_NUMBERS = 16
+
+
+def to_html(report: Report) -> str:
+    """The page: nothing is loaded from anywhere, so it can be kept with the firmware it speaks of."""
+    return render.html_page(
+        "report.html.jinja",
+        {
+            "verdict": "PASSED" if report.passed else "FAILED",
+            "tone": _tone(report.passed),
+            "policy": report.policy,
+            "board": report.board,
+            "summary": wording.summary(report),
+            "figures": _figures(report),
+            "checks": [_check(check) for check in report.checks],
+            "samples": [_sample(sample) for sample in _rows(report)],
+            "differences": [_difference(report.first_difference)] if report.first_difference else [],
+            "identity": _identity(report),
+            "notes": wording.limits(report),
+        },
+    )
+
+
+def _tone(passed: bool) -> str:
+    return "pass" if passed else "fail"
+
+
+def _figures(report: Report) -> list[dict[str, str]]:
+    figures = []
+    if report.total is not None:
+        outputs = f"{report.total.equal} of {report.total.outputs} outputs"
+        figures.append({"value": wording.share(report.total), "name": "same bits", "detail": outputs})
+    if report.cost is not None:
+        words, _, detail = wording.COST_UNITS[report.cost.unit].partition(", ")
+        figures.append({"value": f"{report.cost.per_inference:.0f}", "name": words, "detail": detail})
+    for name, size in (
+        ("flash", report.flash),
+        ("RAM besides the stack", report.ram),
+        ("stack, measured", report.stack),
+    ):
+        if size.used_bytes is not None:
+            offered = f"of {size.offered_bytes} B" if size.offered_bytes else ""
+            figures.append({"value": f"{size.used_bytes} B", "name": name, "detail": offered})
+    return figures
+
+
+def _check(check: Check) -> dict[str, str]:
+    result = "ok" if check.passed else "FAIL"
+    return {"name": check.name, "result": result, "tone": _tone(check.passed), "message": check.message}
+
+
+def _rows(report: Report) -> tuple[SampleResult, ...]:
+    if report.total is None:
+        return report.samples
+    return (*report.samples, SampleResult(name="all", observations=report.observations, agreement=report.total))
+
+
+def _sample(sample: SampleResult) -> dict[str, object]:
+    agreement = sample.agreement
+    return {
+        "name": sample.name,
+        "observations": sample.observations,
+        "outputs": agreement.outputs,
+        "share": wording.share(agreement),
+        "tone": _tone(agreement.equal == agreement.outputs),
+        "max_abs": f"{agreement.max_abs:.3g}",
+        "max_ulp": agreement.max_ulp,
+        "float64": wording.float64(agreement),
+    }
+
+
+def _difference(difference: Difference) -> list[dict[str, str]]:
+    rows = [
+        ("kind and number", f"{difference.sample} {difference.row}"),
+        ("observation", _numbers(difference.observation)),
+        ("board", _numbers(difference.found)),
+        ("expected", _numbers(difference.expected)),
+    ]
+    if difference.layer:
+        rows += [
+            ("first differs in", f"{difference.layer}, unit {difference.unit}"),
+            ("that unit on the board", f"{difference.layer_found!r}"),
+            ("that unit expected", f"{difference.layer_expected!r}"),
+        ]
+    return [{"name": name, "value": value} for name, value in rows]
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    shown = ", ".join(f"{value:.9g}" for value in values[:_SHOWN_NUMBERS])
+    return f"[{shown}{', …' if len(values) > _SHOWN_NUMBERS else ''}]"
+
+
+def _identity(report: Report) -> list[dict[str, str]]:
+    rows = [
+        ("policy", report.policy),
+        ("board", report.board),
+        ("port", report.port),
+        ("rounding", report.arithmetic),
+        ("digest of the policy", report.digest_expected),
+        ("digest from the board", report.digest_found),
+        *report.versions,
+    ]
+    return [{"name": name, "value": value} for name, value in rows]

@@ -1,0 +1,55 @@
+"""The words and figures of a report that the terminal and the page share."""
+
+from __future__ import annotations
+
+from rltools_embed.validation.compare import Agreement
+from rltools_embed.validation.report import Cost, Report, Size
+
+COST_UNITS = {
+    "instructions": "instructions per inference, counted by QEMU; not cycles",
+    "cycles": "cycles per inference, by the board's own counter",
+    "ns": "ns per inference, a process on this computer; says nothing about a board",
+}
+
+
+def share(agreement: Agreement) -> str:
+    """Rounded down: where one output of a million differs, it must not read 100 %."""
+    return f"{int(agreement.share * 10000) / 100:.6g} %"
+
+
+def float64(agreement: Agreement) -> str:
+    """The largest difference from the float64 reference, where it was compared."""
+    return "-" if agreement.max_abs_float64 is None else f"{agreement.max_abs_float64:.2g}"
+
+
+def size(found: Size) -> str:
+    """Bytes used, and of how many."""
+    if found.used_bytes is None:
+        return "not measured"
+    if not found.offered_bytes:
+        return f"{found.used_bytes} B"
+    return f"{found.used_bytes} of {found.offered_bytes} B ({100 * found.used_bytes / found.offered_bytes:.1f} %)"
+
+
+def cost(found: Cost) -> str:
+    """The figure and what kind of figure it is."""
+    return f"{found.per_inference:.0f} {COST_UNITS[found.unit]}"
+
+
+def summary(report: Report) -> str:
+    """The verdict in one line."""
+    if report.passed:
+        return f"{report.observations} observations, every output bit equal, policy {report.digest_found[:16]}…"
+    return "failed: " + ", ".join(check.name for check in report.checks if not check.passed)
+
+
+def limits(report: Report) -> tuple[str, ...]:
+    """What the claim rests on and where it ends."""
+    lines = [
+        "Same bits: every output of the firmware equals the host's float32 reference in every bit; "
+        "a NaN equals any other NaN.",
+        "The digest was computed by the board from the numbers in its own memory.",
+    ]
+    if report.cost is not None and report.cost.unit == "instructions":
+        lines.append("The board is emulated: that proves the numbers and the protocol, it says nothing about speed.")
+    return (*lines, *report.notes)
