@@ -174,9 +174,10 @@ def test_refusing_port_is_tried_again_for_the_time_allowed():
     def listen_late() -> None:
         time.sleep(0.3)
         with socket.create_server(("127.0.0.1", port)) as server:
+            server.settimeout(5.0)
             accepted.append(server.accept()[0])
 
-    thread = threading.Thread(target=listen_late)
+    thread = threading.Thread(target=listen_late, daemon=True)
     thread.start()
     with open_link(f"socket://127.0.0.1:{port}", timeouts=Timeouts(open_s=5.0)):
         pass
