@@ -54,7 +54,7 @@ def build(project_dir: Path, environment: str | None = None) -> Firmware:
     if log.failed:
         _refuse_overflow(board, log.output)
         raise BuildError(f"the build for {board.name} failed; all of it is in {log.path}", log.last_lines)
-    elf = opened.folder / ".pio" / "build" / board.name / "firmware.elf"
+    elf = log.path.parent / "build" / board.name / "firmware.elf"
     if not elf.is_file():
         raise BuildError(f"the build for {board.name} left no {elf}", log.last_lines)
     sizes = memory.measure(elf)
@@ -77,10 +77,10 @@ def upload(project_dir: Path, environment: str | None = None, port: str | None =
     board = opened.board(environment)
     toolchain.require((*toolchain.for_build(board), *toolchain.for_upload(board)))
     build(project_dir, environment)
-    log = _run(opened, board, "upload", _upload_arguments("upload", port))
+    log = _run(opened, board, "upload", ("-t", "nobuild", *_upload_arguments("upload", port)))
     if log.failed:
-        message = f"the upload to {board.name} failed; all of it is in {log.path}"
-        raise (LinkError if _is_about_port(log.output) else BuildError)(message, log.last_lines)
+        _refuse_port(log.output)
+        raise BuildError(f"the upload to {board.name} failed; all of it is in {log.path}", log.last_lines)
     return port or opened.upload_port(board)
 
 
@@ -99,7 +99,7 @@ def power_off(project_dir: Path, environment: str | None = None, port: str | Non
 
 
 def _upload_arguments(target: str, port: str | None) -> tuple[str, ...]:
-    return ("-t", "nobuild", "-t", target, *(("--upload-port", port) if port else ()))
+    return ("-t", target, *(("--upload-port", port) if port else ()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,15 +129,25 @@ def _run(opened: Project, board: Board, what: str, arguments: tuple[str, ...]) -
         board.name,
         *arguments,
     ]
-    done = process.run(command, environment=_ENVIRONMENT, timeout_s=TIMEOUT_S)
-    path = opened.folder / ".pio" / f"{what}-{board.name}.log"
+    workspace = opened.folder / ".pio"
+    # A user's own variables for other projects must not move what we look for afterwards.
+    folders = {
+        "PLATFORMIO_WORKSPACE_DIR": str(workspace),
+        "PLATFORMIO_BUILD_DIR": str(workspace / "build"),
+        "PLATFORMIO_PLATFORMS_DIR": str(opened.folder / "platforms"),
+    }
+    done = process.run(command, environment={**_ENVIRONMENT, **folders}, timeout_s=TIMEOUT_S)
+    path = workspace / f"{what}-{board.name}.log"
     path.parent.mkdir(exist_ok=True)
     path.write_text(done.output, encoding="utf-8")
     return _Log(path=path, output=done.output, failed=done.exit_code != 0)
 
 
-def _is_about_port(output: str) -> bool:
-    return re.search(r"Error: port \d+ is in use|could not open port|upload_port", output) is not None
+def _refuse_port(output: str) -> None:
+    """Pass on what run_board.py says about a port, as an error of the link."""
+    told = re.search(r"^Error: (port \d+ is in use[^;\n]*); (.+)$", output, re.MULTILINE)
+    if told:
+        raise LinkError(told[1], told[2])
 
 
 def _refuse_overflow(board: Board, output: str) -> None:

@@ -37,6 +37,10 @@ def write(files: Mapping[str, bytes], output: Path, *, force: bool = False) -> W
     Raises:
         ProjectError: the folder is in use for something else, or a file would be lost. Nothing was written.
     """
+    if "$" in str(output.resolve()):
+        raise ProjectError(
+            f"PlatformIO cannot build in {output.resolve()}: it takes the $ for a variable", "choose another folder"
+        )
     return _writing.write(files, _files_of_last_export(output), output, force=force)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import hashlib
 import re
 from collections.abc import Mapping
@@ -128,8 +129,17 @@ class Project:
         )
 
     def upload_port(self, board: Board) -> str | None:
-        """Where platformio.ini says the board is: its pyserial URL, or None where PlatformIO looks for it."""
-        return upload_ports(self.name, self.boards)[board.name]
+        """The port of platformio.local.ini, else of platformio.ini; None where PlatformIO looks for it itself."""
+        settings = configparser.ConfigParser(interpolation=None, strict=False)
+        try:
+            settings.read([self.folder / "platformio.ini", self.folder / "platformio.local.ini"], encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError) as error:
+            raise ProjectError(f"{self.folder}: cannot read the project's settings: {error}") from error
+        for section in (f"env:{board.name}", "env"):
+            port = settings.get(section, "upload_port", fallback="").strip()
+            if port:
+                return port
+        return None
 
 
 def upload_ports(name: str, of: tuple[Board, ...]) -> dict[str, str | None]:

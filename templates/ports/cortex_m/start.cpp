@@ -108,13 +108,17 @@ __attribute__((used, noreturn)) void report_fault(const std::uint32_t* frame) {
     }
 }
 
-// The stack may be what failed, so the report begins on a fresh one.
+// The stack may be what failed: with less than 255 bytes of it left, the report begins on a fresh one.
 __attribute__((naked)) void Fault_Handler() {
     asm volatile(
         "mov r0, sp\n"
+        "ldr r1, =__stack_begin\n"
+        "adds r1, #255\n"
+        "cmp r0, r1\n"
+        "bhs 1f\n"
         "ldr r1, =__stack_end\n"
         "mov sp, r1\n"
-        "b report_fault\n");
+        "1: b report_fault\n");
 }
 
 }  // extern "C"

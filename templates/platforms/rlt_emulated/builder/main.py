@@ -53,10 +53,10 @@ def configure_cortex_m():
             "--specs=nano.specs",
             "--specs=nosys.specs",
             "-Wl,--gc-sections",
-            "-Wl,--no-warn-rwx-segments",
-            "-Wl,-Map=" + os.path.join("$BUILD_DIR", "firmware.map"),
+            "-Wl,-Map=${TARGET.base}.map",
+            # Where memory.ld is. A flag, not LIBPATH: relative, so nothing in the project's own path needs quoting.
+            "-L" + board.get("build.memory_dir"),
         ],
-        LIBPATH=[os.path.join("$PROJECT_DIR", board.get("build.memory_dir"))],
     )
 
 

@@ -1,0 +1,52 @@
+"""What the tests of projects share."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rltools_embed.firmware import board, project
+from rltools_embed.policy import checkpoint
+from tests.policies import sac_policy
+
+
+def make_spec(
+    *names: str, hidden: int = 8, environment: str = "Pendulum-v1", name: str = "demo"
+) -> project.ProjectSpec:
+    policy = sac_policy(hidden=hidden, environment=environment)
+    return project.ProjectSpec(
+        name=name,
+        boards=tuple(board.load(each) for each in names or ("host",)),
+        checkpoint_text=checkpoint.dumps(policy),
+        policy=project.PolicyFacts.of(policy),
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(autouse=True)
+def state_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What runs on which port stands in the user's runtime folder: each test has one of its own."""
+    folder = tmp_path_factory.mktemp("runtime")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Callable[..., Path]:
+    """Write a project into a new folder and return the folder."""
+
+    def write(*names: str, folder: str = "project", **kwargs: str) -> Path:
+        output = tmp_path / folder
+        project.write(project.render(make_spec(*names, **kwargs)), output)
+        return output
+
+    return write

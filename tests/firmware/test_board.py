@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rltools_embed import resources
+from rltools_embed.errors import BoardError
+from rltools_embed.firmware import board
+from rltools_embed.firmware.board import Arithmetic, Core, Fpu, RunnerKind, UartDriver
+
+AN386 = (resources.boards_dir() / "qemu_mps2_an386.toml").read_text(encoding="utf-8")
+HOST = (resources.boards_dir() / "host.toml").read_text(encoding="utf-8")
+
+
+def load_text(folder: Path, text: str, name: str = "mine") -> board.Board:
+    path = folder / f"{name}.toml"
+    path.write_text(text, encoding="utf-8")
+    return board.load(str(path))
+
+
+def with_value(key: str, value: str, text: str = AN386) -> str:
+    changed, count = re.subn(rf"(?m)^{key} = .*$", lambda _: f"{key} = {value}", text)
+    assert count == 1
+    return changed
+
+
+def without(key: str) -> str:
+    changed, count = re.subn(rf"(?m)^{key} = .*\n", "", AN386)
+    assert count == 1
+    return changed
+
+
+def test_the_five_boards_are_there_and_load() -> None:
+    assert board.names() == ("host", "qemu_mps2_an385", "qemu_mps2_an386", "qemu_mps2_an500", "qemu_netduinoplus2")
+    for name in board.names():
+        assert board.load(name).name == name
+
+
+def test_a_board_carries_what_its_file_says() -> None:
+    netduino = board.load("qemu_netduinoplus2")
+
+    assert (netduino.core, netduino.fpu, netduino.clock_hz) == (Core.CORTEX_M4, Fpu.FPV4_SP, 168_000_000)
+    assert (netduino.flash_bytes, netduino.ram_bytes, netduino.stack_bytes) == (1 << 20, 1 << 17, 1 << 14)
+    assert netduino.memory == board.Memory(flash_origin=0x0800_0000, ram_origin=0x2000_0000)
+    assert netduino.uart == board.Uart(driver=UartDriver.STM32, base=0x4001_1000, irq=37)
+    assert netduino.runner == board.Runner(kind=RunnerKind.QEMU, machine="netduinoplus2", icount_shift=6)
+    assert netduino.arithmetic is Arithmetic.SEPARATE
+
+
+@pytest.mark.parametrize("name", board.names())
+def test_from_table_inverts_to_table(name: str) -> None:
+    loaded = board.load(name)
+
+    assert board.from_table(name, board.to_table(loaded), "here") == loaded
+
+
+def test_every_field_of_a_board_is_documented() -> None:
+    documented = board.Board.__doc__ or ""
+
+    for key in board.Board.__dataclass_fields__:
+        assert re.search(rf"\b{key}\b", documented.split("Attributes:")[1]), key
+
+
+def test_ticks_are_counted_as_instructions_where_qemu_counts() -> None:
+    # 2**8 ns per instruction at 25 MHz (40 ns per tick) are 6.4 ticks per instruction.
+    assert board.load("qemu_mps2_an386").instructions(6_400) == 1_000
+    assert board.load("host").instructions(6_400) is None
+
+
+def test_a_file_anywhere_is_a_board(tmp_path: Path) -> None:
+    assert load_text(tmp_path, AN386).name == "mine"
+
+
+def test_an_unknown_board_is_answered_with_the_nearest_one() -> None:
+    with pytest.raises(BoardError, match="no board 'qemu_mps2_an368'") as caught:
+        board.load("qemu_mps2_an368")
+    assert caught.value.hint.startswith("did you mean qemu_mps2_an386?")
+    assert "qemu_netduinoplus2" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["", "ho'st", 'ho"st', "ho\nst", "{host}", "host.json", "HOST", "../boards/host"])
+def test_a_name_is_never_a_way_out_of_the_folder(name: str) -> None:
+    with pytest.raises(BoardError):
+        board.load(name)
+
+
+def test_a_file_that_is_not_there_is_named() -> None:
+    with pytest.raises(BoardError, match=r"cannot read the board file \./nowhere\.toml"):
+        board.load("./nowhere.toml")
+
+
+def test_a_folder_is_not_a_board(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="cannot read"):
+        board.load(f"{tmp_path}/")
+
+
+@pytest.mark.parametrize("name", ["My-Board", "1board", "env", "default", "a" * 41, "x y"])
+def test_a_file_name_that_cannot_name_an_environment_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BoardError, match="cannot be called"):
+        load_text(tmp_path, AN386, name)
+
+
+def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match=r"not TOML.*line 2"):
+        load_text(tmp_path, 'title = "x"\ntitle = "y"\n')
+
+
+def test_a_misspelt_key_is_answered_with_the_right_one(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match=r"mine\.toml: clokc_hz is not a key") as caught:
+        load_text(tmp_path, AN386.replace("clock_hz", "clokc_hz"))
+    assert "did you mean clock_hz?" in caught.value.hint
+
+
+def test_a_misspelt_key_in_a_table_is_answered_with_its_table(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match=r"uart\.bsae is not a key") as caught:
+        load_text(tmp_path, AN386.replace("base = ", "bsae = "))
+    assert "did you mean base?" in caught.value.hint
+
+
+REQUIRED = (
+    *("title", "mcu", "core", "fpu", "clock_hz", "flash_bytes", "ram_bytes", "stack_bytes", "arithmetic", "port"),
+    *("platform", "flash_origin", "ram_origin", "driver", "base", "irq", "baud", "kind", "machine", "icount_shift"),
+)
+
+
+@pytest.mark.parametrize("key", REQUIRED)
+def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
+    with pytest.raises(BoardError, match=rf"{key} is missing"):
+        load_text(tmp_path, without(key))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("clock_hz", '"25 MHz"'),
+        ("clock_hz", "25.0"),
+        ("clock_hz", "true"),
+        ("clock_hz", "0"),
+        ("flash_bytes", '"4M"'),
+        ("flash_bytes", "-1"),
+        ("ram_bytes", "99_999_999_999"),
+        ("stack_bytes", "12"),
+        ("core", '"cortex-m99"'),
+        ("fpu", "[]"),
+        ("arithmetic", '"Separate"'),
+        ("port", '"../host"'),
+        ("driver", '"pl011"'),
+        ("irq", "240"),
+        ("base", "0x1_0000_0000"),
+        ("baud", "0"),
+        ("icount_shift", "11"),
+        ("kind", '"qemu2"'),
+        ("machine", '"mps2; rm -rf x"'),
+        ("machine", '""'),
+        ("mcu", '"a\\"b"'),
+        ("platform", '"../../evil"'),
+        ("platform", '"symlink://x"'),
+        ("title", '"two\\nlines"'),
+        ("title", '"ends\\n"'),
+        ("title", '"{{ 7 }}"'),
+        ("title", '"${sysenv.HOME}"'),
+        ("title", "'say \"x\"'"),
+        ("title", "'*/ int x; /*'"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_with_its_key(tmp_path: Path, key: str, value: str) -> None:
+    with pytest.raises(BoardError, match=rf"mine\.toml: (\w+\.)?{key} = "):
+        load_text(tmp_path, with_value(key, value))
+
+
+@pytest.mark.parametrize("flag", ["O2", "-DX=a b", '-DX="a"', "-DX=$(id)", "-O2\n", "-", "-I../../etc", "-I/etc"])
+def test_a_flag_with_room_for_more_than_a_flag_is_refused(tmp_path: Path, flag: str) -> None:
+    text = AN386.replace('platform = "rlt_emulated"', f"platform = 'rlt_emulated'\nflags = ['''{flag}''']")
+
+    with pytest.raises(BoardError, match=r"platformio\.flags = "):
+        load_text(tmp_path, text)
+
+
+def test_a_table_that_is_a_number_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="serial = 5"):
+        load_text(tmp_path, "serial = 5\n" + AN386.replace("[serial]\nbaud = 115_200\n", ""))
+
+
+def test_flash_and_ram_that_overlap_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="overlap"):
+        load_text(tmp_path, with_value("ram_origin", "0x0010_0000"))
+
+
+def test_memory_beyond_the_address_space_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="beyond 4 GiB"):
+        load_text(tmp_path, with_value("ram_origin", "0xFFFF_FC00"))
+
+
+def test_an_origin_where_vectors_cannot_stand_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="not a multiple of 1024"):
+        load_text(tmp_path, with_value("flash_origin", "0x10"))
+
+
+@pytest.mark.parametrize("stack_bytes", ["4_194_304", "16_385"])
+def test_a_stack_that_is_too_large_or_odd_is_refused(tmp_path: Path, stack_bytes: str) -> None:
+    with pytest.raises(BoardError, match="stack_bytes"):
+        load_text(tmp_path, with_value("stack_bytes", stack_bytes))
+
+
+def test_a_core_without_that_unit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="cortex-m4 core has no fpv5-d16 unit"):
+        load_text(tmp_path, with_value("fpu", '"fpv5-d16"'))
+
+
+def test_fused_arithmetic_without_a_unit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="needs a fused multiply-add"):
+        load_text(tmp_path, with_value("fpu", '"none"', with_value("arithmetic", '"fused"')))
+
+
+def test_instructions_shorter_than_two_ticks_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="shorter than two ticks"):
+        load_text(tmp_path, with_value("icount_shift", "6"))
+
+
+def test_the_host_has_no_limits_to_state(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="ram_bytes means nothing"):
+        load_text(tmp_path, "ram_bytes = 1024\n" + HOST)
+
+
+def test_the_host_has_no_machine(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match=r"runner\.machine means nothing"):
+        load_text(tmp_path, HOST + 'machine = "mps2-an386"\n')
+
+
+def test_a_cortex_m_cannot_run_the_hosts_port(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="contradict"):
+        load_text(tmp_path, with_value("port", '"host"'))

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import stat
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rltools_embed.errors import ToolchainError
+from rltools_embed.firmware import board, platformio, toolchain
+
+Export = Callable[..., Path]
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Only the programs that the test makes are on PATH: name and what the shell script does."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.delenv("CXX", raising=False)
+
+    def make(name: str, script: str) -> None:
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(stat.S_IRWXU)
+
+    return make
+
+
+def test_everything_serves_on_a_machine_that_was_set_up() -> None:
+    for name in board.names():
+        toolchain.require((*toolchain.for_build(board.load(name)), *toolchain.for_upload(board.load(name))))
+
+
+def test_nothing_on_path_is_told_with_the_command_that_installs_it(tools: Callable[[str, str], None]) -> None:
+    for check in (toolchain.check_cross_compiler, toolchain.check_qemu, toolchain.check_host_compiler):
+        tool = check()
+
+        assert tool.found is None
+        assert tool.problem == f"{tool.name} is missing"
+        assert tool.install_hint
+
+
+def test_an_old_qemu_is_told_with_both_versions(tools: Callable[[str, str], None]) -> None:
+    tools("qemu-system-arm", "echo QEMU emulator version 4.1.0")
+
+    assert toolchain.check_qemu().problem == f"qemu-system-arm 4.1.0 is older than {toolchain.MINIMUM_QEMU}"
+
+
+def test_a_program_that_does_not_start_is_told(tools: Callable[[str, str], None]) -> None:
+    tools("qemu-system-arm", "echo cannot load libx.so; exit 127")
+
+    assert "ends with exit code 127" in toolchain.check_qemu().problem
+
+
+def test_a_cross_compiler_without_its_library_is_told(tools: Callable[[str, str], None]) -> None:
+    tools("arm-none-eabi-g++", '[ "$1" = -dumpfullversion ] && echo 12.2.1 || exit 1')
+
+    assert "C++ library is missing" in toolchain.check_cross_compiler().problem
+    assert "arm-none-eabi" in toolchain.check_cross_compiler().install_hint or sys.platform == "darwin"
+
+
+def test_another_host_compiler_is_named_by_cxx(
+    tools: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools("my++", "echo my++ 13.1")
+    monkeypatch.setenv("CXX", "my++")
+
+    assert toolchain.check_host_compiler().name == "my++"
+    assert toolchain.check_host_compiler().serves
+
+
+def test_another_scons_than_core_asks_for_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scons-4.8.1.dist-info").mkdir()
+    (tmp_path / "scons-4.8.1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: scons\nVersion: 4.8.1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    tool = toolchain.check_scons()
+
+    assert "scons 4.8.1 is installed, PlatformIO asks for exactly 4." in tool.problem
+    assert tool.install_hint.endswith(f"-m pip install scons=={tool.minimum}")
+
+
+def test_all_that_is_missing_is_told_at_once(tools: Callable[[str, str], None]) -> None:
+    with pytest.raises(ToolchainError) as caught:
+        toolchain.require((toolchain.check_cross_compiler(), toolchain.check_qemu()))
+    assert caught.value.message == "arm-none-eabi-g++ is missing; qemu-system-arm is missing"
+    assert "qemu" in caught.value.hint
+
+
+def test_a_build_without_a_cross_compiler_ends_before_platformio_asks_the_registry(
+    export: Export, tools: Callable[[str, str], None]
+) -> None:
+    output = export("qemu_mps2_an386")
+    began = time.monotonic()
+
+    with pytest.raises(ToolchainError, match=r"arm-none-eabi-g\+\+ is missing"):
+        platformio.build(output)
+
+    # PlatformIO's own way would be a minute of retries.
+    assert time.monotonic() - began < 5
+    assert not (output / ".pio").exists()
+
+
+def test_an_upload_without_qemu_ends_before_it_builds(export: Export, tools: Callable[[str, str], None]) -> None:
+    tools("arm-none-eabi-g++", "echo 12.2.1")
+    output = export("qemu_mps2_an386")
+
+    with pytest.raises(ToolchainError, match=r"^qemu-system-arm is missing"):
+        platformio.upload(output)
+    assert not (output / ".pio").exists()
