@@ -78,6 +78,7 @@ def train(
         ProjectError: `output` holds something else, which is left as it is.
     """
     folder = Path(output)
+    check_options(algorithm, options or {})
     factory = environment_factory(environment) if isinstance(environment, str) else environment
     settings = {
         "environment": environment if isinstance(environment, str) else getattr(environment, "__qualname__", "factory"),
@@ -98,6 +99,17 @@ def train(
     document = {"format": _RUN_FORMAT, "settings": settings, "learning_curve": [list(point) for point in curve]}
     write_atomically(folder / RUN, json.dumps(document, indent=2) + "\n")
     return Run(folder=folder, policy=policy, learning_curve=tuple(curve))
+
+
+def check_options(algorithm: str, options: Mapping[str, Any]) -> None:
+    """Refuse an option that does not exist or has a value that is not allowed.
+
+    Raises:
+        TypeError, ValueError: in one line, which option and what is allowed.
+    """
+    if "STEP_LIMIT" in options:
+        raise ValueError("STEP_LIMIT is the number of steps: use `steps` (--steps)")
+    trainer_of(algorithm).check_options(options)
 
 
 def _refuse_other_run(folder: Path, settings: Mapping[str, object], *, force: bool) -> None:

@@ -67,6 +67,13 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _check_options(algorithm: str, options: dict[str, Any]) -> None:
+    try:
+        pipeline.check_options(algorithm, options)
+    except (TypeError, ValueError) as error:
+        raise click.UsageError(str(error)) from error
+
+
 def _report_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         (
@@ -102,6 +109,7 @@ def train(
     force: bool,
 ) -> None:
     """Train a policy on the Gymnasium ENVIRONMENT (an id) and write checkpoint.h."""
+    _check_options(algorithm, options)
     with show.progress_bar("training") as progress:
         run = pipeline.train(
             environment,
@@ -215,6 +223,7 @@ def run(
     html: Path | None,
 ) -> None:
     """Train, export, build, flash and validate in one go."""
+    _check_options(algorithm, options)
     with show.progress_bar("running") as progress:
         report = pipeline.run(
             environment,

@@ -21,7 +21,11 @@ from rltools_embed.validation import Report, wording
 from rltools_embed.validation.compare import Agreement
 from rltools_embed.validation.report import Check, Size
 
-__all__ = ["board_table", "build", "export", "findings", "policy", "progress_bar", "report"]
+
+
+def plain(text: str) -> str:
+    """Text from a file or a board, made safe to print: neither markup nor what would steer the terminal."""
+    return escape("".join(character if character.isprintable() else "�" for character in text))
 
 
 def console() -> Console:
@@ -44,7 +48,7 @@ def policy(found: Policy) -> None:
     """A policy's origin, layers, signals and digest."""
     out = console()
     origin = found.provenance
-    out.print(f"[bold]{escape(found.name)}[/]  {found.observation_dim} observations → {found.action_dim} actions")
+    out.print(f"[bold]{plain(found.name)}[/]  {found.observation_dim} observations → {found.action_dim} actions")
     trained = [
         origin.algorithm,
         f"on {origin.environment}" if origin.environment else "",
@@ -52,12 +56,12 @@ def policy(found: Policy) -> None:
         f"seed {origin.seed}" if origin.seed is not None else "",
         f"mean return {origin.mean_return:.1f}" if origin.mean_return is not None else "",
     ]
-    out.print("trained      " + escape(", ".join(part for part in trained if part)))
+    out.print("trained      " + plain(", ".join(part for part in trained if part)))
     out.print(f"parameters   {found.parameter_count} float32, {4 * found.parameter_count} bytes")
     period = "not known" if found.control_period_s is None else f"{found.control_period_s * 1e3:g} ms"
     out.print(f"control      every {period}" if found.control_period_s else f"control      period {period}")
     out.print(f"digest       {digest(found)}")
-    out.print("versions     " + escape(", ".join(f"{name} {version}" for name, version in origin.versions)))
+    out.print("versions     " + plain(", ".join(f"{name} {version}" for name, version in origin.versions)))
     layers = Table("layer", "computes", box=None, pad_edge=False)
     for index, layer in enumerate(found.primitives):
         layers.add_row(str(index), describe(layer))
@@ -70,7 +74,7 @@ def policy(found: Policy) -> None:
 
 
 def _signal_cells(signal: Signal) -> tuple[str, str, str, str]:
-    return escape(signal.name), f"{signal.low:g}", f"{signal.high:g}", escape(signal.unit)
+    return plain(signal.name), f"{signal.low:g}", f"{signal.high:g}", plain(signal.unit)
 
 
 def export(found: Export) -> None:
@@ -78,7 +82,7 @@ def export(found: Export) -> None:
     files = found.files
     names = ", ".join(board.name for board in found.project.boards)
     console().print(
-        f"{escape(str(found.project.folder))}: project {found.project.name} for {names} "
+        f"{plain(str(found.project.folder))}: project {found.project.name} for {names} "
         f"({len(files.written)} files written, {len(files.unchanged)} unchanged, {len(files.removed)} removed)"
     )
 
@@ -88,7 +92,7 @@ def build(found: Firmware) -> None:
     sizes = found.memory
     flash = Size(used_bytes=sizes.flash_bytes if sizes else None, offered_bytes=found.board.flash_bytes)
     ram = Size(used_bytes=sizes.ram_bytes if sizes else None, offered_bytes=found.board.ram_bytes)
-    console().print(f"{escape(str(found.elf))}: flash {wording.size(flash)}, RAM {wording.size(ram)} besides the stack")
+    console().print(f"{plain(str(found.elf))}: flash {wording.size(flash)}, RAM {wording.size(ram)} besides the stack")
 
 
 def board_table(boards: Sequence[Board]) -> None:
@@ -118,7 +122,7 @@ def findings(found: Sequence[Finding]) -> None:
         mark = "[green]ok[/]" if tool.serves else "[red]missing[/]" if tool.found is None else "[red]wrong[/]"
         version = f"{tool.version or ''}  {tool.found}" if tool.found else "-"
         hint = "" if tool.serves else f"{tool.problem}: {tool.install_hint}"
-        table.add_row(mark, escape(tool.name), escape(version.strip()), finding.purpose, escape(hint))
+        table.add_row(mark, plain(tool.name), plain(version.strip()), finding.purpose, plain(hint))
     console().print(table)
 
 
@@ -126,8 +130,8 @@ def report(found: Report) -> None:
     """The verdict last, what it rests on before it."""
     out = console()
     out.print(
-        f"[bold]{escape(found.policy)}[/] on [bold]{escape(found.board)}[/] "
-        f"({escape(found.port)}, {found.arithmetic} rounding)"
+        f"[bold]{plain(found.policy)}[/] on [bold]{plain(found.board)}[/] "
+        f"({plain(found.port)}, {found.arithmetic} rounding)"
     )
     if found.samples:
         out.print(_sample_table(found))
@@ -138,7 +142,7 @@ def report(found: Report) -> None:
     for line in _cost_lines(found):
         out.print(line)
     for note in found.notes:
-        out.print(f"note     {escape(note)}", style="yellow")
+        out.print(f"note     {plain(note)}", style="yellow")
     out.print(_verdict(found))
 
 
@@ -159,7 +163,7 @@ def _agreement_cells(agreement: Agreement) -> tuple[str, str, str, str]:
 
 def _check_line(check: Check) -> str:
     mark = "[green]ok[/]  " if check.passed else "[red]FAIL[/]"
-    return f"{mark}     {check.name:<11}{escape(check.message)}"
+    return f"{mark}     {check.name:<11}{plain(check.message)}"
 
 
 def _print_difference(out: Console, found: Report) -> None:
@@ -171,13 +175,13 @@ def _print_difference(out: Console, found: Report) -> None:
     out.print(f"  board        {_numbers(difference.found)}")
     out.print(f"  expected     {_numbers(difference.expected)}")
     if difference.layer:
-        out.print(f"  first in     {escape(difference.layer)}, unit {difference.unit}:")
+        out.print(f"  first in     {plain(difference.layer)}, unit {difference.unit}:")
         out.print(f"               board {difference.layer_found!r}, expected {difference.layer_expected!r}")
 
 
 def _numbers(values: Sequence[float]) -> str:
     shown = ", ".join(f"{value:.9g}" for value in values[:8])
-    return escape(f"[{shown}{', …' if len(values) > 8 else ''}]")
+    return plain(f"[{shown}{', …' if len(values) > 8 else ''}]")
 
 
 def _cost_lines(found: Report) -> Iterator[str]:

@@ -24,7 +24,9 @@ from rltools_embed.validation.compare import Agreement, agreement, same_bits
 from rltools_embed.validation.observations import Counts, Rollout, Sample, samples
 from rltools_embed.validation.report import Check, Cost, Difference, Report, SampleResult, Size
 
+# Float32 against float64: absolute, or so many units in the last place of the largest action where that is more.
 FLOAT64_TOLERANCE = 1e-5
+_FLOAT64_TOLERANCE_ULP = 32
 _BENCHMARK_REPEATS = 50
 
 Progress = Callable[[int, int], None]
@@ -294,7 +296,7 @@ def _numeric_checks(measured: tuple[_Measured, ...], difference: Difference | No
         bits += f", {difference.layer}" if difference.layer else ""
     checks = [Check(name="bits", passed=total.equal == total.outputs, message=bits)]
     if total.max_abs_float64 is not None:
-        limit = FLOAT64_TOLERANCE * _output_scale(measured)
+        limit = max(FLOAT64_TOLERANCE, _FLOAT64_TOLERANCE_ULP * float(np.spacing(_largest_action(measured))))
         message = (
             f"largest difference from the float64 reference {total.max_abs_float64:.3g}, at most {limit:.3g} allowed"
         )
@@ -302,10 +304,9 @@ def _numeric_checks(measured: tuple[_Measured, ...], difference: Difference | No
     return tuple(checks)
 
 
-def _output_scale(measured: tuple[_Measured, ...]) -> float:
-    """1, or the largest expected action where that is more: the tolerance is relative for large outputs."""
+def _largest_action(measured: tuple[_Measured, ...]) -> np.float32:
     largest = [np.abs(entry.float64).max(initial=0.0) for entry in measured if entry.float64 is not None]
-    return max(1.0, *(float(value) for value in largest))
+    return np.float32(max(largest, default=0.0))
 
 
 def _cost(client: Client, policy: Policy, board: Board, repeats: int) -> Cost | None:
