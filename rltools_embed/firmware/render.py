@@ -49,9 +49,9 @@ def c_string(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """The text on one line, shown as it is: no character of it is markup, also not inside a table."""
+    """The text on one line, shown as it is: no character of it is markup, in a paragraph or a table."""
     one_line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
-    return re.sub(r"([\\`*_{}\[\]()<>#+.!|&~$-])", r"\\\1", one_line)
+    return re.sub(r"([\\`*_{}\[\]<>#|&~$])", r"\\\1", one_line)
 
 
 def json_file(value: object) -> bytes:
