@@ -139,12 +139,9 @@ def test_firmware_that_ends_at_once_is_told_with_its_words(tmp_path: Path, url: 
 
 def test_a_state_file_of_a_process_that_is_gone_is_stale(firmware: Path, url: str, state_of_its_own: Path) -> None:
     start(firmware, url)
-    os.kill(ask_pid(url), signal.SIGKILL)
-    while True:
-        try:
-            ask_pid(url)
-        except OSError:
-            break
+    pid = ask_pid(url)
+    os.kill(pid, signal.SIGKILL)
+    while is_alive(pid):
         time.sleep(0.02)
     assert state_file(state_of_its_own, url).exists()
 
