@@ -146,8 +146,10 @@ _loaded: dict[Path, Any] = {}
 def _import(path: Path) -> Any:
     # The path holds the key of everything that went in: the same path is the same code.
     if path not in _loaded:
-        loader = importlib.machinery.ExtensionFileLoader(_MODULE_NAME, str(path))
-        spec = importlib.util.spec_from_file_location(_MODULE_NAME, path, loader=loader)
+        # pybind11 returns a module that it knows by its full name, whatever the file: each needs a name of its own.
+        name = f"{path.name.split('.')[0]}.{_MODULE_NAME}"
+        loader = importlib.machinery.ExtensionFileLoader(name, str(path))
+        spec = importlib.util.spec_from_file_location(name, path, loader=loader)
         if spec is None:
             raise ToolchainError(f"Python cannot load {path}")
         try:
@@ -181,7 +183,13 @@ class _Build:
                     bindings = pool.submit(self._bindings, bindings_key, force)
                     self._compile(translation_unit, trainer_object, trainer_flags, key)
                     objects = [trainer_object, bindings.result()]
-                link = [*self.compiler.command, *link_flags(platform.system()), *objects, "-o", target]
+                link: list[str | Path] = [
+                    *self.compiler.command,
+                    *link_flags(platform.system()),
+                    *objects,
+                    "-o",
+                    target,
+                ]
                 self._run(link, f"{key}-link")
             finally:
                 trainer_object.unlink(missing_ok=True)

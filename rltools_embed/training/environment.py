@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
+import numpy.typing as npt
 
 from rltools_embed.errors import TrainingError, UnsupportedEnvError
 from rltools_embed.policy.model import Float32Array
@@ -42,7 +43,7 @@ class Environment:
         except BaseException:
             self._env.close()
             raise
-        self._name = self.spec.environment or type(self._env.unwrapped).__name__
+        self.name = self.spec.environment or type(self._env.unwrapped).__name__
         space = self._env.action_space
         self._action_dtype = space.dtype
         self._action_low = space.low  # type: ignore[attr-defined]  # EnvSpec has made sure that it is a Box
@@ -67,7 +68,7 @@ class Environment:
         result = self._env.reset(seed=seed)
         if not (isinstance(result, tuple) and len(result) == 2):
             raise TrainingError(
-                f"{self._name}: reset() gave {_kind(result)} {where}, not (observation, info)",
+                f"{self.name}: reset() gave {_kind(result)} {where}, not (observation, info)",
                 "this is the API of the old gym package: wrap the environment with shimmy, or update it",
             )
         return self._observation(result[0], where)
@@ -78,7 +79,7 @@ class Environment:
         result = self._env.step(bounded)
         if not (isinstance(result, tuple) and len(result) == 5):
             raise TrainingError(
-                f"{self._name}: step() gave {_kind(result)} {where}, "
+                f"{self.name}: step() gave {_kind(result)} {where}, "
                 "not (observation, reward, terminated, truncated, info)",
                 "four values are the API of the old gym package: wrap the environment with shimmy, or update it",
             )
@@ -104,35 +105,34 @@ class Environment:
             )
 
     def _observation(self, observation: object, where: str) -> Float32Array:
-        try:
-            # Always a copy: an environment may reuse its array.
-            with np.errstate(over="ignore"):
-                array = np.array(observation, dtype=np.float32)
-        except (TypeError, ValueError) as error:
+        numbers = _numbers(observation)
+        if numbers is None:
             raise TrainingError(
-                f"{self._name}: the observation {where} is {_kind(observation)}, not numbers", "return a NumPy array"
-            ) from error
+                f"{self.name}: the observation {where} is {_kind(observation)}, not numbers", "return a NumPy array"
+            )
+        with np.errstate(over="ignore"):
+            array = numbers.astype(np.float32)  # always a copy: an environment may reuse its array
         if array.shape != self._shape:
             raise TrainingError(
-                f"{self._name}: the observation {where} has shape {array.shape}, not {self._shape} as its space says",
+                f"{self.name}: the observation {where} has shape {array.shape}, not {self._shape} as its space says",
                 "make both the same",
             )
         if not np.isfinite(array).all():
             index = int(np.argmin(np.isfinite(array)))
             raise TrainingError(
-                f"{self._name}: observation[{index}] is {array[index]} {where}",
+                f"{self.name}: observation[{index}] is {array[index]} {where}",
                 "find out in the environment where it comes from; nothing is learned from it",
             )
         return array
 
     def _reward(self, reward: object, where: str) -> float:
-        try:
-            number = float(np.asarray(reward, dtype=np.float64).reshape(()))
-        except (TypeError, ValueError) as error:
-            raise TrainingError(f"{self._name}: the reward {where} is {_kind(reward)}, not a number") from error
+        numbers = _numbers(reward)
+        if numbers is None or numbers.size != 1:
+            raise TrainingError(f"{self.name}: the reward {where} is {_kind(reward)}, not a number")
+        number = float(numbers.reshape(()))
         if not math.isfinite(number) or abs(number) > float(np.finfo(np.float32).max):
             raise TrainingError(
-                f"{self._name}: the reward is {number} {where}",
+                f"{self.name}: the reward is {number} {where}",
                 "find out in the environment where it comes from; nothing is learned from it",
             )
         return number
@@ -196,6 +196,15 @@ def probe(env_factory: EnvFactory) -> EnvSpec:
     finally:
         environment.close()
     return spec
+
+
+def _numbers(value: object) -> npt.NDArray[Any] | None:
+    """`value` as an array, unless it holds something else than numbers."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        return None
+    return array if array.dtype.kind in "biuf" else None
 
 
 def _sizes(spec: EnvSpec) -> str:

@@ -10,7 +10,7 @@ import platform
 import sys
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -172,6 +172,15 @@ class SAC(Training):
             interface_name=interface_name,
             on_message=on_message,
         )
+
+    @staticmethod
+    def check_options(options: Mapping[str, Any]) -> None:
+        """Refuse what the constructor would refuse, without an environment.
+
+        Raises:
+            TypeError, ValueError: an unknown option, or a value that is not allowed.
+        """
+        from_keywords(SacOptions, options)
 
 
 _TRAINERS: dict[str, type[SAC]] = {"sac": SAC}
@@ -383,7 +392,7 @@ class State:
         self._step_count += 1
         if not finite:
             raise TrainingError(
-                f"{self._spec.environment or 'training'}: a weight is not finite {where}: the optimisation diverged",
+                f"{self._env.name}: a weight or its gradient is not finite {where}: the optimisation diverged",
                 "try a smaller OPTIMIZER_ALPHA, or scale the rewards down",
             )
         self._observation = step.observation

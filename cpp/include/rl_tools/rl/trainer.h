@@ -35,7 +35,7 @@ public:
     // An exploring action in the environment's units. Remembers both for `observe`.
     virtual void explore(const float* observation, float* action) = 0;
 
-    // What the explored action led to; then the optimisation steps that are due. False: a parameter is not finite.
+    // What the explored action led to; then the optimisation steps that are due. False: a parameter or its gradient is not finite.
     [[nodiscard]] virtual bool observe(float reward, const float* next_observation, bool terminated, bool truncated) = 0;
 
     // Numbers of the training state by name ("actor", "critic_1", …), for export and tests. Throws where there is no such name.

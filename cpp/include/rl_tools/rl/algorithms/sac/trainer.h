@@ -196,7 +196,7 @@ private:
         }
     }
 
-    // False: a parameter is not finite.
+    // False: a parameter or its gradient is not finite.
     [[nodiscard]] bool update() {
         const bool critics_are_due = step_ > options_.n_warmup_steps_critic && step_ % options_.critic_training_interval == 0;
         const bool actor_is_due = step_ > options_.n_warmup_steps_actor && step_ % options_.actor_training_interval == 0;
@@ -206,14 +206,14 @@ private:
         }
         if (critics_are_due) {
             update_critics();
-            finite = nn::training::all_finite(critics_[0]) && nn::training::all_finite(critics_[1]);
+            finite = is_finite(critics_[0], critic_moments_[0]) && is_finite(critics_[1], critic_moments_[1]);
         }
         if (actor_is_due) {
             if (critics_are_due && !options_.shared_batch) {
                 gather(buffer_, random_, batch_);
             }
             update_actor();
-            finite = finite && nn::training::all_finite(actor()) && math::is_finite(log_alpha_);
+            finite = finite && is_finite(actor(), actor_moments_) && math::is_finite(log_alpha_);
         }
         if (step_ > options_.n_warmup_steps_critic && step_ % options_.critic_target_update_interval == 0) {
             for (size_t i = 0; i < 2; i++) {
@@ -221,6 +221,12 @@ private:
             }
         }
         return finite;
+    }
+
+    // An infinite second moment would leave its weight where it is for ever: finite, and no longer learning.
+    template <typename MODEL>
+    [[nodiscard]] static bool is_finite(MODEL& model, nn::training::adam::Moments<MODEL>& moments) {
+        return nn::training::all_finite(model) && nn::training::all_finite(moments.second);
     }
 
     void update_critics() {

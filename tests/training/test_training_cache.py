@@ -1,0 +1,259 @@
+"""The cache of compiled interfaces: locked, atomic, checked, and nobody else's."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from training_envs import SMALL, Line
+
+from rltools_embed import process
+from rltools_embed.errors import BuildError, ToolchainError
+from rltools_embed.training import SAC, EnvSpec, SacOptions, compiler
+from rltools_embed.training.cache import ENVIRONMENT_VARIABLE, Cache, content_key
+from rltools_embed.training.sac import SacAlgorithm
+
+TINY = {name: value for name, value in SMALL.items() if name.isupper()}
+
+
+def writer(content: bytes, calls: list[Path]) -> Any:
+    def build(path: Path) -> None:
+        calls.append(path)
+        path.write_bytes(content)
+
+    return build
+
+
+def test_a_file_is_built_once(tmp_path: Path) -> None:
+    cache, calls = Cache.open(tmp_path / "cache"), []
+    first, was_cached = cache.get_or_build("key", ".so", writer(b"code", calls))
+    again, was_cached_again = cache.get_or_build("key", ".so", writer(b"code", calls))
+    assert (was_cached, was_cached_again, len(calls)) == (False, True, 1)
+    assert first == again
+    assert first.read_bytes() == b"code"
+    assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("damage", ["truncated", "changed", "no checksum", "half written"])
+def test_a_damaged_file_is_built_again(tmp_path: Path, damage: str) -> None:
+    cache, calls = Cache.open(tmp_path / "cache"), []
+    path, _ = cache.get_or_build("key", ".so", writer(b"code", calls))
+    checksum = path.with_name(path.name + ".sha256")
+    if damage == "truncated":
+        path.write_bytes(b"co")
+    elif damage == "changed":
+        path.write_bytes(b"cope")
+    elif damage == "no checksum":
+        checksum.unlink()
+    else:
+        checksum.write_bytes(b"\xff")
+    cache.get_or_build("key", ".so", writer(b"code", calls))
+    assert len(calls) == 2
+    assert path.read_bytes() == b"code"
+
+
+def test_a_build_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    cache = Cache.open(tmp_path / "cache")
+
+    def fail(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise BuildError("no")
+
+    with pytest.raises(BuildError):
+        cache.get_or_build("key", ".so", fail)
+    assert list((tmp_path / "cache" / "files").iterdir()) == []
+
+
+def test_of_many_at_once_one_builds(tmp_path: Path) -> None:
+    calls: list[Path] = []
+
+    def ask(_: int) -> bytes:
+        path, _cached = Cache.open(tmp_path / "cache").get_or_build("key", ".so", writer(b"code", calls))
+        return path.read_bytes()
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        assert set(pool.map(ask, range(32))) == {b"code"}
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777])
+@pytest.mark.parametrize("folder", ["", "files"])
+def test_a_cache_that_others_may_write_to_is_refused(tmp_path: Path, mode: int, folder: str) -> None:
+    Cache.open(tmp_path / "cache")
+    (tmp_path / "cache" / folder).chmod(mode)
+    with pytest.raises(ToolchainError, match=r"others may write to the cache .* \(mode [01]7") as caught:
+        Cache.open(tmp_path / "cache")
+    assert "chmod 700" in caught.value.hint
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give a folder away")
+def test_a_cache_that_someone_else_planted_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planted = tmp_path / "planted"
+    planted.mkdir(mode=0o700)
+    os.chown(planted, 12345, 12345)
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(planted))
+    with pytest.raises(ToolchainError, match="belongs to user 12345, not to you"):
+        SAC(Line, **SMALL)
+    assert list(planted.iterdir()) == []
+
+
+def test_a_cache_that_belongs_to_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Cache.open(tmp_path / "cache")
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    with pytest.raises(ToolchainError, match=r"not to you \(4711\)"):
+        Cache.open(tmp_path / "cache")
+
+
+def test_a_cache_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("")
+    with pytest.raises(ToolchainError, match="cannot create the cache"):
+        Cache.open(tmp_path / "cache")
+
+
+def test_no_two_lists_of_parts_share_a_key() -> None:
+    assert content_key("ab", "c") != content_key("a", "bc")
+
+
+# ------------------------------------------------------------------------------------------------ with a compiler
+
+
+def translation_unit(**options: Any) -> str:
+    return SacAlgorithm(SacOptions(**{**TINY, **options})).translation_unit(EnvSpec.from_env(Line()))
+
+
+def test_a_damaged_interface_is_compiled_again(tmp_path: Path, cache_directory: Path) -> None:
+    SAC(Line, **SMALL)  # the session's cache now holds the objects that this copy starts from
+    shutil.copytree(cache_directory, tmp_path / "a cache", ignore=shutil.ignore_patterns("*.lock"))
+    cache, lines = Cache.open(tmp_path / "a cache"), []
+    for path in (tmp_path / "a cache" / "files").glob("*.so"):
+        path.write_bytes(path.read_bytes()[:1000])
+    module, _ = compiler.load(translation_unit(), cache=cache, say=lines.append)
+    assert lines == ["Compiling the RLtools interface...", "Finished compiling the RLtools interface."]
+    assert module.Trainer
+    assert sorted(path.suffix for path in (tmp_path / "a cache" / "files").iterdir() if path.name[0] == ".") == []
+
+
+def test_two_processes_at_once_compile_once(tmp_path: Path, cache_directory: Path) -> None:
+    SAC(Line, **SMALL)
+    shutil.copytree(cache_directory, tmp_path / "cache", ignore=shutil.ignore_patterns("*.lock"))
+    (source := tmp_path / "unit.cpp").write_text(translation_unit(ACTOR_HIDDEN_DIM=3, CRITIC_HIDDEN_DIM=2))
+    program = (
+        "import sys; from pathlib import Path; from rltools_embed.training import compiler;"
+        "compiler.load(Path(sys.argv[1]).read_text(), say=print)"
+    )
+    root = str(Path(compiler.__file__).parents[2])
+    environment = {ENVIRONMENT_VARIABLE: str(tmp_path / "cache"), "PYTHONPATH": root}
+
+    def start(_: int) -> process.Completed:
+        return process.run([sys.executable, "-c", program, source], environment=environment, timeout_s=300)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        done = list(pool.map(start, range(2)))
+    assert [one.exit_code for one in done] == [0, 0], [one.output for one in done]
+    assert sum("Compiling" in one.output for one in done) == 1
+    assert sum("Using cached" in one.output for one in done) == 1
+
+
+def test_the_key_follows_compiler_flags_cpu_and_headers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = compiler.find()
+    build = compiler._Build(compiler=found, cache=Cache.open(tmp_path / "cache"), verbose=False, say=print)
+    unit = translation_unit()
+    keys = {build._key(unit), build._key(translation_unit(ACTOR_HIDDEN_DIM=3)), build._key(unit, "-O2")}
+    other = compiler.Compiler(command=found.command, is_clang=found.is_clang, version="g++ 99")
+    keys.add(compiler._Build(compiler=other, cache=build.cache, verbose=False, say=print)._key(unit))
+    with monkeypatch.context() as patch:
+        patch.setattr(compiler, "cpu_identity", lambda: "another machine in the same home folder")
+        keys.add(build._key(unit))
+    copied = tmp_path / "include"
+    shutil.copytree(compiler.resources.include_dir(), copied)
+    monkeypatch.setattr(compiler.resources, "include_dir", lambda: copied)
+    assert build._key(unit) in keys
+    gemm = copied / "rl_tools" / "nn" / "training" / "gemm.h"
+    gemm.write_text(gemm.read_text() + "\n")
+    keys.add(build._key(unit))
+    assert len(keys) == 6
+
+
+# ------------------------------------------------------------------------------------------------ compilers
+
+
+def test_without_a_compiler_the_message_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for system, words in (("Linux", "sudo apt install g++"), ("Darwin", "xcode-select --install")):
+        monkeypatch.setattr(platform, "system", lambda system=system: system)
+        with pytest.raises(ToolchainError, match="no C\\+\\+ compiler") as caught:
+            compiler.find({"PATH": str(tmp_path)})
+        assert words in caught.value.hint
+
+
+@pytest.mark.parametrize("variable", ["RL_TOOLS_COMPILER", "CXX"])
+def test_a_compiler_that_does_not_exist_is_named_with_its_variable(variable: str) -> None:
+    with pytest.raises(ToolchainError, match=f"{variable} is 'nope\\+\\+', and there is no such program"):
+        compiler.find({variable: "nope++", "PATH": os.environ["PATH"]})
+
+
+def fake_compiler(folder: Path, script: str) -> Path:
+    folder.mkdir(parents=True)
+    path = folder / "my g++"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_compiler_whose_path_has_a_space_is_found(tmp_path: Path) -> None:
+    path = fake_compiler(tmp_path / "a folder", "echo fake clang version 1")
+    assert compiler.find({"CXX": str(path)}).command == (str(path),)
+    assert compiler.find({"CXX": str(path)}).is_clang
+
+
+def test_a_launcher_with_arguments_is_understood() -> None:
+    found = compiler.find({"CXX": "env g++", "PATH": os.environ["PATH"]})
+    assert [Path(part).name for part in found.command] == ["env", "g++"]
+
+
+def test_what_the_compiler_said_is_in_the_error_and_in_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = 'test "$1" = --version && echo "g++ fake 1" && exit 0; echo "x.h:1: error: flux"; exit 3'
+    path = fake_compiler(tmp_path / "a folder", script)
+    monkeypatch.setenv("RL_TOOLS_COMPILER", str(path))
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(tmp_path / "cache"))
+    with pytest.raises(BuildError, match="error: flux") as caught:
+        SAC(Line, **SMALL)
+    log = Path(caught.value.hint.removeprefix("the whole output is in "))
+    assert "error: flux" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("is_clang", "system", "machine", "expected", "absent"),
+    [
+        (False, "Linux", "x86_64", "-fno-gnu-unique", "-mcpu=native"),
+        (True, "Linux", "x86_64", "-march=native", "-fno-gnu-unique"),
+        (True, "Darwin", "arm64", "-mcpu=native", "-march=native"),
+        (False, "Linux", "aarch64", "-mcpu=native", "-mprefer-vector-width=512"),
+    ],
+)
+def test_flags_suit_the_machine(is_clang: bool, system: str, machine: str, expected: str, absent: str) -> None:
+    found = compiler.flags(compiler.Compiler(command=("c++",), is_clang=is_clang, version="1"), system, machine)
+    assert expected in found
+    assert absent not in found
+    assert "-ffast-math" not in found
+
+
+def test_libpython_is_never_linked() -> None:
+    assert compiler.link_flags("Linux") == ("-shared",)
+    assert compiler.link_flags("Darwin") == ("-bundle", "-undefined", "dynamic_lookup")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("clang++"), reason="clang++ is not installed")
+def test_clang_compiles_an_interface_in_a_folder_with_a_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RL_TOOLS_COMPILER", "clang++")
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(tmp_path / "the cache"))
+    state = SAC(Line, **SMALL).State(0)
+    while not state.step():
+        pass
+    assert state.step_count == 40

@@ -1,0 +1,45 @@
+"""The C++ derivatives against finite differences in float64, with each compiler that is here."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rltools_embed import process, resources
+from rltools_embed.training import compiler
+
+SOURCE = Path(__file__).parent.parent / "cpp" / "training" / "gradients.cpp"
+COMPILERS = [name for name in ("g++", "clang++") if shutil.which(name)]
+SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+def run_program(folder: Path, name: str, *extra: str) -> process.Completed:
+    found = compiler.find({"RL_TOOLS_COMPILER": name, "PATH": str(Path(shutil.which(name) or "").parent)})
+    flags = compiler.flags(found, platform.system(), platform.machine())
+    warnings = ("-Wall", "-Wextra", "-Werror")
+    program = folder / "gradients"
+    include = f"-I{resources.include_dir()}"
+    built = process.run([*found.command, *flags, *warnings, *extra, include, SOURCE, "-o", program], timeout_s=300)
+    assert built.exit_code == 0, built.output
+    return process.run([program], timeout_s=60)
+
+
+@pytest.mark.parametrize("name", COMPILERS)
+def test_every_derivative_agrees_with_finite_differences(name: str, tmp_path: Path) -> None:
+    done = run_program(tmp_path, name, "-O1")
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMPILERS)
+def test_no_sanitizer_complains_about_training(name: str, tmp_path: Path) -> None:
+    done = run_program(tmp_path, name, "-O0", *SANITIZE)
+    assert done.exit_code == 0, done.output
+
+
+def test_a_derivative_that_is_off_by_a_thousandth_is_noticed(tmp_path: Path) -> None:
+    done = run_program(tmp_path, COMPILERS[0], "-O0", "-DSEEDED_FAULT")
+    assert done.exit_code == 1

@@ -1,0 +1,146 @@
+"""Options are checked by name and value in Python, before a compiler starts."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from training_envs import SMALL, Line
+
+from rltools_embed.training import SAC, EnvSpec, SacOptions, trainer_of
+from rltools_embed.training.sac import SacAlgorithm
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("ACTOR_BATCH_SIZE", "abc", "ACTOR_BATCH_SIZE is 'abc': it must be a whole number, 1 to 16384"),
+        ("ACTOR_BATCH_SIZE", 50, "CRITIC_BATCH_SIZE is 5 and ACTOR_BATCH_SIZE is 50: they must be equal"),
+        ("ACTOR_HIDDEN_DIM", -1, "ACTOR_HIDDEN_DIM is -1"),
+        ("ACTOR_HIDDEN_DIM", 64.0, "ACTOR_HIDDEN_DIM is 64.0"),
+        ("ACTOR_HIDDEN_DIM", True, "ACTOR_HIDDEN_DIM is True"),
+        ("CRITIC_NUM_LAYERS", 1, "CRITIC_NUM_LAYERS is 1: it must be a whole number, 2 to 32"),
+        ("ACTOR_ACTIVATION_FUNCTION", "SWISH", "one of IDENTITY, RELU, GELU, TANH, FAST_TANH, SIGMOID"),
+        ("ACTOR_ACTIVATION_FUNCTION", "relu", "did you mean RELU"),
+        ("GAMMA", 1.5, "GAMMA is 1.5: it must be a number from 0 to 1"),
+        ("GAMMA", float("nan"), "GAMMA is nan"),
+        ("STEP_LIMIT", 0, "STEP_LIMIT is 0: it must be a whole number of at least 1"),
+        ("ALPHA", 0.0, "ALPHA is 0.0: it must be a number above 0"),
+        ("OPTIMIZER_BETA_1", 1.0, "OPTIMIZER_BETA_1 is 1.0"),
+        ("ADAPTIVE_ALPHA", 1, "ADAPTIVE_ALPHA is 1: it must be True or False"),
+        ("LOG_STD_LOWER_BOUND", 3.0, "LOG_STD_LOWER_BOUND is 3.0, not below LOG_STD_UPPER_BOUND, 2.0"),
+        ("N_ENVIRONMENTS", 4, "N_ENVIRONMENTS is 4: it must be 1"),
+        ("ACTOR_POLYAK", 0.9, "ACTOR_POLYAK is 0.9: it must be 0.995: SAC has no target actor"),
+        ("evaluation_interval", 0, "evaluation_interval is 0"),
+        ("num_evaluation_episodes", 1.5, "num_evaluation_episodes is 1.5"),
+        ("interface_name", "a-b", "interface_name is 'a-b'"),
+    ],
+)
+def test_a_bad_value_is_refused_in_one_line(option: str, value: Any, words: str, no_compiler: None) -> None:
+    with pytest.raises(ValueError) as caught:
+        SAC(Line, **{**SMALL, option: value})
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("GAMA", "GAMMA"), ("step_limit", "STEP_LIMIT"), ("FOO", "the options are")]
+)
+def test_an_unknown_option_is_refused_with_the_nearest_name(name: str, near: str, no_compiler: None) -> None:
+    with pytest.raises(TypeError, match=near):
+        SAC(Line, **{**SMALL, name: 1})
+
+
+def test_numpy_numbers_are_numbers() -> None:
+    options = SacOptions(STEP_LIMIT=np.int64(7), GAMMA=np.float32(0.5))
+    assert options.STEP_LIMIT == 7
+    assert type(options.STEP_LIMIT) is int
+
+
+def test_the_defaults_are_those_of_rltools() -> None:
+    options = SacOptions()
+    assert (options.GAMMA, options.ACTOR_BATCH_SIZE, options.warmup_steps, options.STEP_LIMIT) == (
+        0.99,
+        100,
+        100,
+        10000,
+    )
+    assert (options.ACTOR_HIDDEN_DIM, options.ACTOR_NUM_LAYERS, options.ACTOR_ACTIVATION_FUNCTION) == (64, 3, "RELU")
+    assert (options.OPTIMIZER_ALPHA, options.OPTIMIZER_BETA_1, options.OPTIMIZER_BETA_2) == (1e-3, 0.9, 0.999)
+
+
+@pytest.fixture
+def spec() -> EnvSpec:
+    return EnvSpec.from_env(Line())
+
+
+CODE = {
+    "ACTOR_BATCH_SIZE": 7,
+    "CRITIC_BATCH_SIZE": 7,
+    "ACTOR_HIDDEN_DIM": 7,
+    "ACTOR_NUM_LAYERS": 4,
+    "ACTOR_ACTIVATION_FUNCTION": "TANH",
+    "CRITIC_HIDDEN_DIM": 7,
+    "CRITIC_NUM_LAYERS": 4,
+    "CRITIC_ACTIVATION_FUNCTION": "TANH",
+}
+NUMBERS = {
+    "GAMMA": 0.5,
+    "CRITIC_TRAINING_INTERVAL": 3,
+    "ACTOR_TRAINING_INTERVAL": 3,
+    "CRITIC_TARGET_UPDATE_INTERVAL": 3,
+    "CRITIC_POLYAK": 0.5,
+    "IGNORE_TERMINATION": True,
+    "N_WARMUP_STEPS": 3,
+    "N_WARMUP_STEPS_ACTOR": 3,
+    "N_WARMUP_STEPS_CRITIC": 3,
+    "REPLAY_BUFFER_CAP": 3,
+    "SHARED_BATCH": False,
+    "TARGET_ENTROPY": 3.0,
+    "ALPHA": 3.0,
+    "ADAPTIVE_ALPHA": False,
+    "LOG_STD_LOWER_BOUND": -3.0,
+    "LOG_STD_UPPER_BOUND": 3.0,
+    "LOG_PROBABILITY_EPSILON": 1e-3,
+    "OPTIMIZER_ALPHA": 1e-4,
+    "OPTIMIZER_BETA_1": 0.5,
+    "OPTIMIZER_BETA_2": 0.5,
+    "OPTIMIZER_EPSILON": 1e-3,
+    "OPTIMIZER_EPSILON_SQRT": 1e-3,
+}
+# Read by the training loop in Python, or with one allowed value.
+LOOP = {
+    "STEP_LIMIT",
+    "EPISODE_STEP_LIMIT",
+    "COLLECT_EPISODE_STATS",
+    "EPISODE_STATS_BUFFER_SIZE",
+    "N_ENVIRONMENTS",
+    "ACTOR_POLYAK",
+}
+
+
+def test_every_option_is_code_a_number_or_read_by_the_loop() -> None:
+    names = {field.name for field in dataclasses.fields(SacOptions)}
+    assert names == CODE.keys() | NUMBERS.keys() | LOOP
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_an_option_that_is_a_number_changes_no_code(name: str, spec: EnvSpec) -> None:
+    plain, changed = SacAlgorithm(SacOptions()), SacAlgorithm(SacOptions(**{name: NUMBERS[name]}))
+    assert changed.translation_unit(spec) == plain.translation_unit(spec)
+    assert changed.settings(spec) != plain.settings(spec)
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_an_option_that_is_code_changes_it(name: str, spec: EnvSpec) -> None:
+    batch = {"ACTOR_BATCH_SIZE": 7, "CRITIC_BATCH_SIZE": 7} if "BATCH" in name else {}
+    changed = SacAlgorithm(SacOptions(**{name: CODE[name], **batch}))
+    assert changed.translation_unit(spec) != SacAlgorithm(SacOptions()).translation_unit(spec)
+
+
+def test_an_algorithm_is_found_by_its_name() -> None:
+    assert trainer_of("sac") is SAC
+    with pytest.raises(ValueError, match="'ddpg': there is sac"):
+        trainer_of("ddpg")
