@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rltools_embed import resources
 from rltools_embed.firmware import board as boards
 from rltools_embed.policy.layers import Activation
 from rltools_embed.policy.model import Policy
@@ -51,6 +52,20 @@ def test_every_kind_of_policy_gives_the_same_bits(tmp_path: Path, name: str, kin
     policy = POLICIES[kind]
     settings = Settings(counts=Counts(rollout=0, random=200), benchmark_repeats=1)
     check(export(policy, tmp_path / "project", name), name, policy, settings)
+
+
+@pytest.mark.emulated
+@pytest.mark.parametrize("name", ["host", "qemu_mps2_an386"])
+def test_fused_arithmetic_is_a_board_file_away(tmp_path: Path, name: str) -> None:
+    text = (resources.boards_dir() / f"{name}.toml").read_text()
+    mine = tmp_path / f"my_{name}.toml"
+    mine.write_text(text.replace('arithmetic = "separate"', 'arithmetic = "fused"'))
+    policy = policies.sac_policy()
+    folder = export(policy, tmp_path / "project", str(mine))
+    with running(folder) as port:
+        report = validate(folder, port=port, settings=Settings(benchmark_repeats=1))
+    assert report.passed, [check for check in report.checks if not check.passed]
+    assert report.arithmetic == "fused"
 
 
 @pytest.mark.emulated

@@ -1,0 +1,34 @@
+"""The examples run as their first lines say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rltools_embed.policy import checkpoint
+from tests import policies
+from tests.cpp_program import COMPILERS, compile_program
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+def test_train_and_reload(tmp_path: Path) -> None:
+    command = [sys.executable, EXAMPLES / "train_and_reload" / "train.py", "300"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "checkpoint.h").is_file()
+    assert "action [" in done.stdout
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_embed_checkpoint(tmp_path: Path, compiler: str) -> None:
+    (tmp_path / "checkpoint.h").write_text(checkpoint.dumps(policies.sac_policy()), encoding="utf-8")
+    source = EXAMPLES / "embed_checkpoint" / "main.cpp"
+    program = compile_program(source, tmp_path / "example", compiler=compiler, flags=("-O2", f"-I{tmp_path}"))
+    done = subprocess.run([program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "made-up: 8 of 8 examples have the expected bits" in done.stdout
+    assert "action[0] = " in done.stdout
