@@ -69,7 +69,7 @@ class Episode:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationPlan:
-    """When the policy is evaluated during training: every `interval` steps over `episodes` episodes, or never."""
+    """When the policy is evaluated during training: every `interval` steps and at the end, or never."""
 
     enabled: bool = True
     interval: int = 1000
@@ -410,7 +410,7 @@ class State:
 
     def _evaluate_if_due(self) -> None:
         plan = self._training.plan
-        if not plan.enabled or self._step_count % plan.interval != 0:
+        if not plan.enabled or (self._step_count % plan.interval != 0 and not self.finished):
             return
         result = self.evaluate()
         self._curve.append((self._step_count, result.mean_return, result.mean_length))

@@ -229,6 +229,14 @@ def test_progress_lines_are_those_of_rltools(capsys: pytest.CaptureFixture[str])
     assert [point[0] for point in state.learning_curve] == [20, 40]
 
 
+def test_the_last_step_is_evaluated_whatever_the_interval() -> None:
+    factory = lambda: Line(truncate_after=5)  # noqa: E731  one line says it
+    sac = small(factory=factory, enable_evaluation=True, evaluation_interval=30)
+    state = finish(sac.State(0))
+    assert [point[0] for point in state.learning_curve] == [30, 40]
+    assert state.policy().provenance.mean_return == state.learning_curve[-1][1]
+
+
 def test_the_environment_gets_its_own_units_and_dtype_and_an_array_to_keep() -> None:
     Line.made.clear()
     box = spaces.Box(np.array([-2.0]), np.array([5.0]), dtype=np.float64)

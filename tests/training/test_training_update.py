@@ -3,6 +3,7 @@ differences: the reference shares no derivative, no kernel and no optimiser with
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,7 @@ TOLERANCE = 2e-5
 
 def forward(numbers: Array, widths: tuple[int, ...], x: Array, activation: Callable[[Array], Array]) -> Array:
     begin = 0
-    for index, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
+    for index, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
         weights = numbers[begin : begin + inputs * outputs].reshape(outputs, inputs)
         begin += inputs * outputs
         x = x @ weights.T + numbers[begin : begin + outputs]

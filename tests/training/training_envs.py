@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -28,7 +28,7 @@ class Line(gymnasium.Env[Any, Any]):
         spoil: changes what `step` returns, given the total number of steps so far.
     """
 
-    made: list[Line] = []
+    made: ClassVar[list[Line]] = []
 
     def __init__(
         self,
