@@ -22,7 +22,6 @@ from rltools_embed.validation.compare import Agreement
 from rltools_embed.validation.report import Check, Size
 
 
-
 def plain(text: str) -> str:
     """Text from a file or a board, made safe to print: neither markup nor what would steer the terminal."""
     return escape("".join(character if character.isprintable() else "�" for character in text))
@@ -48,7 +47,7 @@ def policy(found: Policy) -> None:
     """A policy's origin, layers, signals and digest."""
     out = console()
     origin = found.provenance
-    out.print(f"[bold]{plain(found.name)}[/]  {found.observation_dim} observations → {found.action_dim} actions")
+    out.print(f"[bold]{plain(found.name)}[/]  {found.observation_dim} → {found.action_dim} (observation → action)")
     trained = [
         origin.algorithm,
         f"on {origin.environment}" if origin.environment else "",
