@@ -1,4 +1,4 @@
-"""Fit the table of rl_tools/math/tanh_table.h: `python benchmarks/fit_tanh_table.py > cpp/include/rl_tools/math/tanh_table.h`.
+"""Fit the table of rl_tools/math/tanh_table.h; prints the header.
 
 Row i approximates tanh(i/8 + t) for |t| <= 1/16 by a polynomial of degree 4 in float32.
 Coefficients are rounded to float32 from the lowest order upwards; after each, the rest is fitted again (Lawson's

@@ -15,8 +15,8 @@ std::uint32_t cycles_hz();                               // how fast cycles() co
 std::uint32_t micros();                                  // wraps at 2^32
 void idle();                                             // nothing to do until a byte comes: may sleep
 void reset();                                            // starts the firmware again; does not return
-const std::uint32_t* stack_begin();                      // lowest address of the stack, nullptr where it has no such end
-const std::uint32_t* stack_end();                        // one past the highest
+const std::uint32_t* stack_begin();  // lowest address of the stack, nullptr where it has no such end
+const std::uint32_t* stack_end();    // one past the highest
 
 }  // namespace port
 

@@ -35,8 +35,12 @@ inline float rounded(float product) {
 }
 
 // accumulator + weight * x in the given mode.
-inline float multiply_add(Separate, float accumulator, float weight, float x) { return accumulator + rounded(weight * x); }
+inline float multiply_add(Separate, float accumulator, float weight, float x) {
+    return accumulator + rounded(weight * x);
+}
 
-inline float multiply_add(Fused, float accumulator, float weight, float x) { return __builtin_fmaf(weight, x, accumulator); }
+inline float multiply_add(Fused, float accumulator, float weight, float x) {
+    return __builtin_fmaf(weight, x, accumulator);
+}
 
 }  // namespace rl_tools::arithmetic

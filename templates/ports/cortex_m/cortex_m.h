@@ -14,17 +14,17 @@ struct Register {
     }
 };
 
-constexpr Register<0xE000E010> systick_control{};      // SYST_CSR
-constexpr Register<0xE000E014> systick_reload{};       // SYST_RVR
-constexpr Register<0xE000E018> systick_value{};        // SYST_CVR
-constexpr Register<0xE000ED04> interrupt_state{};      // ICSR
-constexpr Register<0xE000ED0C> reset_control{};        // AIRCR
-constexpr Register<0xE000ED28> fault_status{};         // CFSR
-constexpr Register<0xE000ED2C> hard_fault_status{};    // HFSR
-constexpr Register<0xE000ED88> coprocessor_access{};   // CPACR
+constexpr Register<0xE000E010> systick_control{};     // SYST_CSR
+constexpr Register<0xE000E014> systick_reload{};      // SYST_RVR
+constexpr Register<0xE000E018> systick_value{};       // SYST_CVR
+constexpr Register<0xE000ED04> interrupt_state{};     // ICSR
+constexpr Register<0xE000ED0C> reset_control{};       // AIRCR
+constexpr Register<0xE000ED28> fault_status{};        // CFSR
+constexpr Register<0xE000ED2C> hard_fault_status{};   // HFSR
+constexpr Register<0xE000ED88> coprocessor_access{};  // CPACR
 
 template <std::uint32_t irq>
-constexpr Register<0xE000E100 + 4 * (irq / 32)> interrupt_enable{};   // NVIC_ISER
+constexpr Register<0xE000E100 + 4 * (irq / 32)> interrupt_enable{};  // NVIC_ISER
 template <std::uint32_t irq>
 constexpr Register<0xE000E180 + 4 * (irq / 32)> interrupt_disable{};  // NVIC_ICER
 template <std::uint32_t irq>

@@ -20,7 +20,9 @@ bool ring_empty() { return ring_head == ring_tail; }
 bool ring_full() { return ring_head - ring_tail == ring_size; }
 
 void enable_uart_interrupt() { cortex_m::interrupt_enable<board::uart_irq> = cortex_m::interrupt_bit<board::uart_irq>; }
-void disable_uart_interrupt() { cortex_m::interrupt_disable<board::uart_irq> = cortex_m::interrupt_bit<board::uart_irq>; }
+void disable_uart_interrupt() {
+    cortex_m::interrupt_disable<board::uart_irq> = cortex_m::interrupt_bit<board::uart_irq>;
+}
 
 // Cycles since init() as a 64-bit number. Not for use with interrupts masked.
 std::uint64_t cycles64() {
@@ -92,7 +94,8 @@ std::uint32_t micros() {
 }
 
 void idle() {
-    // Interrupts are masked between the question and the sleep: one that comes in between wakes WFI, and is served after.
+    // Interrupts are masked between the question and the sleep: one that comes in between wakes WFI, and is served
+    // after.
     asm volatile("cpsid i" ::: "memory");
     if (ring_empty()) {
         asm volatile("dsb\n wfi" ::: "memory");

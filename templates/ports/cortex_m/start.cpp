@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../../port.h"
 #include "board.h"
 #include "cortex_m.h"
 #include "memory_layout.h"
-#include "../../port.h"
 
 extern "C" {
 using Constructor = void (*)();

@@ -1,4 +1,5 @@
-// The firmware as a process of this computer: a TCP port of 127.0.0.1 in place of the serial port, one client at a time.
+// The firmware as a process of this computer: a TCP port of 127.0.0.1 in place of the serial port, one client at a
+// time.
 //
 //     firmware.elf 5557      waits for its first client before it starts, as QEMU does with wait=on
 #include "../../port.h"

@@ -1,10 +1,11 @@
 // The firmware: answers the link's requests about the policy in include/checkpoint.h.
-// Your own program calls `Policy::evaluate(observation, action)` in its control loop and needs nothing else of this file.
+// Your own program calls `Policy::evaluate(observation, action)` in its control loop and needs nothing else of this
+// file.
 #include <rl_tools/operations/arm.h>
 
-#include <rl_tools/nn/layers/dense/operations_arm/opt.h>
 #include <rl_tools/embed/policy.h>
 #include <rl_tools/embed/server.h>
+#include <rl_tools/nn/layers/dense/operations_arm/opt.h>
 
 #include <cstring>
 #include <type_traits>

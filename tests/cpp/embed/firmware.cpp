@@ -13,27 +13,13 @@ const uint32_t* stack_end();
 }  // namespace port
 
 struct Port {
-    static int read() {
-        return port::read();
-    }
-    static void write(const uint8_t* bytes, size_t size) {
-        port::write(bytes, size);
-    }
-    static uint32_t cycles() {
-        return port::cycles();
-    }
-    static uint32_t cycles_hz() {
-        return port::cycles_hz();
-    }
-    static void reset() {
-        port::reset();
-    }
-    static const uint32_t* stack_begin() {
-        return port::stack_begin();
-    }
-    static const uint32_t* stack_end() {
-        return port::stack_end();
-    }
+    static int read() { return port::read(); }
+    static void write(const uint8_t* bytes, size_t size) { port::write(bytes, size); }
+    static uint32_t cycles() { return port::cycles(); }
+    static uint32_t cycles_hz() { return port::cycles_hz(); }
+    static void reset() { port::reset(); }
+    static const uint32_t* stack_begin() { return port::stack_begin(); }
+    static const uint32_t* stack_end() { return port::stack_end(); }
 };
 
 struct Policy {
@@ -64,6 +50,4 @@ inline constexpr rl_tools::embed::Identity identity{"nucleo_f446re", rl_tools::e
 rl_tools::embed::Server<Policy, Port, identity> server;
 
 extern "C" bool firmware_step();
-extern "C" bool firmware_step() {
-    return server.step();
-}
+extern "C" bool firmware_step() { return server.step(); }

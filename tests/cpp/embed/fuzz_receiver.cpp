@@ -1,5 +1,6 @@
 // Corrupts a million frames and gives them to the receiver, with the sanitizers watching. What comes out must be one of
-// the two frames that went in, byte for byte, or nothing. After each corrupted stretch one intact frame must get through.
+// the two frames that went in, byte for byte, or nothing. After each corrupted stretch one intact frame must get
+// through.
 //
 //     fuzz_receiver COUNT SEED    exit code 0: held; 1: a wrong frame was accepted; 2: an intact frame was lost
 //
@@ -20,9 +21,7 @@ using Bytes = std::vector<uint8_t>;
 constexpr size_t capacity = 320;
 
 struct BelievesEverything {
-    static bool holds(const uint8_t*, size_t, uint32_t) {
-        return true;
-    }
+    static bool holds(const uint8_t*, size_t, uint32_t) { return true; }
 };
 
 #ifdef FUZZ_BELIEVES_EVERYTHING
@@ -44,12 +43,8 @@ struct Frame {
 class Random {
 public:
     explicit Random(uint64_t seed) : engine_(seed) {}
-    size_t below(size_t bound) {
-        return static_cast<size_t>(engine_() % bound);
-    }
-    uint8_t byte() {
-        return static_cast<uint8_t>(engine_());
-    }
+    size_t below(size_t bound) { return static_cast<size_t>(engine_() % bound); }
+    uint8_t byte() { return static_cast<uint8_t>(engine_()); }
 
 private:
     std::mt19937_64 engine_;
@@ -74,18 +69,15 @@ Bytes encode(const Frame& frame) {
     Bytes stream;
     sender.begin(frame.type, frame.sequence);
     sender.put_bytes(frame.payload.data(), frame.payload.size());
-    const bool sent = sender.send([&stream](const uint8_t* bytes, size_t size) {
-        stream.insert(stream.end(), bytes, bytes + size);
-    });
+    const bool sent =
+        sender.send([&stream](const uint8_t* bytes, size_t size) { stream.insert(stream.end(), bytes, bytes + size); });
     if (!sent) {
         abort();
     }
     return stream;
 }
 
-ptrdiff_t at(size_t index) {
-    return static_cast<ptrdiff_t>(index);
-}
+ptrdiff_t at(size_t index) { return static_cast<ptrdiff_t>(index); }
 
 void mutate(Bytes& stream, const Bytes& other, Random& random) {
     if (stream.empty()) {
@@ -94,35 +86,36 @@ void mutate(Bytes& stream, const Bytes& other, Random& random) {
     }
     const size_t place = random.below(stream.size());
     switch (random.below(8)) {
-    case 0:
-        stream[place] = static_cast<uint8_t>(stream[place] ^ (1U << random.below(8)));
-        break;
-    case 1:
-        stream[place] = random.byte();
-        break;
-    case 2:
-        stream.erase(stream.begin() + at(place));
-        break;
-    case 3:
-        stream.insert(stream.begin() + at(place), random.below(3) == 0 ? uint8_t{0} : random.byte());
-        break;
-    case 4:
-        stream.resize(place);
-        break;
-    case 5: {  // a stretch arrives twice
-        const Bytes copy(stream.begin() + at(place), stream.begin() + at(place + random.below(stream.size() - place) + 1));
-        stream.insert(stream.begin() + at(place), copy.begin(), copy.end());
-        break;
-    }
-    case 6:
-        std::swap(stream[place], stream[random.below(stream.size())]);
-        break;
-    case 7: {  // the begin of one frame, the end of another
-        const size_t cut = random.below(other.size());
-        stream.resize(place);
-        stream.insert(stream.end(), other.begin() + at(cut), other.end());
-        break;
-    }
+        case 0:
+            stream[place] = static_cast<uint8_t>(stream[place] ^ (1U << random.below(8)));
+            break;
+        case 1:
+            stream[place] = random.byte();
+            break;
+        case 2:
+            stream.erase(stream.begin() + at(place));
+            break;
+        case 3:
+            stream.insert(stream.begin() + at(place), random.below(3) == 0 ? uint8_t{0} : random.byte());
+            break;
+        case 4:
+            stream.resize(place);
+            break;
+        case 5: {  // a stretch arrives twice
+            const Bytes copy(stream.begin() + at(place),
+                             stream.begin() + at(place + random.below(stream.size() - place) + 1));
+            stream.insert(stream.begin() + at(place), copy.begin(), copy.end());
+            break;
+        }
+        case 6:
+            std::swap(stream[place], stream[random.below(stream.size())]);
+            break;
+        case 7: {  // the begin of one frame, the end of another
+            const size_t cut = random.below(other.size());
+            stream.resize(place);
+            stream.insert(stream.end(), other.begin() + at(cut), other.end());
+            break;
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-// Each line of stdin is a command and hexadecimal bytes ("-" for none); each line of stdout is the result in hexadecimal.
-// For comparison with zlib, hashlib and the Python side of the protocol.
+// Each line of stdin is a command and hexadecimal bytes ("-" for none); each line of stdout is the result in
+// hexadecimal. For comparison with zlib, hashlib and the Python side of the protocol.
 #include <rl_tools/embed/frame.h>
 #include <rl_tools/embed/protocol.h>
 #include <rl_tools/embed/sha256.h>
@@ -42,9 +42,8 @@ Bytes big_endian(uint32_t value) {
 
 Bytes encoded(const Bytes& data) {
     Bytes out;
-    cobs_encode(data.data(), data.size(), [&out](const uint8_t* bytes, size_t size) {
-        out.insert(out.end(), bytes, bytes + size);
-    });
+    cobs_encode(data.data(), data.size(),
+                [&out](const uint8_t* bytes, size_t size) { out.insert(out.end(), bytes, bytes + size); });
     return out.size() <= cobs_bound(data.size()) ? out : Bytes{};
 }
 

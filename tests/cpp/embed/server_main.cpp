@@ -63,27 +63,13 @@ struct PipePort {
     // Close to its end, so that a benchmark meets the wrap of the 32-bit counter.
     static inline uint32_t clock = 0xFFFFFFF0U;
 
-    static int read() {
-        return taken < arrived.size() ? arrived[taken++] : -1;
-    }
-    static void write(const uint8_t* bytes, size_t size) {
-        written.insert(written.end(), bytes, bytes + size);
-    }
-    static uint32_t cycles() {
-        return clock += 10;
-    }
-    static uint32_t cycles_hz() {
-        return 1000000;
-    }
-    static void reset() {
-        ++resets;
-    }
-    static const uint32_t* stack_begin() {
-        return stack;
-    }
-    static const uint32_t* stack_end() {
-        return stack + 64;
-    }
+    static int read() { return taken < arrived.size() ? arrived[taken++] : -1; }
+    static void write(const uint8_t* bytes, size_t size) { written.insert(written.end(), bytes, bytes + size); }
+    static uint32_t cycles() { return clock += 10; }
+    static uint32_t cycles_hz() { return 1000000; }
+    static void reset() { ++resets; }
+    static const uint32_t* stack_begin() { return stack; }
+    static const uint32_t* stack_end() { return stack + 64; }
 };
 
 inline constexpr rl_tools::embed::Identity identity{"host_pipe", rl_tools::embed::Arithmetic::separate, 0};

@@ -95,7 +95,8 @@ void check_mlp(const char* name) {
     T worst = worst_parameter(work->network, work->gradient, loss);
     for (size_t row = 0; row < INPUTS; row++) {
         for (size_t sample = 0; sample < SAMPLES; sample++) {
-            worst = std::fmax(worst, std::fabs(work->by_input.row(row)[sample] - numeric(work->input.row(row)[sample], loss)));
+            worst = std::fmax(worst,
+                              std::fabs(work->by_input.row(row)[sample] - numeric(work->input.row(row)[sample], loss)));
         }
     }
     report(name, worst);
@@ -115,8 +116,9 @@ void check_critic_loss() {
     const auto derivatives = by_value;
     T worst = 0;
     for (size_t sample = 0; sample < SAMPLES; sample++) {
-        worst = std::fmax(worst, std::fabs(derivatives.row(0)[sample] -
-                                           numeric(value.row(0)[sample], [&] { return sac::critic_loss(value, target, by_value); })));
+        worst = std::fmax(worst, std::fabs(derivatives.row(0)[sample] - numeric(value.row(0)[sample], [&] {
+                                               return sac::critic_loss(value, target, by_value);
+                                           })));
     }
     report("critic loss by Q", worst);
 }
@@ -146,7 +148,8 @@ void check_actor_loss(const char* name, T bound) {
     work->pass.loss_and_gradient(head, alpha, work->actor, work->critics, work->observation, work->gradient);
     Actor gradient = work->gradient;
     report(name, worst_parameter(work->actor, gradient, [&] {
-               return work->pass.loss_and_gradient(head, alpha, work->actor, work->critics, work->observation, work->gradient);
+               return work->pass.loss_and_gradient(head, alpha, work->actor, work->critics, work->observation,
+                                                   work->gradient);
            }));
 }
 

@@ -21,7 +21,8 @@ public:
         if (PyObject_GetBuffer(object.ptr(), &view_, flags) != 0) {
             throw pybind11::error_already_set();
         }
-        const bool is_float = view_.itemsize == sizeof(float) && view_.format != nullptr && std::string(view_.format) == "f";
+        const bool is_float =
+            view_.itemsize == sizeof(float) && view_.format != nullptr && std::string(view_.format) == "f";
         if (!is_float || size() % multiple_of != 0 || size() == 0) {
             PyBuffer_Release(&view_);
             throw std::invalid_argument("expected a multiple of " + std::to_string(multiple_of) + " float32 numbers");
@@ -38,7 +39,8 @@ private:
     Py_buffer view_{};
 };
 
-inline rl::Settings settings_from(uint64_t seed, const pybind11::dict& numbers, const pybind11::sequence& low, const pybind11::sequence& high) {
+inline rl::Settings settings_from(uint64_t seed, const pybind11::dict& numbers, const pybind11::sequence& low,
+                                  const pybind11::sequence& high) {
     rl::Settings settings;
     settings.seed = seed;
     for (const auto& item : numbers) {
@@ -53,7 +55,8 @@ inline rl::Settings settings_from(uint64_t seed, const pybind11::dict& numbers, 
     return settings;
 }
 
-// One action per observation. Returns the index of the first number that is not finite (then nothing is written), or -1.
+// One action per observation. Returns the index of the first number that is not finite (then nothing is written), or
+// -1.
 inline ptrdiff_t act(rl::Trainer& trainer, pybind11::handle observations, pybind11::handle actions) {
     const Floats from(observations, trainer.observation_dim());
     const Floats to(actions, trainer.action_dim(), true);
@@ -78,7 +81,8 @@ inline void explore(rl::Trainer& trainer, pybind11::handle observation, pybind11
     trainer.explore(from.data(), to.data());
 }
 
-inline bool observe(rl::Trainer& trainer, float reward, pybind11::handle next_observation, bool terminated, bool truncated) {
+inline bool observe(rl::Trainer& trainer, float reward, pybind11::handle next_observation, bool terminated,
+                    bool truncated) {
     const Floats from(next_observation, trainer.observation_dim());
     return trainer.observe(reward, from.data(), terminated, truncated);
 }

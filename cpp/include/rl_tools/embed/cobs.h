@@ -13,9 +13,7 @@ namespace rl_tools::embed {
 inline constexpr size_t longest_cobs_run = 254;
 
 // The number of bytes that `size` bytes need at most.
-[[nodiscard]] constexpr size_t cobs_bound(size_t size) {
-    return size + size / longest_cobs_run + 1;
-}
+[[nodiscard]] constexpr size_t cobs_bound(size_t size) { return size + size / longest_cobs_run + 1; }
 
 // Calls `write(const uint8_t* bytes, size_t size)` for every piece of the encoding; no piece is empty.
 template <typename WRITE>
@@ -57,18 +55,12 @@ public:
     }
 
     // Since the last reset a byte came.
-    [[nodiscard]] constexpr bool started() const {
-        return started_;
-    }
+    [[nodiscard]] constexpr bool started() const { return started_; }
 
     // No literal byte is missing: the data may end here.
-    [[nodiscard]] constexpr bool complete() const {
-        return started_ && literals_left_ == 0;
-    }
+    [[nodiscard]] constexpr bool complete() const { return started_ && literals_left_ == 0; }
 
-    constexpr void reset() {
-        *this = CobsDecoder{};
-    }
+    constexpr void reset() { *this = CobsDecoder{}; }
 
 private:
     uint8_t literals_left_ = 0;

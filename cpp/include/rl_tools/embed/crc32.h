@@ -46,9 +46,7 @@ public:
         }
     }
 
-    [[nodiscard]] constexpr uint32_t value() const {
-        return ~state_;
-    }
+    [[nodiscard]] constexpr uint32_t value() const { return ~state_; }
 
 private:
     uint32_t state_ = 0xFFFFFFFFU;

@@ -1,5 +1,6 @@
 // The policy's digest, computed from the numbers where they lie: SHA-256 over the structure and every number.
-// The byte layout is part of the design (docs/architecture.md, "The digest"); rltools_embed/policy/digest.py is its twin.
+// The byte layout is part of the design (docs/architecture.md, "The digest"); rltools_embed/policy/digest.py is its
+// twin.
 #pragma once
 
 #include <rl_tools/embed/sha256.h>
@@ -69,8 +70,8 @@ private:
     void tag(uint8_t value) { hash_.update(&value, 1); }
 
     void word(size_t value) {
-        const uint8_t bytes[4] = {static_cast<uint8_t>(value), static_cast<uint8_t>(value >> 8), static_cast<uint8_t>(value >> 16),
-                                  static_cast<uint8_t>(value >> 24)};
+        const uint8_t bytes[4] = {static_cast<uint8_t>(value), static_cast<uint8_t>(value >> 8),
+                                  static_cast<uint8_t>(value >> 16), static_cast<uint8_t>(value >> 24)};
         hash_.update(bytes, sizeof bytes);
     }
 

@@ -80,29 +80,15 @@ public:
         return Reception::nothing;
     }
 
-    [[nodiscard]] uint8_t type() const {
-        return buffer_[0];
-    }
-    [[nodiscard]] uint16_t sequence() const {
-        return load_little_endian<uint16_t>(buffer_ + 1);
-    }
-    [[nodiscard]] const uint8_t* payload() const {
-        return buffer_ + frame_header_size;
-    }
-    [[nodiscard]] size_t payload_size() const {
-        return frame_size_ - frame_overhead;
-    }
+    [[nodiscard]] uint8_t type() const { return buffer_[0]; }
+    [[nodiscard]] uint16_t sequence() const { return load_little_endian<uint16_t>(buffer_ + 1); }
+    [[nodiscard]] const uint8_t* payload() const { return buffer_ + frame_header_size; }
+    [[nodiscard]] size_t payload_size() const { return frame_size_ - frame_overhead; }
 
-    [[nodiscard]] uint32_t accepted() const {
-        return accepted_;
-    }
+    [[nodiscard]] uint32_t accepted() const { return accepted_; }
     // Everything between two delimiters that was no frame; `overlong` counts those that did not fit.
-    [[nodiscard]] uint32_t rejected() const {
-        return rejected_;
-    }
-    [[nodiscard]] uint32_t overlong() const {
-        return overlong_;
-    }
+    [[nodiscard]] uint32_t rejected() const { return rejected_; }
+    [[nodiscard]] uint32_t overlong() const { return overlong_; }
 
 private:
     void append(uint8_t byte) {

@@ -23,7 +23,8 @@ public:
         rl_tools::evaluate(device_, CHECKPOINT::module(), observation, action, buffer_);
     }
 
-    // The output of primitive layer `layer` (0 .. layer_count-1). Returns its width; `output` has room for widest_layer.
+    // The output of primitive layer `layer` (0 .. layer_count-1). Returns its width; `output` has room for
+    // widest_layer.
     static uint32_t trace(uint32_t layer, const float* observation, float* output) {
         nn_models::sequential::evaluate_prefix(device_, CHECKPOINT::module(), observation, output, buffer_, layer + 1);
         WidthOf width{layer, 0};

@@ -4,8 +4,8 @@
 //     rl_tools::embed::Server<Policy, Port, identity> server;          // at namespace scope: .bss, not the stack
 //     void firmware_loop() { if (!server.step()) port::idle(); }
 //
-// POLICY, all static: observation_dim, action_dim, layer_count, widest_layer, evaluate(), trace(), digest(), self_test().
-// PORT, all static: int read() (next byte or -1), void write(const uint8_t*, size_t), uint32_t cycles(),
+// POLICY, all static: observation_dim, action_dim, layer_count, widest_layer, evaluate(), trace(), digest(),
+// self_test(). PORT, all static: int read() (next byte or -1), void write(const uint8_t*, size_t), uint32_t cycles(),
 // uint32_t cycles_hz(), void reset() (after every written byte has left), const uint32_t* stack_begin() and stack_end()
 // (lowest and highest address; nullptr both where the stack is not measured).
 #pragma once
@@ -21,9 +21,7 @@ namespace rl_tools::embed {
 
 namespace server_detail {
 
-[[nodiscard]] constexpr size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
-}
+[[nodiscard]] constexpr size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 [[nodiscard]] constexpr size_t length(const char* text) {
     size_t count = 0;
@@ -39,9 +37,7 @@ inline constexpr size_t hello_size_without_board = 2 + 4 + 4 + 4 + 4 + 2 + 1 + 4
 
 // The compiler may assume nothing about the memory behind `values` from here on, so it neither hoists an evaluation out
 // of a loop nor drops one whose output nobody reads.
-inline void forget(float* values) {
-    asm volatile("" : : "r"(values) : "memory");
-}
+inline void forget(float* values) { asm volatile("" : : "r"(values) : "memory"); }
 
 }  // namespace server_detail
 
@@ -83,12 +79,8 @@ public:
         return true;
     }
 
-    [[nodiscard]] uint32_t frames_accepted() const {
-        return receiver_.accepted();
-    }
-    [[nodiscard]] uint32_t frames_rejected() const {
-        return receiver_.rejected();
-    }
+    [[nodiscard]] uint32_t frames_accepted() const { return receiver_.accepted(); }
+    [[nodiscard]] uint32_t frames_rejected() const { return receiver_.rejected(); }
 
 private:
     static constexpr size_t observation_dim = static_cast<size_t>(POLICY::observation_dim);
@@ -101,20 +93,20 @@ private:
             return;  // our own answer on a line that echoes: an error in reply would be echoed for ever
         }
         switch (static_cast<Message>(receiver_.type())) {
-        case Message::hello:
-            return hello();
-        case Message::evaluate:
-            return evaluate();
-        case Message::trace:
-            return trace();
-        case Message::benchmark:
-            return benchmark();
-        case Message::self_test:
-            return self_test();
-        case Message::statistics:
-            return statistics();
-        case Message::reset:
-            return reset();
+            case Message::hello:
+                return hello();
+            case Message::evaluate:
+                return evaluate();
+            case Message::trace:
+                return trace();
+            case Message::benchmark:
+                return benchmark();
+            case Message::self_test:
+                return self_test();
+            case Message::statistics:
+                return statistics();
+            case Message::reset:
+                return reset();
         }
         refuse(ErrorCode::unknown_type);
     }
@@ -243,9 +235,7 @@ private:
         return ticks;
     }
 
-    [[nodiscard]] uint16_t first_number() const {
-        return load_little_endian<uint16_t>(receiver_.payload());
-    }
+    [[nodiscard]] uint16_t first_number() const { return load_little_endian<uint16_t>(receiver_.payload()); }
 
     [[nodiscard]] bool payload_has(size_t size) {
         if (receiver_.payload_size() == size) {
@@ -271,9 +261,7 @@ private:
         return true;
     }
 
-    void begin_answer() {
-        reply_.begin(static_cast<uint8_t>(receiver_.type() | response_bit), receiver_.sequence());
-    }
+    void begin_answer() { reply_.begin(static_cast<uint8_t>(receiver_.type() | response_bit), receiver_.sequence()); }
 
     void refuse(ErrorCode code) {
         reply_.begin(error_type, receiver_.sequence());

@@ -81,7 +81,8 @@ private:
             const uint32_t word = round < 16 ? schedule_[round] : extend_schedule(round);
             const uint32_t choice = (e & f) ^ (~e & g);
             const uint32_t majority = (a & b) ^ (a & c) ^ (b & c);
-            const uint32_t t1 = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + choice + round_constants[round] + word;
+            const uint32_t t1 =
+                h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + choice + round_constants[round] + word;
             const uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + majority;
             h = g;
             g = f;

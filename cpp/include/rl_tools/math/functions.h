@@ -33,8 +33,8 @@ inline bool is_finite(float x) { return (bits_of(x) & INFINITY_BITS) != INFINITY
 
 // One table row for the nearest eighth and a polynomial in what is left: no division.
 inline float tanh(float x) {
-    constexpr uint32_t SATURATED = 0x41120000U;           // 9.125, the last row: tanh rounds to 1 from here on
-    constexpr float ROUND_TO_EIGHTHS = 1048576.0F;        // 2^20: adding it leaves multiples of 1/8
+    constexpr uint32_t SATURATED = 0x41120000U;     // 9.125, the last row: tanh rounds to 1 from here on
+    constexpr float ROUND_TO_EIGHTHS = 1048576.0F;  // 2^20: adding it leaves multiples of 1/8
     constexpr uint32_t ROUND_TO_EIGHTHS_BITS = 0x49800000U;
     const uint32_t bits = bits_of(x);
     uint32_t magnitude = bits & ~SIGN_BIT;
@@ -44,7 +44,7 @@ inline float tanh(float x) {
     magnitude = magnitude < SATURATED ? magnitude : SATURATED;
     const float a = float_of(magnitude);
     const float shifted = a + ROUND_TO_EIGHTHS;
-    const float t = a - (shifted - ROUND_TO_EIGHTHS);     // exact, |t| <= 1/16
+    const float t = a - (shifted - ROUND_TO_EIGHTHS);  // exact, |t| <= 1/16
     const float* c = TANH_TABLE[bits_of(shifted) - ROUND_TO_EIGHTHS_BITS];
     const float y = horner(c[0], horner(c[1], horner(c[2], horner(c[3], c[4], t), t), t), t);
     return float_of(bits_of(y) | (bits & SIGN_BIT));
@@ -52,14 +52,14 @@ inline float tanh(float x) {
 
 // exp(n*ln2 + r) = 2^n * (1 + r + r^2 * p(r)), |r| <= ln2/2, ln2 split in two so that n*LN2_HIGH is exact.
 inline float exp(float x) {
-    constexpr float OVERFLOW_ABOVE = 0x1.62e42ep+6F;      // largest x whose exp is finite
-    constexpr float ZERO_BELOW = -0x1.9fe36ap+6F;         // exp rounds to 0 below
-    constexpr float ROUND_TO_INTEGER = 12582912.0F;       // 1.5 * 2^23
+    constexpr float OVERFLOW_ABOVE = 0x1.62e42ep+6F;  // largest x whose exp is finite
+    constexpr float ZERO_BELOW = -0x1.9fe36ap+6F;     // exp rounds to 0 below
+    constexpr float ROUND_TO_INTEGER = 12582912.0F;   // 1.5 * 2^23
     constexpr float LOG2_E = 0x1.715476p+0F;
     constexpr float LN2_HIGH = 0x1.62e4p-1F;
     constexpr float LN2_LOW = 0x1.7f7d1cp-20F;
     if (!(x <= OVERFLOW_ABOVE)) {
-        return x + float_of(INFINITY_BITS);               // infinity, or the NaN that came in
+        return x + float_of(INFINITY_BITS);  // infinity, or the NaN that came in
     }
     if (x < ZERO_BELOW) {
         return 0.0F;

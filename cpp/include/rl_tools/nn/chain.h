@@ -23,7 +23,8 @@ struct Chain<T_HEAD, T_TAIL...> {
     using TAIL = Chain<T_TAIL...>;
     using LAST = typename TAIL::LAST;
     static constexpr size_t LENGTH = 1 + TAIL::LENGTH;
-    static_assert(HEAD::OUTPUT_DIM == TAIL::HEAD::INPUT_DIM, "rl_tools: a layer's input size must be the output size of the layer before it");
+    static_assert(HEAD::OUTPUT_DIM == TAIL::HEAD::INPUT_DIM,
+                  "rl_tools: a layer's input size must be the output size of the layer before it");
     HEAD head;
     TAIL tail;
 };

@@ -24,7 +24,8 @@ inline uint64_t split_mix(uint64_t& state) {
 inline Engine default_engine(const devices::random::Generic&, uint64_t seed) {
     const uint64_t low = split_mix(seed);
     const uint64_t high = split_mix(seed);
-    return {{static_cast<uint32_t>(low), static_cast<uint32_t>(low >> 32), static_cast<uint32_t>(high), static_cast<uint32_t>(high >> 32)}};
+    return {{static_cast<uint32_t>(low), static_cast<uint32_t>(low >> 32), static_cast<uint32_t>(high),
+             static_cast<uint32_t>(high >> 32)}};
 }
 
 inline uint32_t rotate_left(uint32_t x, int k) { return (x << k) | (x >> (32 - k)); }

@@ -26,7 +26,8 @@ inline void panel(const Layer<SPEC>& layer, size_t row, const typename SPEC::T* 
     }
     for (size_t col = 0; col < SPEC::INPUT_DIM; col++) {
         for (size_t r = 0; r < ROWS; r++) {
-            sums[r] = arithmetic::multiply_add(arithmetic::Separate{}, sums[r], weights[r * SPEC::INPUT_DIM + col], input[col]);
+            sums[r] = arithmetic::multiply_add(arithmetic::Separate{}, sums[r], weights[r * SPEC::INPUT_DIM + col],
+                                               input[col]);
         }
     }
     for (size_t r = 0; r < ROWS; r++) {
@@ -36,7 +37,8 @@ inline void panel(const Layer<SPEC>& layer, size_t row, const typename SPEC::T* 
 }  // namespace host
 
 template <typename SPEC>
-inline void evaluate(const devices::TrainingHost&, const Layer<SPEC>& layer, const typename SPEC::T* input, typename SPEC::T* output) {
+inline void evaluate(const devices::TrainingHost&, const Layer<SPEC>& layer, const typename SPEC::T* input,
+                     typename SPEC::T* output) {
     constexpr size_t PANEL = 8;
     constexpr size_t WHOLE = SPEC::OUTPUT_DIM / PANEL * PANEL;
     for (size_t row = 0; row < WHOLE; row += PANEL) {

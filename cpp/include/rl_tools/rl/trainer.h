@@ -1,5 +1,6 @@
 // What a training algorithm offers to whoever steps the environment. The bindings know this page and no sizes,
-// so they are compiled once per machine; an algorithm for given sizes is the translation unit that defines make_trainer.
+// so they are compiled once per machine; an algorithm for given sizes is the translation unit that defines
+// make_trainer.
 #pragma once
 
 #include <rl_tools/rl_tools.h>
@@ -35,10 +36,13 @@ public:
     // An exploring action in the environment's units. Remembers both for `observe`.
     virtual void explore(const float* observation, float* action) = 0;
 
-    // What the explored action led to; then the optimisation steps that are due. False: a parameter or its gradient is not finite.
-    [[nodiscard]] virtual bool observe(float reward, const float* next_observation, bool terminated, bool truncated) = 0;
+    // What the explored action led to; then the optimisation steps that are due. False: a parameter or its gradient is
+    // not finite.
+    [[nodiscard]] virtual bool observe(float reward, const float* next_observation, bool terminated,
+                                       bool truncated) = 0;
 
-    // Numbers of the training state by name ("actor", "critic_1", …), for export and tests. Throws where there is no such name.
+    // Numbers of the training state by name ("actor", "critic_1", …), for export and tests. Throws where there is no
+    // such name.
     [[nodiscard]] virtual std::vector<float> numbers(const std::string& name) = 0;
 };
 

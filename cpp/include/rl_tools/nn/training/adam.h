@@ -31,8 +31,9 @@ struct BiasCorrection {
 };
 
 template <typename T>
-inline void step_array(const Settings<T>& settings, const BiasCorrection<T>& correction, size_t size, T* __restrict__ numbers,
-                       const T* __restrict__ gradient, T* __restrict__ first, T* __restrict__ second) {
+inline void step_array(const Settings<T>& settings, const BiasCorrection<T>& correction, size_t size,
+                       T* __restrict__ numbers, const T* __restrict__ gradient, T* __restrict__ first,
+                       T* __restrict__ second) {
     const T rate = settings.learning_rate * correction.first;
     const T beta_1 = settings.beta_1;
     const T beta_2 = settings.beta_2;
@@ -40,14 +41,16 @@ inline void step_array(const Settings<T>& settings, const BiasCorrection<T>& cor
         const T g = gradient[i];
         first[i] = beta_1 * first[i] + (1 - beta_1) * g;
         second[i] = beta_2 * second[i] + (1 - beta_2) * g * g;
-        numbers[i] -= rate * first[i] / (std::sqrt(second[i] * correction.second + settings.epsilon_sqrt) + settings.epsilon);
+        numbers[i] -=
+            rate * first[i] / (std::sqrt(second[i] * correction.second + settings.epsilon_sqrt) + settings.epsilon);
     }
 }
 
 template <typename T, typename MODEL>
 inline void step(const Settings<T>& settings, uint64_t step, MODEL& model, MODEL& gradient, Moments<MODEL>& moments) {
     const BiasCorrection<T> correction(settings, step);
-    for_each_array([&](size_t size, T* numbers, const T* g, T* first, T* second) { step_array(settings, correction, size, numbers, g, first, second); },
+    for_each_array([&](size_t size, T* numbers, const T* g, T* first,
+                       T* second) { step_array(settings, correction, size, numbers, g, first, second); },
                    model, gradient, moments.first, moments.second);
 }
 

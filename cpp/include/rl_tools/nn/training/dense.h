@@ -31,11 +31,15 @@ struct LayerTape {
     std::conditional_t<NEEDS_INPUT<LAYER::SPEC::ACTIVATION_FUNCTION>, OUTPUT, Nothing> before_activation;
     // The layer's inputs, one row per sample: scratch for the derivative by the weights.
     using INPUT_SAMPLES = Batch<typename LAYER::T, SAMPLES, LAYER::INPUT_DIM>;
-    std::conditional_t<weights::DOT_PRODUCTS_ARE_CHEAPER<typename LAYER::T, LAYER::INPUT_DIM, LAYER::OUTPUT_DIM, SAMPLES>, Nothing, INPUT_SAMPLES> input_samples;
+    std::conditional_t<
+        weights::DOT_PRODUCTS_ARE_CHEAPER<typename LAYER::T, LAYER::INPUT_DIM, LAYER::OUTPUT_DIM, SAMPLES>, Nothing,
+        INPUT_SAMPLES>
+        input_samples;
 };
 
 template <typename SPEC, size_t SAMPLES>
-inline void forward(const layers::dense::Layer<SPEC>& layer, const Batch<typename SPEC::T, SPEC::INPUT_DIM, SAMPLES>& input,
+inline void forward(const layers::dense::Layer<SPEC>& layer,
+                    const Batch<typename SPEC::T, SPEC::INPUT_DIM, SAMPLES>& input,
                     LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape) {
     using T = typename SPEC::T;
     constexpr auto FUNCTION = SPEC::ACTIVATION_FUNCTION;
@@ -53,7 +57,8 @@ inline void forward(const layers::dense::Layer<SPEC>& layer, const Batch<typenam
 
 // The derivative of the activation where the tape has stood since the forward pass.
 template <typename SPEC, size_t SAMPLES>
-inline Vector<typename SPEC::T> derivative_at(const LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape, size_t row, size_t col) {
+inline Vector<typename SPEC::T> derivative_at(const LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape, size_t row,
+                                              size_t col) {
     using T = typename SPEC::T;
     constexpr auto FUNCTION = SPEC::ACTIVATION_FUNCTION;
     if constexpr (NEEDS_INPUT<FUNCTION>) {
@@ -81,7 +86,8 @@ inline void through_activation(LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& t
 
 // The loss's derivative by inputs FIRST .. FIRST + COUNT, each vector handed to `store_vector(input, col, vector)`.
 template <size_t FIRST, size_t COUNT, typename SPEC, size_t SAMPLES, typename STORE>
-inline void backward_input(const layers::dense::Layer<SPEC>& layer, const LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape, const STORE& store_vector) {
+inline void backward_input(const layers::dense::Layer<SPEC>& layer,
+                           const LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape, const STORE& store_vector) {
     using T = typename SPEC::T;
     constexpr size_t STRIDE = padded<T>(SAMPLES);
     multiply<T, COUNT, STRIDE, SPEC::OUTPUT_DIM, 1, SPEC::INPUT_DIM, STRIDE>(
@@ -134,7 +140,8 @@ inline void transpose(const Batch<T, FEATURES, SAMPLES>& batch, Batch<T, SAMPLES
 // The loss's derivative by weights and biases: a gradient is a layer. Overwrites `gradient`.
 template <typename SPEC, size_t SAMPLES>
 inline void backward_parameters(const Batch<typename SPEC::T, SPEC::INPUT_DIM, SAMPLES>& input,
-                                LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape, layers::dense::Layer<SPEC>& gradient) {
+                                LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape,
+                                layers::dense::Layer<SPEC>& gradient) {
     using T = typename SPEC::T;
     constexpr size_t INPUTS = SPEC::INPUT_DIM;
     constexpr size_t OUTPUTS = SPEC::OUTPUT_DIM;
@@ -145,7 +152,8 @@ inline void backward_parameters(const Batch<typename SPEC::T, SPEC::INPUT_DIM, S
     if constexpr (weights::DOT_PRODUCTS_ARE_CHEAPER<T, INPUTS, OUTPUTS, SAMPLES>) {
         for (size_t row = 0; row < OUTPUTS; row++) {
             for (size_t col = 0; col < INPUTS; col++) {
-                gradient.weights.data()[row * INPUTS + col] = weights::dot<T, STRIDE>(tape.delta.row(row), input.row(col));
+                gradient.weights.data()[row * INPUTS + col] =
+                    weights::dot<T, STRIDE>(tape.delta.row(row), input.row(col));
             }
         }
     } else {

@@ -16,8 +16,10 @@ namespace gemm {
 constexpr size_t ACCUMULATORS = VECTOR_REGISTERS * 3 / 4;
 constexpr size_t TILE_VECTORS = VECTOR_REGISTERS == 32 ? 4 : 2;
 
-template <typename T, size_t ROWS, size_t VECTORS, size_t K, size_t A_ROW_STRIDE, size_t A_K_STRIDE, size_t B_STRIDE, typename START, typename STORE>
-inline __attribute__((always_inline)) void tile(const T* a, const T* b, size_t row, size_t col, const START& start, const STORE& store_vector) {
+template <typename T, size_t ROWS, size_t VECTORS, size_t K, size_t A_ROW_STRIDE, size_t A_K_STRIDE, size_t B_STRIDE,
+          typename START, typename STORE>
+inline __attribute__((always_inline)) void tile(const T* a, const T* b, size_t row, size_t col, const START& start,
+                                                const STORE& store_vector) {
     Vector<T> sums[ROWS][VECTORS];
 #pragma GCC unroll 24
     for (size_t r = 0; r < ROWS; r++) {
@@ -54,7 +56,8 @@ inline __attribute__((always_inline)) void tile(const T* a, const T* b, size_t r
 }
 
 // All rows of VECTORS vectors' columns.
-template <typename T, size_t ROWS, size_t VECTORS, size_t K, size_t A_ROW_STRIDE, size_t A_K_STRIDE, size_t B_STRIDE, typename START, typename STORE>
+template <typename T, size_t ROWS, size_t VECTORS, size_t K, size_t A_ROW_STRIDE, size_t A_K_STRIDE, size_t B_STRIDE,
+          typename START, typename STORE>
 inline void panel(const T* a, const T* b, size_t col, const START& start, const STORE& store_vector) {
     constexpr size_t MOST = ACCUMULATORS / VECTORS < 8 ? ACCUMULATORS / VECTORS : 8;
     constexpr size_t WHOLE = ROWS / MOST * MOST;
@@ -70,16 +73,19 @@ inline void panel(const T* a, const T* b, size_t col, const START& start, const 
 
 // COLS counts whole vectors' numbers (B's and C's rows are padded). `start(row)` gives a sum's first value,
 // `store_vector(row, col, vector)` takes LANES results: bias, activation and derivative are fused there.
-template <typename T, size_t ROWS, size_t COLS, size_t K, size_t A_ROW_STRIDE, size_t A_K_STRIDE, size_t B_STRIDE, typename START, typename STORE>
+template <typename T, size_t ROWS, size_t COLS, size_t K, size_t A_ROW_STRIDE, size_t A_K_STRIDE, size_t B_STRIDE,
+          typename START, typename STORE>
 inline void multiply(const T* a, const T* b, const START& start, const STORE& store_vector) {
     static_assert(COLS % LANES<T> == 0, "rl_tools: the columns of a product are whole vectors");
     constexpr size_t VECTORS = COLS / LANES<T>;
     constexpr size_t WHOLE = VECTORS / gemm::TILE_VECTORS * gemm::TILE_VECTORS;
     for (size_t vector = 0; vector < WHOLE; vector += gemm::TILE_VECTORS) {
-        gemm::panel<T, ROWS, gemm::TILE_VECTORS, K, A_ROW_STRIDE, A_K_STRIDE, B_STRIDE>(a, b, vector * LANES<T>, start, store_vector);
+        gemm::panel<T, ROWS, gemm::TILE_VECTORS, K, A_ROW_STRIDE, A_K_STRIDE, B_STRIDE>(a, b, vector * LANES<T>, start,
+                                                                                        store_vector);
     }
     if constexpr (VECTORS > WHOLE) {
-        gemm::panel<T, ROWS, VECTORS - WHOLE, K, A_ROW_STRIDE, A_K_STRIDE, B_STRIDE>(a, b, WHOLE * LANES<T>, start, store_vector);
+        gemm::panel<T, ROWS, VECTORS - WHOLE, K, A_ROW_STRIDE, A_K_STRIDE, B_STRIDE>(a, b, WHOLE * LANES<T>, start,
+                                                                                     store_vector);
     }
 }
 

@@ -7,20 +7,27 @@
 namespace rl_tools::nn::training {
 
 // NUM_LAYERS counts as RLtools does: input, hidden and output layers, so 3 means two layers of HIDDEN_DIM units.
-template <typename T, size_t INPUT_DIM, size_t OUTPUT_DIM, size_t HIDDEN_DIM, size_t NUM_LAYERS, ActivationFunction HIDDEN_ACTIVATION, typename... LAYERS>
+template <typename T, size_t INPUT_DIM, size_t OUTPUT_DIM, size_t HIDDEN_DIM, size_t NUM_LAYERS,
+          ActivationFunction HIDDEN_ACTIVATION, typename... LAYERS>
 struct MlpOf {
     static_assert(NUM_LAYERS >= 2, "rl_tools: an mlp has at least an input and an output layer");
-    using NEXT = layers::dense::Layer<layers::dense::Specification<T, size_t, sizeof...(LAYERS) == 0 ? INPUT_DIM : HIDDEN_DIM, HIDDEN_DIM, HIDDEN_ACTIVATION>>;
-    using type = typename MlpOf<T, INPUT_DIM, OUTPUT_DIM, HIDDEN_DIM, NUM_LAYERS - 1, HIDDEN_ACTIVATION, LAYERS..., NEXT>::type;
+    using NEXT =
+        layers::dense::Layer<layers::dense::Specification<T, size_t, sizeof...(LAYERS) == 0 ? INPUT_DIM : HIDDEN_DIM,
+                                                          HIDDEN_DIM, HIDDEN_ACTIVATION>>;
+    using type =
+        typename MlpOf<T, INPUT_DIM, OUTPUT_DIM, HIDDEN_DIM, NUM_LAYERS - 1, HIDDEN_ACTIVATION, LAYERS..., NEXT>::type;
 };
 
-template <typename T, size_t INPUT_DIM, size_t OUTPUT_DIM, size_t HIDDEN_DIM, ActivationFunction HIDDEN_ACTIVATION, typename FIRST, typename... LAYERS>
+template <typename T, size_t INPUT_DIM, size_t OUTPUT_DIM, size_t HIDDEN_DIM, ActivationFunction HIDDEN_ACTIVATION,
+          typename FIRST, typename... LAYERS>
 struct MlpOf<T, INPUT_DIM, OUTPUT_DIM, HIDDEN_DIM, 1, HIDDEN_ACTIVATION, FIRST, LAYERS...> {
-    using LAST = layers::dense::Layer<layers::dense::Specification<T, size_t, HIDDEN_DIM, OUTPUT_DIM, ActivationFunction::IDENTITY>>;
+    using LAST = layers::dense::Layer<
+        layers::dense::Specification<T, size_t, HIDDEN_DIM, OUTPUT_DIM, ActivationFunction::IDENTITY>>;
     using type = nn_models::mlp::NeuralNetwork<FIRST, LAYERS..., LAST>;
 };
 
-template <typename T, size_t INPUT_DIM, size_t OUTPUT_DIM, size_t HIDDEN_DIM, size_t NUM_LAYERS, ActivationFunction HIDDEN_ACTIVATION>
+template <typename T, size_t INPUT_DIM, size_t OUTPUT_DIM, size_t HIDDEN_DIM, size_t NUM_LAYERS,
+          ActivationFunction HIDDEN_ACTIVATION>
 using Mlp = typename MlpOf<T, INPUT_DIM, OUTPUT_DIM, HIDDEN_DIM, NUM_LAYERS, HIDDEN_ACTIVATION>::type;
 
 template <typename CHAIN, size_t SAMPLES>
@@ -45,7 +52,8 @@ template <typename MLP, size_t SAMPLES>
 using Tape = ChainTape<typename MLP::LAYERS, SAMPLES>;
 
 template <typename HEAD, typename... TAIL, typename INPUT, size_t SAMPLES>
-inline void forward(const Chain<HEAD, TAIL...>& chain, const INPUT& input, ChainTape<Chain<HEAD, TAIL...>, SAMPLES>& tape) {
+inline void forward(const Chain<HEAD, TAIL...>& chain, const INPUT& input,
+                    ChainTape<Chain<HEAD, TAIL...>, SAMPLES>& tape) {
     forward(chain.head, input, tape.head);
     if constexpr (sizeof...(TAIL) > 0) {
         forward(chain.tail, tape.head.output, tape.tail);
@@ -53,11 +61,13 @@ inline void forward(const Chain<HEAD, TAIL...>& chain, const INPUT& input, Chain
 }
 
 template <typename... LAYERS, typename INPUT, size_t SAMPLES>
-inline void forward(const nn_models::mlp::NeuralNetwork<LAYERS...>& network, const INPUT& input, ChainTape<Chain<LAYERS...>, SAMPLES>& tape) {
+inline void forward(const nn_models::mlp::NeuralNetwork<LAYERS...>& network, const INPUT& input,
+                    ChainTape<Chain<LAYERS...>, SAMPLES>& tape) {
     forward(network.layers, input, tape);
 }
 
-// Takes the derivative by the chain's output in `tape.last().delta` and brings each layer's delta to its activation's input.
+// Takes the derivative by the chain's output in `tape.last().delta` and brings each layer's delta to its activation's
+// input.
 template <typename HEAD, typename... TAIL, size_t SAMPLES>
 inline void backward_deltas(const Chain<HEAD, TAIL...>& chain, ChainTape<Chain<HEAD, TAIL...>, SAMPLES>& tape) {
     using T = typename HEAD::T;
@@ -66,14 +76,16 @@ inline void backward_deltas(const Chain<HEAD, TAIL...>& chain, ChainTape<Chain<H
     } else {
         backward_deltas(chain.tail, tape.tail);
         auto& head = tape.head;
-        backward_input<0, HEAD::OUTPUT_DIM>(chain.tail.head, tape.tail.head, [&head](size_t row, size_t col, Vector<T> sum) {
-            store(head.delta.row(row) + col, sum * derivative_at(head, row, col));
-        });
+        backward_input<0, HEAD::OUTPUT_DIM>(chain.tail.head, tape.tail.head,
+                                            [&head](size_t row, size_t col, Vector<T> sum) {
+                                                store(head.delta.row(row) + col, sum * derivative_at(head, row, col));
+                                            });
     }
 }
 
 template <typename HEAD, typename... TAIL, typename INPUT, size_t SAMPLES>
-inline void backward_parameters(const INPUT& input, ChainTape<Chain<HEAD, TAIL...>, SAMPLES>& tape, Chain<HEAD, TAIL...>& gradient) {
+inline void backward_parameters(const INPUT& input, ChainTape<Chain<HEAD, TAIL...>, SAMPLES>& tape,
+                                Chain<HEAD, TAIL...>& gradient) {
     backward_parameters(input, tape.head, gradient.head);
     if constexpr (sizeof...(TAIL) > 0) {
         backward_parameters(tape.head.output, tape.tail, gradient.tail);
@@ -82,19 +94,21 @@ inline void backward_parameters(const INPUT& input, ChainTape<Chain<HEAD, TAIL..
 
 // To the parameters. The loss's derivative by the output stands in `tape.last().delta`.
 template <typename... LAYERS, typename INPUT, size_t SAMPLES>
-inline void backward(const nn_models::mlp::NeuralNetwork<LAYERS...>& network, const INPUT& input, ChainTape<Chain<LAYERS...>, SAMPLES>& tape,
-                     nn_models::mlp::NeuralNetwork<LAYERS...>& gradient) {
+inline void backward(const nn_models::mlp::NeuralNetwork<LAYERS...>& network, const INPUT& input,
+                     ChainTape<Chain<LAYERS...>, SAMPLES>& tape, nn_models::mlp::NeuralNetwork<LAYERS...>& gradient) {
     backward_deltas(network.layers, tape);
     backward_parameters(input, tape, gradient.layers);
 }
 
 // To the inputs FIRST .. FIRST + COUNT only.
 template <size_t FIRST, typename... LAYERS, typename T, size_t COUNT, size_t SAMPLES>
-inline void backward_to_input(const nn_models::mlp::NeuralNetwork<LAYERS...>& network, ChainTape<Chain<LAYERS...>, SAMPLES>& tape,
+inline void backward_to_input(const nn_models::mlp::NeuralNetwork<LAYERS...>& network,
+                              ChainTape<Chain<LAYERS...>, SAMPLES>& tape,
                               Batch<T, COUNT, SAMPLES>& derivative_by_input) {
     backward_deltas(network.layers, tape);
-    backward_input<FIRST, COUNT>(network.layers.head, tape.head,
-                                 [&](size_t row, size_t col, Vector<T> sum) { store(derivative_by_input.row(row) + col, sum); });
+    backward_input<FIRST, COUNT>(network.layers.head, tape.head, [&](size_t row, size_t col, Vector<T> sum) {
+        store(derivative_by_input.row(row) + col, sum);
+    });
 }
 
 }  // namespace rl_tools::nn::training

@@ -28,7 +28,8 @@ inline void for_each_array(const OPERATION& operation, Chain<HEAD, TAIL...>& fir
 }
 
 template <typename OPERATION, typename... LAYERS, typename... NETWORKS>
-inline void for_each_array(const OPERATION& operation, nn_models::mlp::NeuralNetwork<LAYERS...>& first, NETWORKS&... others) {
+inline void for_each_array(const OPERATION& operation, nn_models::mlp::NeuralNetwork<LAYERS...>& first,
+                           NETWORKS&... others) {
     for_each_array(operation, first.layers, others.layers...);
 }
 
@@ -84,7 +85,8 @@ inline bool all_finite(const float* numbers, size_t size) {
 template <typename MODEL>
 inline bool all_finite(MODEL& model) {
     bool finite = true;
-    for_each_array([&finite](size_t size, const float* numbers) { finite = all_finite(numbers, size) && finite; }, model);
+    for_each_array([&finite](size_t size, const float* numbers) { finite = all_finite(numbers, size) && finite; },
+                   model);
     return finite;
 }
 
@@ -92,7 +94,8 @@ inline bool all_finite(MODEL& model) {
 template <typename MODEL>
 inline std::vector<float> numbers_of(MODEL& model) {
     std::vector<float> all;
-    for_each_array([&all](size_t size, const float* numbers) { all.insert(all.end(), numbers, numbers + size); }, model);
+    for_each_array([&all](size_t size, const float* numbers) { all.insert(all.end(), numbers, numbers + size); },
+                   model);
     return all;
 }
 

@@ -22,5 +22,6 @@ inline void for_each_primitive(const NeuralNetwork<STORAGE, LAYERS...>& network,
 
 namespace rl_tools::nn {
 template <typename STORAGE, typename... LAYERS>
-struct Primitives<nn_models::mlp_unconditional_stddev::NeuralNetwork<STORAGE, LAYERS...>> : Primitives<Chain<LAYERS...>> {};
+struct Primitives<nn_models::mlp_unconditional_stddev::NeuralNetwork<STORAGE, LAYERS...>>
+    : Primitives<Chain<LAYERS...>> {};
 }  // namespace rl_tools::nn

@@ -39,8 +39,9 @@ struct Pass {
 
 // The first `layer_count` primitive layers of the model, on one input vector.
 template <typename DEVICE, typename... MODULES, typename BUFFER>
-inline void evaluate_prefix(const DEVICE& device, const Model<MODULES...>& model, const typename Model<MODULES...>::T* input,
-                            typename Model<MODULES...>::T* output, BUFFER& buffer, size_t layer_count) {
+inline void evaluate_prefix(const DEVICE& device, const Model<MODULES...>& model,
+                            const typename Model<MODULES...>::T* input, typename Model<MODULES...>::T* output,
+                            BUFFER& buffer, size_t layer_count) {
     Pass<DEVICE, typename Model<MODULES...>::T> pass{device, input, buffer.tick, buffer.tock, output, layer_count};
     for_each_primitive(model, pass);
 }
@@ -52,13 +53,15 @@ template <typename DEVICE, typename... MODULES, typename BUFFER>
 inline void evaluate(const DEVICE& device, const nn_models::sequential::Model<MODULES...>& model,
                      const typename nn_models::sequential::Model<MODULES...>::T* input,
                      typename nn_models::sequential::Model<MODULES...>::T* output, BUFFER& buffer) {
-    nn_models::sequential::evaluate_prefix(device, model, input, output, buffer, nn::Primitives<nn_models::sequential::Model<MODULES...>>::COUNT);
+    nn_models::sequential::evaluate_prefix(device, model, input, output, buffer,
+                                           nn::Primitives<nn_models::sequential::Model<MODULES...>>::COUNT);
 }
 
 // A batch: one row in, one row out. The generator is only used when sampling, which is not asked for here.
-template <typename DEVICE, typename... MODULES, typename INPUT_SPEC, typename OUTPUT_SPEC, typename BUFFER, typename RNG>
-inline void evaluate(const DEVICE& device, const nn_models::sequential::Model<MODULES...>& model, const MatrixStatic<INPUT_SPEC>& input,
-                     MatrixStatic<OUTPUT_SPEC>& output, BUFFER& buffer, RNG&) {
+template <typename DEVICE, typename... MODULES, typename INPUT_SPEC, typename OUTPUT_SPEC, typename BUFFER,
+          typename RNG>
+inline void evaluate(const DEVICE& device, const nn_models::sequential::Model<MODULES...>& model,
+                     const MatrixStatic<INPUT_SPEC>& input, MatrixStatic<OUTPUT_SPEC>& output, BUFFER& buffer, RNG&) {
     using MODEL = nn_models::sequential::Model<MODULES...>;
     static_assert(INPUT_SPEC::COLS == MODEL::INPUT_DIM, "rl_tools: the input needs INPUT_DIM columns");
     static_assert(OUTPUT_SPEC::COLS == MODEL::OUTPUT_DIM, "rl_tools: the output needs OUTPUT_DIM columns");

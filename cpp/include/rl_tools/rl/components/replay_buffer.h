@@ -8,8 +8,8 @@
 
 namespace rl_tools::rl {
 
-// `next_observation` is where the step led to, before any reset. `terminated`: the task ended there and nothing follows.
-// `truncated`: only the clock ended; the value of `next_observation` still counts.
+// `next_observation` is where the step led to, before any reset. `terminated`: the task ended there and nothing
+// follows. `truncated`: only the clock ended; the value of `next_observation` still counts.
 template <size_t T_OBSERVATION_DIM, size_t T_ACTION_DIM>
 struct Transition {
     float observation[T_OBSERVATION_DIM];

@@ -9,7 +9,8 @@ namespace rl_tools::nn::layers::dense {
 
 // input: INPUT_DIM numbers; output: OUTPUT_DIM numbers, not overlapping the input.
 template <typename ARITHMETIC, typename SPEC>
-inline void evaluate(const devices::Generic<ARITHMETIC>&, const Layer<SPEC>& layer, const typename SPEC::T* input, typename SPEC::T* output) {
+inline void evaluate(const devices::Generic<ARITHMETIC>&, const Layer<SPEC>& layer, const typename SPEC::T* input,
+                     typename SPEC::T* output) {
     using TI = typename SPEC::TI;
     const auto* weight = layer.weights.data();
     const auto* biases = layer.biases.data();

@@ -9,7 +9,8 @@ namespace rl_tools::nn::layers::rescale {
 
 // Halves first: high - low may overflow where both bounds are large.
 template <typename ARITHMETIC, typename SPEC>
-inline void evaluate(const devices::Generic<ARITHMETIC>&, const Layer<SPEC>& layer, const typename SPEC::T* input, typename SPEC::T* output) {
+inline void evaluate(const devices::Generic<ARITHMETIC>&, const Layer<SPEC>& layer, const typename SPEC::T* input,
+                     typename SPEC::T* output) {
     for (typename SPEC::TI i = 0; i < SPEC::DIM; i++) {
         const auto low = layer.low.data()[i];
         const auto high = layer.high.data()[i];

@@ -8,7 +8,8 @@ namespace rl_tools::nn::layers::sample_and_squash {
 
 // The deterministic action: the squashed mean.
 template <typename ARITHMETIC, typename SPEC>
-inline void evaluate(const devices::Generic<ARITHMETIC>&, const Layer<SPEC>&, const typename SPEC::T* input, typename SPEC::T* output) {
+inline void evaluate(const devices::Generic<ARITHMETIC>&, const Layer<SPEC>&, const typename SPEC::T* input,
+                     typename SPEC::T* output) {
     for (typename SPEC::TI i = 0; i < SPEC::DIM; i++) {
         output[i] = math::tanh(input[i]);
     }

@@ -10,8 +10,9 @@ namespace rl_tools::rl::sac {
 // reward + gamma * (min(Q1, Q2)(s', a') - alpha * log pi(a'|s')): a truncated step bootstraps like any other,
 // a terminated one does not.
 template <typename T, size_t SAMPLES>
-inline void critic_target(T gamma, bool ignore_termination, T alpha, const T* reward, const bool* terminated, const T* next_value_1,
-                          const T* next_value_2, const T* next_log_probability, T (&target)[SAMPLES]) {
+inline void critic_target(T gamma, bool ignore_termination, T alpha, const T* reward, const bool* terminated,
+                          const T* next_value_1, const T* next_value_2, const T* next_log_probability,
+                          T (&target)[SAMPLES]) {
     for (size_t sample = 0; sample < SAMPLES; sample++) {
         const T value = next_value_1[sample] < next_value_2[sample] ? next_value_1[sample] : next_value_2[sample];
         const bool ends = terminated[sample] && !ignore_termination;
@@ -21,7 +22,8 @@ inline void critic_target(T gamma, bool ignore_termination, T alpha, const T* re
 
 // Derivative by Q of: mean over samples of (Q - target)^2 / 2. Leaves the padding at zero. Returns the loss.
 template <typename T, size_t SAMPLES>
-inline T critic_loss(const nn::training::Batch<T, 1, SAMPLES>& value, const T (&target)[SAMPLES], nn::training::Batch<T, 1, SAMPLES>& by_value) {
+inline T critic_loss(const nn::training::Batch<T, 1, SAMPLES>& value, const T (&target)[SAMPLES],
+                     nn::training::Batch<T, 1, SAMPLES>& by_value) {
     constexpr T WEIGHT = T(1) / static_cast<T>(SAMPLES);
     T loss = 0;
     for (size_t sample = 0; sample < SAMPLES; sample++) {
@@ -34,8 +36,10 @@ inline T critic_loss(const nn::training::Batch<T, 1, SAMPLES>& value, const T (&
 
 // Derivatives by Q1 and Q2 of: mean over samples of -min(Q1, Q2). Leaves the padding at zero. Returns the loss.
 template <typename T, size_t SAMPLES>
-inline T actor_value_loss(const nn::training::Batch<T, 1, SAMPLES>& value_1, const nn::training::Batch<T, 1, SAMPLES>& value_2,
-                          nn::training::Batch<T, 1, SAMPLES>& by_value_1, nn::training::Batch<T, 1, SAMPLES>& by_value_2) {
+inline T actor_value_loss(const nn::training::Batch<T, 1, SAMPLES>& value_1,
+                          const nn::training::Batch<T, 1, SAMPLES>& value_2,
+                          nn::training::Batch<T, 1, SAMPLES>& by_value_1,
+                          nn::training::Batch<T, 1, SAMPLES>& by_value_2) {
     constexpr T WEIGHT = T(1) / static_cast<T>(SAMPLES);
     T loss = 0;
     for (size_t sample = 0; sample < SAMPLES; sample++) {
@@ -60,7 +64,8 @@ struct ActorPass {
     T loss_and_gradient(const HeadSettings<T>& settings, T alpha, const ACTOR& network, const CRITIC (&critics)[2],
                         const nn::training::Batch<T, OBSERVATION_DIM, SAMPLES>& observation, ACTOR& gradient) {
         T loss = forward(settings, alpha, network, critics, observation);
-        loss += actor_value_loss(critic[0].last().output, critic[1].last().output, critic[0].last().delta, critic[1].last().delta);
+        loss += actor_value_loss(critic[0].last().output, critic[1].last().output, critic[0].last().delta,
+                                 critic[1].last().delta);
         for (size_t i = 0; i < 2; i++) {
             nn::training::backward_to_input<OBSERVATION_DIM>(critics[i], critic[i], by_action[i]);
         }

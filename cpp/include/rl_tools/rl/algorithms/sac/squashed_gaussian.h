@@ -41,8 +41,8 @@ inline void sample_actions(const HeadSettings<T>& settings, const nn::training::
             const T action = std::tanh(head.row(row)[sample] + std * noise);
             sampled.std.row(row)[sample] = std;
             sampled.action.row(row)[sample] = action;
-            sampled.log_probability[sample] +=
-                T(-0.5) * noise * noise - log_std - HALF_LOG_TWO_PI - std::log(1 - action * action + settings.log_probability_epsilon);
+            sampled.log_probability[sample] += T(-0.5) * noise * noise - log_std - HALF_LOG_TWO_PI -
+                                               std::log(1 - action * action + settings.log_probability_epsilon);
         }
     }
 }
@@ -50,19 +50,24 @@ inline void sample_actions(const HeadSettings<T>& settings, const nn::training::
 // The derivative by the head of
 //     mean over samples of (alpha * log_probability) + sum over samples of (what `by_action` is the derivative of).
 template <typename T, size_t ACTION_DIM, size_t SAMPLES>
-inline void backward_through_sampling(const HeadSettings<T>& settings, T alpha, const nn::training::Batch<T, 2 * ACTION_DIM, SAMPLES>& head,
-                                      const SampledActions<T, ACTION_DIM, SAMPLES>& sampled, const nn::training::Batch<T, ACTION_DIM, SAMPLES>& by_action,
+inline void backward_through_sampling(const HeadSettings<T>& settings, T alpha,
+                                      const nn::training::Batch<T, 2 * ACTION_DIM, SAMPLES>& head,
+                                      const SampledActions<T, ACTION_DIM, SAMPLES>& sampled,
+                                      const nn::training::Batch<T, ACTION_DIM, SAMPLES>& by_action,
                                       nn::training::Batch<T, 2 * ACTION_DIM, SAMPLES>& by_head) {
     const T weight = alpha / static_cast<T>(SAMPLES);
     for (size_t row = 0; row < ACTION_DIM; row++) {
         for (size_t sample = 0; sample < SAMPLES; sample++) {
             const T free_log_std = head.row(ACTION_DIM + row)[sample];
-            const bool bounded = free_log_std < settings.log_std_lower_bound || free_log_std > settings.log_std_upper_bound;
+            const bool bounded =
+                free_log_std < settings.log_std_lower_bound || free_log_std > settings.log_std_upper_bound;
             const T action = sampled.action.row(row)[sample];
             const T slope = 1 - action * action;
-            const T by_u = slope * (by_action.row(row)[sample] + weight * 2 * action / (slope + settings.log_probability_epsilon));
+            const T by_u =
+                slope * (by_action.row(row)[sample] + weight * 2 * action / (slope + settings.log_probability_epsilon));
             by_head.row(row)[sample] = by_u;
-            by_head.row(ACTION_DIM + row)[sample] = bounded ? T(0) : by_u * sampled.noise.row(row)[sample] * sampled.std.row(row)[sample] - weight;
+            by_head.row(ACTION_DIM + row)[sample] =
+                bounded ? T(0) : by_u * sampled.noise.row(row)[sample] * sampled.std.row(row)[sample] - weight;
         }
     }
 }

@@ -33,7 +33,8 @@ namespace details {
 
 template <typename MLP, size_t ACTION_DIM, bool RESCALE>
 struct PolicyOf {
-    using SQUASH = nn::layers::sample_and_squash::Layer<nn::layers::sample_and_squash::Specification<float, size_t, ACTION_DIM>>;
+    using SQUASH =
+        nn::layers::sample_and_squash::Layer<nn::layers::sample_and_squash::Specification<float, size_t, ACTION_DIM>>;
     using type = nn_models::sequential::Model<MLP, SQUASH>;
 };
 
@@ -53,12 +54,16 @@ public:
     static constexpr size_t ACTION_DIM = CONFIG::ACTION_DIM;
     static constexpr size_t BATCH_SIZE = CONFIG::BATCH_SIZE;
     using T = float;
-    using Actor = nn::training::Mlp<T, OBSERVATION_DIM, 2 * ACTION_DIM, CONFIG::ACTOR_HIDDEN_DIM, CONFIG::ACTOR_NUM_LAYERS, CONFIG::ACTOR_ACTIVATION_FUNCTION>;
-    using Critic = nn::training::Mlp<T, OBSERVATION_DIM + ACTION_DIM, 1, CONFIG::CRITIC_HIDDEN_DIM, CONFIG::CRITIC_NUM_LAYERS, CONFIG::CRITIC_ACTIVATION_FUNCTION>;
+    using Actor = nn::training::Mlp<T, OBSERVATION_DIM, 2 * ACTION_DIM, CONFIG::ACTOR_HIDDEN_DIM,
+                                    CONFIG::ACTOR_NUM_LAYERS, CONFIG::ACTOR_ACTIVATION_FUNCTION>;
+    using Critic = nn::training::Mlp<T, OBSERVATION_DIM + ACTION_DIM, 1, CONFIG::CRITIC_HIDDEN_DIM,
+                                     CONFIG::CRITIC_NUM_LAYERS, CONFIG::CRITIC_ACTIVATION_FUNCTION>;
     using Policy = typename details::PolicyOf<Actor, ACTION_DIM, CONFIG::RESCALE>::type;
 
     explicit Trainer(const Settings& settings)
-        : options_(settings), random_(random::default_engine(devices::random::Generic{}, settings.seed)), buffer_(options_.replay_buffer_cap) {
+        : options_(settings),
+          random_(random::default_engine(devices::random::Generic{}, settings.seed)),
+          buffer_(options_.replay_buffer_cap) {
         nn::training::initialize(actor(), random_);
         for (size_t i = 0; i < 2; i++) {
             nn::training::initialize(critics_[i], random_);
@@ -77,7 +82,9 @@ public:
     [[nodiscard]] size_t observation_dim() const override { return OBSERVATION_DIM; }
     [[nodiscard]] size_t action_dim() const override { return ACTION_DIM; }
 
-    void act(const float* observation, float* action) override { evaluate(device_, policy_, observation, action, policy_buffer_); }
+    void act(const float* observation, float* action) override {
+        evaluate(device_, policy_, observation, action, policy_buffer_);
+    }
 
     void explore(const float* observation, float* action) override {
         memcpy(pending_.observation, observation, sizeof pending_.observation);
@@ -164,8 +171,8 @@ private:
             critic_polyak = number("CRITIC_POLYAK");
             target_entropy = number("TARGET_ENTROPY");
             head = {number("LOG_STD_LOWER_BOUND"), number("LOG_STD_UPPER_BOUND"), number("LOG_PROBABILITY_EPSILON")};
-            adam = {number("OPTIMIZER_ALPHA"), number("OPTIMIZER_BETA_1"), number("OPTIMIZER_BETA_2"), number("OPTIMIZER_EPSILON"),
-                    number("OPTIMIZER_EPSILON_SQRT")};
+            adam = {number("OPTIMIZER_ALPHA"), number("OPTIMIZER_BETA_1"), number("OPTIMIZER_BETA_2"),
+                    number("OPTIMIZER_EPSILON"), number("OPTIMIZER_EPSILON_SQRT")};
             ignore_termination = count("IGNORE_TERMINATION") != 0;
             adaptive_alpha = count("ADAPTIVE_ALPHA") != 0;
             shared_batch = count("SHARED_BATCH") != 0;
@@ -191,15 +198,18 @@ private:
         nn_models::sequential::evaluate_prefix(device_, policy_, observation, head, policy_buffer_, Actor::NUM_LAYERS);
         fill_normal(random_, noise, ACTION_DIM);
         for (size_t i = 0; i < ACTION_DIM; i++) {
-            const float log_std = math::clamp(head[ACTION_DIM + i], options_.head.log_std_lower_bound, options_.head.log_std_upper_bound);
+            const float log_std =
+                math::clamp(head[ACTION_DIM + i], options_.head.log_std_lower_bound, options_.head.log_std_upper_bound);
             action[i] = math::tanh(head[i] + std::exp(log_std) * noise[i]);
         }
     }
 
     // False: a parameter or its gradient is not finite.
     [[nodiscard]] bool update() {
-        const bool critics_are_due = step_ > options_.n_warmup_steps_critic && step_ % options_.critic_training_interval == 0;
-        const bool actor_is_due = step_ > options_.n_warmup_steps_actor && step_ % options_.actor_training_interval == 0;
+        const bool critics_are_due =
+            step_ > options_.n_warmup_steps_critic && step_ % options_.critic_training_interval == 0;
+        const bool actor_is_due =
+            step_ > options_.n_warmup_steps_actor && step_ % options_.actor_training_interval == 0;
         bool finite = true;
         if (critics_are_due || actor_is_due) {
             gather(buffer_, random_, batch_);
@@ -250,8 +260,9 @@ private:
         for (size_t i = 0; i < 2; i++) {
             nn::training::forward(targets_[i], pass_.critic_input, pass_.critic[i]);
         }
-        critic_target(options_.gamma, options_.ignore_termination, std::exp(log_alpha_), batch_.reward, batch_.terminated,
-                      pass_.critic[0].last().output.row(0), pass_.critic[1].last().output.row(0), target_sampled_.log_probability, target_);
+        critic_target(options_.gamma, options_.ignore_termination, std::exp(log_alpha_), batch_.reward,
+                      batch_.terminated, pass_.critic[0].last().output.row(0), pass_.critic[1].last().output.row(0),
+                      target_sampled_.log_probability, target_);
     }
 
     void update_actor() {
@@ -262,8 +273,9 @@ private:
         nn::training::adam::step(options_.adam, actor_updates_, actor(), actor_gradient_, actor_moments_);
         if (options_.adaptive_alpha) {
             const T gradient = alpha_gradient(alpha, options_.target_entropy, pass_.sampled.log_probability);
-            nn::training::adam::step_array(options_.adam, nn::training::adam::BiasCorrection<T>(options_.adam, actor_updates_), 1, &log_alpha_, &gradient,
-                                           &log_alpha_moments_[0], &log_alpha_moments_[1]);
+            nn::training::adam::step_array(options_.adam,
+                                           nn::training::adam::BiasCorrection<T>(options_.adam, actor_updates_), 1,
+                                           &log_alpha_, &gradient, &log_alpha_moments_[0], &log_alpha_moments_[1]);
         }
     }
 

@@ -15,7 +15,8 @@ namespace opt {
 // Packs of indices instead of loops: unrolled at every optimisation level, so that the accumulators stay in registers.
 template <typename ARITHMETIC, size_t INPUT_DIM, typename T, size_t... ROWS>
 inline void column(T* accumulators, const T* weights, T x, std::index_sequence<ROWS...>) {
-    ((accumulators[ROWS] = arithmetic::multiply_add(ARITHMETIC{}, accumulators[ROWS], weights[ROWS * INPUT_DIM], x)), ...);
+    ((accumulators[ROWS] = arithmetic::multiply_add(ARITHMETIC{}, accumulators[ROWS], weights[ROWS * INPUT_DIM], x)),
+     ...);
 }
 
 template <typename ARITHMETIC, size_t INPUT_DIM, typename T, typename ROWS, size_t... COLUMNS>
@@ -25,7 +26,8 @@ inline void columns(T* accumulators, const T* weights, const T* input, ROWS rows
 
 // As many outputs as ROWS has indices, from `row` on.
 template <typename ARITHMETIC, typename SPEC, size_t... ROWS>
-inline void panel(const Layer<SPEC>& layer, size_t row, const typename SPEC::T* input, typename SPEC::T* output, std::index_sequence<ROWS...> rows) {
+inline void panel(const Layer<SPEC>& layer, size_t row, const typename SPEC::T* input, typename SPEC::T* output,
+                  std::index_sequence<ROWS...> rows) {
     using T = typename SPEC::T;
     constexpr size_t INPUT_DIM = SPEC::INPUT_DIM;
     constexpr size_t UNROLLED = 4;
@@ -48,7 +50,8 @@ inline void panel(const Layer<SPEC>& layer, size_t row, const typename SPEC::T* 
 }  // namespace opt
 
 template <typename ARITHMETIC, typename SPEC>
-inline void evaluate(const devices::ARM<ARITHMETIC>&, const Layer<SPEC>& layer, const typename SPEC::T* input, typename SPEC::T* output) {
+inline void evaluate(const devices::ARM<ARITHMETIC>&, const Layer<SPEC>& layer, const typename SPEC::T* input,
+                     typename SPEC::T* output) {
     constexpr size_t PANEL = 4;
     constexpr size_t REST = SPEC::OUTPUT_DIM % PANEL;
     constexpr size_t WHOLE = SPEC::OUTPUT_DIM - REST;
