@@ -22,6 +22,7 @@ from rltools_embed.firmware.spec import PolicyFacts, Project, ProjectSpec, Write
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Policy
 from rltools_embed.training import environment_factory, trainer_of
+from rltools_embed.training.trainer import Say, print_line
 from rltools_embed.validation import Report, Settings
 from rltools_embed.validation import validate as _validate
 
@@ -63,6 +64,7 @@ def train(
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     force: bool = False,
+    on_message: Say = print_line,
     progress: Progress = _silent,
 ) -> Run:
     """Train a policy and write `checkpoint.h` and `run.json` into `output`.
@@ -71,6 +73,7 @@ def train(
         environment: a Gymnasium id, or a function without arguments that makes an environment.
         options: the algorithm's options by their upper-case names.
         force: replace a run in `output` that was made with other settings.
+        on_message: takes each line of progress, evaluations among them; prints to stdout by default.
         progress: called with the steps done and to do.
 
     Raises:
@@ -88,7 +91,7 @@ def train(
         "options": dict(options or {}),
     }
     _refuse_other_run(folder, settings, force=force)
-    trainer = trainer_of(algorithm)(factory, STEP_LIMIT=steps, **(options or {}))
+    trainer = trainer_of(algorithm)(factory, on_message=on_message, STEP_LIMIT=steps, **(options or {}))
     with trainer.State(seed) as state:
         progress(0, steps)
         while not state.step():
@@ -241,6 +244,7 @@ def run(
     port: str | None = None,
     force: bool = False,
     announce: Callable[[str], None] = lambda stage: None,
+    on_message: Say = print_line,
     progress: Progress = _silent,
 ) -> Report:
     """Train, export, build, flash and validate: `output/run` and `output/firmware`.
@@ -262,6 +266,7 @@ def run(
         seed=seed,
         options=options,
         force=force,
+        on_message=on_message,
         progress=progress,
     )
     announce("export")

@@ -17,6 +17,7 @@ from rltools_embed.errors import ToolchainError
 from rltools_embed.files import write_atomically
 from rltools_embed.firmware import board as boards
 from rltools_embed.policy import checkpoint
+from rltools_embed.policy.digest import digest
 from rltools_embed.validation import Counts, Report, Settings
 from rltools_embed.validation.page import to_html
 from rltools_embed.validation.report import to_json, to_junit
@@ -106,6 +107,7 @@ def cli() -> None:
 @_training_options
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
 @_force
+@_json_flag
 def train(
     environment: str,
     algorithm: str,
@@ -114,10 +116,11 @@ def train(
     options: dict[str, Any],
     output: Path,
     force: bool,
+    as_json: bool,
 ) -> None:
     """Train a policy on the Gymnasium ENVIRONMENT (an id) and write checkpoint.h."""
     _check_options(algorithm, options)
-    with show.progress_bar("training") as progress:
+    with show.watching("training") as watched:
         run = pipeline.train(
             environment,
             output,
@@ -126,9 +129,14 @@ def train(
             seed=seed,
             options=options,
             force=force,
-            progress=progress,
+            on_message=watched.say,
+            progress=watched.progress,
         )
-    click.echo(run.checkpoint)
+    if as_json:
+        curve = [dict(zip(("step", "mean_return", "mean_length"), point, strict=True)) for point in run.learning_curve]
+        show.as_json({"checkpoint": run.checkpoint, "digest": digest(run.policy), "learning_curve": curve})
+    else:
+        click.echo(run.checkpoint)
 
 
 @cli.command()
@@ -138,7 +146,7 @@ def inspect(source: Path, as_json: bool) -> None:
     """Check a checkpoint (a file, a run or a project) and show what it holds."""
     policy = pipeline.inspect(source)
     if as_json:
-        click.echo(json.dumps(checkpoint.manifest(policy), indent=2))
+        show.as_json(checkpoint.manifest(policy))
     else:
         show.policy(policy)
 
@@ -148,17 +156,29 @@ def inspect(source: Path, as_json: bool) -> None:
 @click.option("--board", "board", multiple=True, required=True, help="A board's name or a board file; repeatable.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the project.")
 @_force
-def export(source: Path, board: tuple[str, ...], output: Path, force: bool) -> None:
+@_json_flag
+def export(source: Path, board: tuple[str, ...], output: Path, force: bool, as_json: bool) -> None:
     """Render the PlatformIO project of a run or a checkpoint."""
-    show.export(pipeline.export(source, output, board=board, force=force))
+    exported = pipeline.export(source, output, board=board, force=force)
+    if as_json:
+        names = [target.name for target in exported.project.boards]
+        show.as_json({"folder": exported.project.folder, "boards": names, **asdict(exported.files)})
+    else:
+        show.export(exported)
 
 
 @cli.command()
 @_folder
 @_board_of_project
-def build(folder: Path, board: str | None) -> None:
+@_json_flag
+def build(folder: Path, board: str | None, as_json: bool) -> None:
     """Compile a project."""
-    show.build(pipeline.build(folder, board=board))
+    built = pipeline.build(folder, board=board)
+    if as_json:
+        sizes = None if built.memory is None else asdict(built.memory)
+        show.as_json({"board": built.board.name, "elf": built.elf, "memory": sizes})
+    else:
+        show.build(built)
 
 
 @cli.command()
@@ -195,14 +215,14 @@ def validate(
 ) -> None:
     """Compare the board's outputs with the host's, bit for bit. Exit code 0: the same, 1: measured and different."""
     counts = Counts() if random_count is None else Counts(random=random_count)
-    with show.progress_bar("validating") as progress:
+    with show.watching("validating") as watched:
         report = pipeline.validate(
             folder,
             board=board,
             port=port,
             source=source,
             settings=Settings(counts=counts, seed=seed),
-            progress=progress,
+            progress=watched.progress,
         )
     _publish(report, json_path, junit, html)
 
@@ -231,7 +251,7 @@ def run(
 ) -> None:
     """Train, export, build, flash and validate in one go."""
     _check_options(algorithm, options)
-    with show.progress_bar("running") as progress:
+    with show.watching("running") as watched:
         report = pipeline.run(
             environment,
             output,
@@ -242,8 +262,9 @@ def run(
             options=options,
             port=port,
             force=force,
-            announce=lambda stage: click.secho(f"── {stage}", err=True, bold=True),
-            progress=progress,
+            announce=lambda stage: watched.say(f"── {stage}"),
+            on_message=watched.say,
+            progress=watched.progress,
         )
     _publish(report, json_path, junit, html)
 
@@ -269,7 +290,7 @@ def list_boards(as_json: bool) -> None:
     """List the boards that come with the package."""
     found = [boards.load(name) for name in boards.names()]
     if as_json:
-        click.echo(json.dumps([{"name": board.name, **boards.to_table(board)} for board in found], indent=2))
+        show.as_json([{"name": board.name, **boards.to_table(board)} for board in found])
     else:
         show.board_table(found)
 
@@ -283,7 +304,7 @@ def doctor(as_json: bool) -> None:
         entries = [
             {"purpose": finding.purpose, "serves": finding.tool.serves, **asdict(finding.tool)} for finding in found
         ]
-        click.echo(json.dumps(entries, indent=2, default=str))
+        show.as_json(entries)
     else:
         show.findings(found)
     missing = [finding.tool.name for finding in found if not finding.tool.serves]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
@@ -33,14 +36,25 @@ def console() -> Console:
     return found if found.is_terminal else Console(highlight=False, soft_wrap=True, width=200)
 
 
+@dataclass(frozen=True)
+class Watched:
+    """What goes to stderr while a stage runs: lines of progress, and how much is done."""
+
+    say: Callable[[str], None]
+    progress: Callable[[int, int], None]
+
+
 @contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr while the block runs, if stderr is a terminal; its argument is called with done and total."""
-    to = Console(stderr=True)
+def watching(title: str) -> Iterator[Watched]:
+    """Lines, and a bar if stderr is a terminal, while the block runs. stdout stays the result's."""
+    to = Console(stderr=True, highlight=False, soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=to, transient=True, disable=not to.is_terminal) as bar:
         task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield Watched(
+            say=lambda line: to.print(plain(line)),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
 
 
 def policy(found: Policy) -> None:
@@ -74,6 +88,11 @@ def policy(found: Policy) -> None:
 
 def _signal_cells(signal: Signal) -> tuple[str, str, str, str]:
     return plain(signal.name), f"{signal.low:g}", f"{signal.high:g}", plain(signal.unit)
+
+
+def as_json(document: object) -> None:
+    """A result for a program."""
+    sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
 
 
 def export(found: Export) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from rltools_embed import load_checkpoint_from_path, process
+from rltools_embed.policy.digest import digest
 from tests.boards import free_port
 from tests.cli.conftest import RltEmbed
 
@@ -19,6 +22,26 @@ def test_train_leaves_checkpoint_and_run_and_says_where(rlt_embed: RltEmbed, sho
     assert (policy.provenance.seed, policy.provenance.steps) == (3, 400)
     run = json.loads((short_run / "run.json").read_text())
     assert run["settings"]["steps"] == 400
+
+
+def test_stdout_is_the_result_and_stderr_the_progress(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "rltools_embed", "train", "Pendulum-v1", "--steps", "300", "-o", tmp_path / "run"]
+    told = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+    result = json.loads(told.stdout)
+    assert Path(result["checkpoint"]) == tmp_path / "run" / "checkpoint.h"
+    assert result["digest"] == digest(load_checkpoint_from_path(result["checkpoint"]))
+    assert [point["step"] for point in result["learning_curve"]] == [300]
+    assert "Step: 300/300 Mean return: " in told.stderr
+    assert "Time: " in told.stderr
+
+
+def test_export_and_build_speak_json(rlt_embed: RltEmbed, short_run: Path, tmp_path: Path) -> None:
+    exported = json.loads(rlt_embed("export", short_run, "--board", "host", "-o", tmp_path / "p", "--json").output)
+    assert exported["boards"] == ["host"]
+    assert "include/checkpoint.h" in exported["written"]
+    built = json.loads(rlt_embed("build", tmp_path / "p", "--json").output)
+    assert Path(built["elf"]).is_file()
+    assert built["memory"]["flash_bytes"] > 18_000
 
 
 def test_training_again_with_the_same_settings_gives_the_same_bytes(rlt_embed: RltEmbed, short_run: Path) -> None:
@@ -134,8 +157,6 @@ def test_doctor_says_what_is_missing_and_how_to_get_it(rlt_embed: RltEmbed, tmp_
 
 
 def test_output_may_be_cut_off_by_its_reader(short_run: Path) -> None:
-    import sys
-
     command = f'"{sys.executable}" -m rltools_embed inspect "{short_run}" | head -n 1'
     done = process.run(["bash", "-o", "pipefail", "-c", command])
     assert "Traceback" not in done.output
