@@ -10,6 +10,9 @@ from functools import cache
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from rltools_embed import resources
+from rltools_embed.policy.cpp import c_string
+
+__all__ = ["c_string", "html_page", "identifier", "json_file", "markdown", "template"]
 
 
 @cache
@@ -34,18 +37,6 @@ def template(name: str, values: Mapping[str, object]) -> bytes:
 def html_page(name: str, values: Mapping[str, object]) -> str:
     """A page of templates/report/ with its values, which are escaped here."""
     return _environment("report", is_html=True).get_template(name).render(values)
-
-
-def c_string(text: str) -> str:
-    """A C++ string literal with exactly these bytes (UTF-8), quotes included.
-
-    Everything but plain printable characters becomes a three-digit octal escape, which, unlike a hexadecimal one, ends
-    by itself. The question mark too: two of them begin a trigraph.
-    """
-    plain = set(range(0x20, 0x7F)) - set(b'"\\?')
-    return (
-        '"' + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode("utf-8", "replace")) + '"'
-    )
 
 
 def markdown(text: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from rltools_embed.errors import CheckpointError
+from rltools_embed.policy.cpp import byte_array, c_string, float_literal, nested
 from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import (
     Activation,
@@ -263,7 +264,7 @@ def dumps(policy: Policy) -> str:
     for index, module in enumerate(policy.layers):
         sections += [f"namespace layer_{index} {{", *_module_lines(module), f"}}  // namespace layer_{index}", ""]
     modules = ", ".join(f"layer_{index}::MODULE" for index in range(len(policy.layers)))
-    values = _nested([f"layer_{index}::module" for index in range(len(policy.layers))])
+    values = nested([f"layer_{index}::module" for index in range(len(policy.layers))])
     sections += [
         f"using MODEL = rl_tools::nn_models::sequential::Model<{modules}>;",
         f"constexpr MODEL module = {{{values}}};",
@@ -380,8 +381,8 @@ def _module_lines(module: Module) -> Iterator[str]:
     read_only = "rl_tools::parameters::ReadOnly"
     match module:
         case Standardize():
-            yield from _array_lines("mean", module.mean)
-            yield from _array_lines("precision", module.precision)
+            yield from byte_array("mean", module.mean)
+            yield from byte_array("precision", module.precision)
             specification = f"Specification<float, size_t, {module.output_dim}, {read_only}>"
             yield f"using MODULE = {layers}::standardize::Layer<{layers}::standardize::{specification}>;"
             yield "constexpr MODULE module = {{mean}, {precision}};"
@@ -390,15 +391,15 @@ def _module_lines(module: Module) -> Iterator[str]:
         case SampleAndSquash():
             kind = f"{layers}::sample_and_squash"
             yield f"using MODULE = {kind}::Layer<{kind}::Specification<float, size_t, {module.output_dim}>>;"
-            bounds = f"{_literal(module.log_std_lower_bound)}, {_literal(module.log_std_upper_bound)}"
+            bounds = f"{float_literal(module.log_std_lower_bound)}, {float_literal(module.log_std_upper_bound)}"
             yield f"constexpr MODULE module = {{{bounds}}};"
         case Td3Sampling():
             kind = f"{layers}::td3_sampling"
             yield f"using MODULE = {kind}::Layer<{kind}::Specification<float, size_t, {module.output_dim}>>;"
-            yield f"constexpr MODULE module = {{{_literal(module.std)}}};"
+            yield f"constexpr MODULE module = {{{float_literal(module.std)}}};"
         case Rescale():
-            yield from _array_lines("low", module.low)
-            yield from _array_lines("high", module.high)
+            yield from byte_array("low", module.low)
+            yield from byte_array("high", module.high)
             specification = f"Specification<float, size_t, {module.output_dim}, {read_only}>"
             yield f"using MODULE = {layers}::rescale::Layer<{layers}::rescale::{specification}>;"
             yield "constexpr MODULE module = {{low}, {high}};"
@@ -411,18 +412,18 @@ def _mlp_lines(module: Mlp) -> Iterator[str]:
         sizes = f"float, size_t, {layer.input_dim}, {layer.output_dim}"
         specification = f"Specification<{sizes}, {function}, rl_tools::parameters::ReadOnly>"
         yield f"namespace dense_{index} {{"
-        yield from _array_lines("weights", layer.weights)
-        yield from _array_lines("biases", layer.biases)
+        yield from byte_array("weights", layer.weights)
+        yield from byte_array("biases", layer.biases)
         yield f"using LAYER = {kind}::Layer<{kind}::{specification}>;"
         yield "constexpr LAYER layer = {{weights}, {biases}};"
         yield f"}}  // namespace dense_{index}"
     types = ", ".join(f"dense_{index}::LAYER" for index in range(len(module.layers)))
-    values = _nested([f"dense_{index}::layer" for index in range(len(module.layers))])
+    values = nested([f"dense_{index}::layer" for index in range(len(module.layers))])
     if module.log_std is None:
         yield f"using MODULE = rl_tools::nn_models::mlp::NeuralNetwork<{types}>;"
         yield f"constexpr MODULE module = {{{values}}};"
     else:
-        yield from _array_lines("log_std", module.log_std)
+        yield from byte_array("log_std", module.log_std)
         model = "rl_tools::nn_models::mlp_unconditional_stddev::NeuralNetwork"
         yield f"using MODULE = {model}<rl_tools::parameters::ReadOnly, {types}>;"
         yield f"constexpr MODULE module = {{{{{values}}}, {{log_std}}}};"
@@ -431,51 +432,26 @@ def _mlp_lines(module: Mlp) -> Iterator[str]:
 def _example_lines(policy: Policy) -> Iterator[str]:
     yield "// Observations and the bits that every target must give for them."
     yield "namespace example {"
-    yield from _array_lines("observations", policy.example_observations)
+    yield from byte_array("observations", policy.example_observations)
     for mode in Arithmetic:
         actions = policy.evaluate(policy.example_observations, mode)
-        yield from _array_lines(f"actions_{mode.value}", actions)
+        yield from byte_array(f"actions_{mode.value}", actions)
     yield "}  // namespace example"
 
 
 def _meta_lines(policy: Policy) -> Iterator[str]:
     yield "namespace meta {"
-    yield f"constexpr char name[] = {_c_string(policy.name)};"
-    yield f"constexpr char environment[] = {_c_string(policy.provenance.environment)};"
-    yield f"constexpr char algorithm[] = {_c_string(policy.provenance.algorithm)};"
-    yield f"constexpr char digest[] = {_c_string(digest(policy))};  // as exported; the firmware computes its own"
-    yield f"constexpr float control_period_s = {_literal(policy.control_period_s or 0.0)};  // 0: not known"
+    yield f"constexpr char name[] = {c_string(policy.name)};"
+    yield f"constexpr char environment[] = {c_string(policy.provenance.environment)};"
+    yield f"constexpr char algorithm[] = {c_string(policy.provenance.algorithm)};"
+    yield f"constexpr char digest[] = {c_string(digest(policy))};  // as exported; the firmware computes its own"
+    yield f"constexpr float control_period_s = {float_literal(policy.control_period_s or 0.0)};  // 0: not known"
     for group, signals in (("observation", policy.observation), ("action", policy.action)):
-        names = ", ".join(_c_string(signal.name) for signal in signals)
-        units = ", ".join(_c_string(signal.unit) for signal in signals)
+        names = ", ".join(c_string(signal.name) for signal in signals)
+        units = ", ".join(c_string(signal.unit) for signal in signals)
         yield f"constexpr const char* {group}_names[] = {{{names}}};"
         yield f"constexpr const char* {group}_units[] = {{{units}}};"
         for bound in ("low", "high"):
-            values = ", ".join(_literal(getattr(signal, bound)) for signal in signals)
+            values = ", ".join(float_literal(getattr(signal, bound)) for signal in signals)
             yield f"constexpr float {group}_{bound}[] = {{{values}}};"
     yield "}  // namespace meta"
-
-
-def _array_lines(name: str, values: Float32Array) -> Iterator[str]:
-    data = values.astype("<f4").tobytes()
-    yield f"alignas(float) const unsigned char {name}[{len(data)}] = {{"
-    for start in range(0, len(data), 16):
-        yield "    " + " ".join(f"0x{byte:02x}," for byte in data[start : start + 16])
-    yield "};"
-
-
-def _nested(names: Sequence[str]) -> str:
-    """`{a, {b, {c}}}`: the aggregate of a chain."""
-    return f"{{{names[0]}}}" if len(names) == 1 else f"{{{names[0]}, {_nested(names[1:])}}}"
-
-
-def _literal(value: float) -> str:
-    """A float32 as a C++ literal with its exact bits; an infinite bound as the largest finite number."""
-    largest = float(np.finfo(np.float32).max)
-    return f"{float(np.float32(min(max(value, -largest), largest))).hex()}F"
-
-
-def _c_string(text: str) -> str:
-    """A C string literal: whatever is not plain ASCII as octal bytes of its UTF-8, `?` too (trigraphs)."""
-    plain = set(range(0x20, 0x7F)) - set(b'"\\?')
-    return '"' + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode("utf-8")) + '"'
