@@ -332,7 +332,7 @@ def _runner(table: Table) -> Runner:
         )
     if kind is RunnerKind.HARDWARE:
         raise BoardError(
-            f"{table.source}: runner.kind is hardware; this version makes projects for emulated boards and the host only",
+            f"{table.source}: runner.kind is hardware; this version serves emulated boards and the host only",
             'kind = "qemu" runs the same firmware on an emulated machine of the same core',
         )
     for key in ("machine", "icount_shift"):
