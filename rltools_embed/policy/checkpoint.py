@@ -35,7 +35,7 @@ from rltools_embed.policy.layers import (
 )
 from rltools_embed.policy.model import Policy, Provenance, Signal
 
-FORMAT = 1
+FORMAT = 2
 _FIRST_LINE = "// rltools_embed checkpoint, format "
 _LAST_LINE = "// end of checkpoint, SHA-256 of the lines above: "
 _MANIFEST_BEGIN = "// manifest:"
@@ -312,6 +312,10 @@ struct Checkpoint {{
     static const float* example_actions(uint8_t arithmetic) {{
         return reinterpret_cast<const float*>(arithmetic == 0 ? example::actions_separate : example::actions_fused);
     }}
+    static constexpr const float* observation_low() {{ return meta::observation_low; }}
+    static constexpr const float* observation_high() {{ return meta::observation_high; }}
+    static constexpr const float* action_low() {{ return meta::action_low; }}
+    static constexpr const float* action_high() {{ return meta::action_high; }}
 }};"""
 
 

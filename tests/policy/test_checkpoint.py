@@ -115,7 +115,7 @@ REFUSED = {
     "row of bytes gone": (re.sub(r"\n    0x.*", "", TEXT, count=1), "bytes, not"),
     "no byte": (TEXT.replace("0x", "0y", 1), "not a row of bytes"),
     "manifest broken": (TEXT.replace('"name":', 'name":', 1), "manifest cannot be read"),
-    "newer format": (TEXT.replace("format 1", "format 2", 1), "checkpoint format 2"),
+    "newer format": (TEXT.replace("format 2", "format 3", 1), "checkpoint format 3"),
 }
 
 

@@ -18,6 +18,12 @@ public:
     static constexpr uint32_t layer_count = nn::Primitives<MODEL>::COUNT;
     static constexpr uint32_t widest_layer = nn::Primitives<MODEL>::WIDEST;
 
+    // The bounds that the environment gave; the largest float where it gave none.
+    static constexpr const float* observation_low() { return CHECKPOINT::observation_low(); }
+    static constexpr const float* observation_high() { return CHECKPOINT::observation_high(); }
+    static constexpr const float* action_low() { return CHECKPOINT::action_low(); }
+    static constexpr const float* action_high() { return CHECKPOINT::action_high(); }
+
     // observation: observation_dim numbers; action: action_dim numbers, in the environment's own units.
     static void evaluate(const float* observation, float* action) {
         rl_tools::evaluate(device_, CHECKPOINT::module(), observation, action, buffer_);
