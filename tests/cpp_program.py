@@ -14,10 +14,17 @@ COMPILERS = tuple(name for name in ("g++", "clang++") if shutil.which(name))
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wdouble-promotion")
 
 
-def compile_program(source: Path, output: Path, *, compiler: str = COMPILERS[0], flags: Sequence[str] = ()) -> Path:
+def compile_program(
+    source: Path,
+    output: Path,
+    *,
+    compiler: str = COMPILERS[0],
+    flags: Sequence[str] = (),
+    libraries: Sequence[str] = (),
+) -> Path:
     """Compile with every warning an error; the compiler's words become the test's failure."""
     include = f"-I{resources.include_dir()}"
-    done = process.run([compiler, "-std=c++17", *WARNINGS, include, *flags, source, "-o", output])
+    done = process.run([compiler, "-std=c++17", *WARNINGS, include, *flags, source, *libraries, "-o", output])
     if done.exit_code != 0:
         pytest.fail(f"{compiler} refused {source.name}:\n{done.output[-4000:]}")
     return output

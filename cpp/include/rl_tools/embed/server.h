@@ -5,9 +5,10 @@
 //     void firmware_loop() { if (!server.step()) port::idle(); }
 //
 // POLICY, all static: observation_dim, action_dim, layer_count, widest_layer, evaluate(), trace(), digest(),
-// self_test(). PORT, all static: int read() (next byte or -1), void write(const uint8_t*, size_t), uint32_t cycles(),
-// uint32_t cycles_hz(), void reset() (after every written byte has left), const uint32_t* stack_begin() and stack_end()
-// (lowest and highest address; nullptr both where the stack is not measured).
+// self_test(). T_PORT (PORT alone is a register's macro on SAMD), all static: int read() (next byte or -1), void
+// write(const uint8_t*, size_t), uint32_t cycles(), uint32_t cycles_hz(), void reset() (after every written byte has
+// left), const uint32_t* stack_begin() and stack_end() (lowest and highest address; nullptr both where the stack is not
+// measured).
 #pragma once
 
 #include <rl_tools/embed/frame.h>
@@ -55,7 +56,7 @@ template <typename POLICY>
     return server_detail::larger(256, least_buffer_size<POLICY>(identity));
 }
 
-template <typename POLICY, typename PORT, const Identity& IDENTITY,
+template <typename POLICY, typename T_PORT, const Identity& IDENTITY,
           size_t BUFFER_SIZE = default_buffer_size<POLICY>(IDENTITY)>
 class Server {
     static_assert(BUFFER_SIZE >= least_buffer_size<POLICY>(IDENTITY), "the longest message does not fit");
@@ -67,7 +68,7 @@ public:
     // Takes the bytes that have arrived, up to the end of one request, and answers it. True: there was a byte.
     bool step() {
         for (size_t taken = 0; taken < 2 * BUFFER_SIZE; ++taken) {  // a babbling host must not hold the control loop
-            const int byte = PORT::read();
+            const int byte = T_PORT::read();
             if (byte < 0) {
                 return taken != 0;
             }
@@ -125,7 +126,7 @@ private:
         reply_.put(static_cast<uint32_t>(action_dim));
         reply_.put(static_cast<uint16_t>(POLICY::layer_count));
         reply_.put(static_cast<uint8_t>(IDENTITY.arithmetic));
-        reply_.put(static_cast<uint32_t>(IDENTITY.tick_hz != 0 ? IDENTITY.tick_hz : PORT::cycles_hz()));
+        reply_.put(static_cast<uint32_t>(IDENTITY.tick_hz != 0 ? IDENTITY.tick_hz : T_PORT::cycles_hz()));
         reply_.put_bytes(digest, sizeof digest);
         for (const char* letter = IDENTITY.board; *letter != '\0'; ++letter) {
             reply_.put(static_cast<uint8_t>(*letter));
@@ -198,8 +199,8 @@ private:
         if (!payload_has(0)) {
             return;
         }
-        const uint32_t* const lowest = PORT::stack_begin();
-        const uint32_t* const end = PORT::stack_end();
+        const uint32_t* const lowest = T_PORT::stack_begin();
+        const uint32_t* const end = T_PORT::stack_end();
         const bool measured = lowest != nullptr && end != nullptr;
         begin_answer();
         reply_.put(static_cast<uint32_t>(measured ? static_cast<size_t>(end - lowest) * sizeof(uint32_t) : 0));
@@ -215,7 +216,7 @@ private:
         }
         begin_answer();
         send();
-        PORT::reset();
+        T_PORT::reset();
     }
 
     // The counter wraps after 2^32 ticks, a minute or less: one evaluation is short against that, their sum is not.
@@ -225,12 +226,12 @@ private:
         uint64_t ticks = 0;
         for (uint32_t i = 0; i < repeats; ++i) {
             server_detail::forget(observation_);
-            const uint32_t start = PORT::cycles();
+            const uint32_t start = T_PORT::cycles();
             if constexpr (EVALUATES) {
                 POLICY::evaluate(observation_, output_);
             }
             server_detail::forget(output_);
-            ticks += static_cast<uint32_t>(PORT::cycles() - start);
+            ticks += static_cast<uint32_t>(T_PORT::cycles() - start);
         }
         return ticks;
     }
@@ -271,7 +272,7 @@ private:
     }
 
     void send() {
-        const auto write = [](const uint8_t* bytes, size_t size) { PORT::write(bytes, size); };
+        const auto write = [](const uint8_t* bytes, size_t size) { T_PORT::write(bytes, size); };
         if (!reply_.send(write)) {
             // More actions than fit, or a trace wider than the policy's own widest_layer.
             reply_.begin(error_type, receiver_.sequence());

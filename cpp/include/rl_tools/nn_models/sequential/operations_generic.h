@@ -59,9 +59,10 @@ inline void evaluate(const DEVICE& device, const nn_models::sequential::Model<MO
 
 // A batch: one row in, one row out. The generator is only used when sampling, which is not asked for here.
 template <typename DEVICE, typename... MODULES, typename INPUT_SPEC, typename OUTPUT_SPEC, typename BUFFER,
-          typename RNG>
+          typename ENGINE>
 inline void evaluate(const DEVICE& device, const nn_models::sequential::Model<MODULES...>& model,
-                     const MatrixStatic<INPUT_SPEC>& input, MatrixStatic<OUTPUT_SPEC>& output, BUFFER& buffer, RNG&) {
+                     const MatrixStatic<INPUT_SPEC>& input, MatrixStatic<OUTPUT_SPEC>& output, BUFFER& buffer,
+                     ENGINE&) {
     using MODEL = nn_models::sequential::Model<MODULES...>;
     static_assert(INPUT_SPEC::COLS == MODEL::INPUT_DIM, "rl_tools: the input needs INPUT_DIM columns");
     static_assert(OUTPUT_SPEC::COLS == MODEL::OUTPUT_DIM, "rl_tools: the output needs OUTPUT_DIM columns");

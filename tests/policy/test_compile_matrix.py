@@ -1,0 +1,187 @@
+"""The headers under every standard, compiler, order and set of macros that a firmware project may bring."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rltools_embed import process, resources
+from rltools_embed.policy import checkpoint
+from rltools_embed.policy.layers import Arithmetic
+from tests import policies
+from tests.cpp_program import COMPILERS, compile_program
+
+CPP = Path(__file__).parent.parent / "cpp"
+DESIGN_PROGRAM = (CPP / "design_program.cpp").read_text(encoding="utf-8")
+CROSS = "arm-none-eabi-g++"
+needs_cross_compiler = pytest.mark.skipif(shutil.which(CROSS) is None, reason=f"{CROSS} is not installed")
+
+# Older compilers join where they are installed. Debian 12 has no GCC 8: the test of words below stands for it.
+ALL_COMPILERS = (*COMPILERS, *(name for name in ("g++-8", "g++-9", "g++-10", "g++-11") if shutil.which(name)))
+STANDARDS = ("-std=c++17", "-std=c++20", "-std=c++2b")
+ON_A_TARGET = ("-fno-exceptions", "-fno-rtti")
+# The design's program declares two constants that it does not use. Clang names those of the main file, and no header
+# can speak for them: an attribute on index_t does not count, and a pragma would silence the user's own code.
+UNUSED_CONSTANTS = "-Wno-unused-const-variable"
+
+
+def target_headers() -> list[str]:
+    """Every header that is copied into a firmware project, as it is included."""
+    root = resources.include_dir()
+    headers = (path.relative_to(root) for path in sorted((root / "rl_tools").rglob("*.h")))
+    return [header.as_posix() for header in headers if not {"rl", "bindings", "training"} & set(header.parts)]
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def write_design_program(folder: Path, text: str = DESIGN_PROGRAM) -> Path:
+    write(folder / "pendulum_ppo_checkpoint.h", checkpoint.dumps(policies.ppo_policy(hidden=6)))
+    return write(folder / "a" / "b" / "main.cpp", text)
+
+
+@pytest.mark.parametrize("standard", STANDARDS)
+@pytest.mark.parametrize("compiler", ALL_COMPILERS)
+def test_headers_and_the_design_program_compile_under_every_standard(
+    tmp_path: Path, compiler: str, standard: str
+) -> None:
+    includes = "".join(f"#include <{header}>\n" for header in target_headers())
+    flags = ["-fsyntax-only", standard, *ON_A_TARGET, *([UNUSED_CONSTANTS] if compiler == "clang++" else [])]
+    compile_program(write_design_program(tmp_path), tmp_path / "x", compiler=compiler, flags=flags)
+    compile_program(write(tmp_path / "all.cpp", includes), tmp_path / "x", compiler=compiler, flags=flags)
+
+
+@needs_cross_compiler
+@pytest.mark.parametrize("standard", STANDARDS)
+def test_headers_compile_for_a_target_under_every_standard(tmp_path: Path, standard: str) -> None:
+    includes = "".join(f"#include <{header}>\n" for header in target_headers())
+    flags = ("-fsyntax-only", "-mcpu=cortex-m4", "-mthumb", standard, *ON_A_TARGET)
+    compile_program(write(tmp_path / "all.cpp", includes), tmp_path / "x", compiler=CROSS, flags=flags)
+
+
+def test_an_older_standard_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    source = write(tmp_path / "old.cpp", "#include <rl_tools/rl_tools.h>\n")
+    with pytest.raises(pytest.fail.Exception, match=r"compile as C\+\+17 or later"):
+        compile_program(source, tmp_path / "old", flags=("-std=c++14", "-fsyntax-only"))
+
+
+def orders(count: int) -> list[list[str]]:
+    """The program's includes as written, backwards, and shuffled; the checkpoint is one of them."""
+    includes = re.findall(r"^#include .*$", DESIGN_PROGRAM, flags=re.MULTILINE)
+    shuffled = random.Random(0)
+    return [includes, includes[::-1], *(shuffled.sample(includes, len(includes)) for _ in range(count - 2))]
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_the_order_of_the_includes_does_not_matter(tmp_path: Path, compiler: str) -> None:
+    first = orders(2)[0]
+    head, tail = DESIGN_PROGRAM.split("\n".join(first))
+    printed = set()
+    for index, order in enumerate(orders(6)):
+        source = write_design_program(tmp_path / str(index), head + "\n".join(order) + tail)
+        flags = (UNUSED_CONSTANTS,) if compiler == "clang++" else ()
+        program = compile_program(source, tmp_path / f"program_{index}", compiler=compiler, flags=flags)
+        printed.add(subprocess.run([program], capture_output=True, check=True).stdout)
+    assert len(printed) == 1
+
+
+@pytest.mark.parametrize("compiler", [*COMPILERS, pytest.param(CROSS, marks=needs_cross_compiler)])
+def test_macros_of_board_support_headers_do_no_harm(tmp_path: Path, compiler: str) -> None:
+    write(tmp_path / "checkpoint.h", checkpoint.dumps(policies.ppo_policy(hidden=6)))
+    includes = "".join(f"#include <{header}>\n" for header in target_headers())
+    use = """#include "checkpoint.h"
+        using Policy = rl_tools::embed::Policy<rl_tools::devices::DefaultARM, policy::Checkpoint>;
+        void run(const float* observation, float* action, unsigned char* digest) {
+            Policy::evaluate(observation, action);
+            Policy::digest(digest);
+        }
+        const char* const* names[] = {policy::meta::action_names, policy::meta::action_units,
+                                      policy::meta::observation_names, policy::meta::observation_units};
+        const void* texts[] = {policy::meta::name, policy::meta::environment, policy::meta::algorithm,
+                               policy::meta::digest, &policy::meta::control_period_s};
+    """
+    source = write(tmp_path / "sketch.cpp", f'#include "{CPP / "board_macros.h"}"\n{includes}{use}')
+    compile_program(source, tmp_path / "sketch.o", compiler=compiler, flags=("-c", *ON_A_TARGET))
+
+
+# Words of C++20 and later, and features that GCC 8 (Espressif's and others' toolchains) does not have.
+NEWER_THAN_GCC_8 = (
+    r"__builtin_bit_cast",
+    r"__builtin_is_constant_evaluated",
+    r"\bconsteval\b",
+    r"\bconstinit\b",
+    r"\bconcept\b",
+    r"\brequires\b",
+    r"<=>",
+    r"\[\[(un)?likely\]\]",
+    r"\[\[no_unique_address\]\]",
+    r"\bchar8_t\b",
+    r"\bstd::(bit_cast|span|is_constant_evaluated|type_identity|remove_cvref)\b",
+    r"#include <(bit|compare|concepts|numbers|ranges|span|source_location|version)>",
+    r"[{,]\s*\.\w+\s*=[^=]",  # designated initialisers
+    r"\[[^\]]*\]\s*<(typename|class|auto|size_t)\b",  # lambdas with template parameters
+)
+
+
+def code_of(header: str) -> str:
+    text = (resources.include_dir() / header).read_text(encoding="utf-8")
+    return re.sub(r"//.*|\"(\\.|[^\"\\])*\"", "", text)
+
+
+@pytest.mark.parametrize("pattern", NEWER_THAN_GCC_8)
+def test_headers_keep_to_what_gcc_8_understands(pattern: str) -> None:
+    assert [header for header in target_headers() if re.search(pattern, code_of(header))] == []
+
+
+CORES = {
+    "m0plus": (("-mcpu=cortex-m0plus",), Arithmetic.SEPARATE),
+    "m3": (("-mcpu=cortex-m3",), Arithmetic.SEPARATE),
+    "m4f": (("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"), Arithmetic.SEPARATE),
+    "m4f_fused": (("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"), Arithmetic.FUSED),
+    "m7f": (("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"), Arithmetic.SEPARATE),
+}
+ROUNDING = {Arithmetic.SEPARATE: "Separate", Arithmetic.FUSED: "Fused"}
+
+
+@needs_cross_compiler
+@pytest.mark.parametrize(
+    ("name", "core", "optimisation"),
+    [*itertools.product(["sac", "td3", "ppo"], CORES, ["-O2", "-Os"]), ("sac", "m4f", "-O0")],
+)
+def test_inference_links_without_an_allocator_and_without_the_c_library(
+    tmp_path: Path, name: str, core: str, optimisation: str
+) -> None:
+    machine, arithmetic = CORES[core]
+    policy = {"sac": policies.sac_policy, "td3": policies.td3_policy, "ppo": policies.ppo_policy}[name]()
+    write(tmp_path / "checkpoint.h", checkpoint.dumps(policy))
+    flags = ("-mthumb", *machine, optimisation, *ON_A_TARGET, f"-DROUNDING={ROUNDING[arithmetic]}")
+    link = (f"-I{tmp_path}", "-nostdlib", "-Wl,--gc-sections", "-Wl,-Ttext=0x8000")
+    elf = compile_program(
+        CPP / "inference.cpp", tmp_path / "inference.elf", compiler=CROSS, flags=(*flags, *link), libraries=("-lgcc",)
+    )
+    symbols = process.run(["arm-none-eabi-nm", "-C", elf]).output
+    assert "policy::layer_0" in symbols
+    for forbidden in ("malloc", "_sbrk", "operator new", "__cxa", "_impure_ptr", "__aeabi_dmul", "_GLOBAL__sub_I"):
+        assert forbidden not in symbols
+    data = int(process.run(["arm-none-eabi-size", elf]).output.splitlines()[1].split()[1])
+    assert data == 0
+
+
+@needs_cross_compiler
+def test_a_program_with_an_allocator_would_not_link(tmp_path: Path) -> None:
+    write(tmp_path / "checkpoint.h", checkpoint.dumps(policies.td3_policy()))
+    text = (CPP / "inference.cpp").read_text(encoding="utf-8")
+    source = write(tmp_path / "heap.cpp", text.replace("float action[", "float* volatile action = new float["))
+    assert "new float" in source.read_text(encoding="utf-8")
+    with pytest.raises(pytest.fail.Exception, match="undefined reference to `operator new"):
+        flags = ("-mcpu=cortex-m3", "-mthumb", "-O2", "-DROUNDING=Separate", f"-I{tmp_path}", "-nostdlib")
+        compile_program(source, tmp_path / "heap.elf", compiler=CROSS, flags=flags, libraries=("-lgcc",))
