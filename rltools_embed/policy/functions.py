@@ -65,9 +65,45 @@ def exp(x: Float32Array) -> Float32Array:
     return np.where(inside, y * first * second, outside)
 
 
+_LOG_COEFFICIENTS = (
+    "0x1.13ee0cp-4",
+    "-0x1.dd5f0ap-4",
+    "0x1.e6afb6p-4",
+    "-0x1.fc452cp-4",
+    "0x1.233db8p-3",
+    "-0x1.555b7p-3",
+    "0x1.99a464p-3",
+    "-0x1.000008p-2",
+    "0x1.555548p-2",
+)
+
+
+def log(x: Float32Array) -> Float32Array:
+    """`log(2^k * (1 + f)) = k*ln2 + f - f^2/2 + f^3 * p(f)`, 1 + f in [sqrt(1/2), sqrt(2))."""
+    sqrt_half, one, mantissa = np.uint32(0x3F3504F3), np.uint32(0x3F800000), np.uint32(0x007FFFFF)
+    inside = (x > 0) & np.isfinite(x)
+    safe = np.where(inside, x, np.float32(1.0))
+    is_denormal = safe.view(np.uint32) < np.uint32(0x00800000)
+    normal = safe * np.where(is_denormal, np.float32(2.0**23), np.float32(1.0))
+    bits = normal.view(np.uint32) + (one - sqrt_half)
+    k = (bits >> np.uint32(23)).astype(np.int32) - np.where(is_denormal, np.int32(150), np.int32(127))
+    f = ((bits & mantissa) + sqrt_half).view(np.float32) - np.float32(1.0)
+    p = np.full_like(f, _constant(_LOG_COEFFICIENTS[0]))
+    for literal in _LOG_COEFFICIENTS[1:]:
+        p = _constant(literal) + p * f
+    square = f * f
+    exponent = k.astype(np.float32)
+    small = (f * square) * p + exponent * _constant("0x1.7f7d1cp-20") + np.float32(-0.5) * square
+    y = (f + small) + exponent * _constant("0x1.62e4p-1")
+    outside = np.where(x == 0, np.float32(-np.inf), np.where(x < 0, np.float32(np.nan), x))
+    return np.where(inside, y, outside)
+
+
 def sigmoid(x: Float32Array) -> Float32Array:
-    """`1 / (1 + exp(-x))`."""
-    quotient: Float32Array = np.divide(np.float32(1.0), np.float32(1.0) + exp(-x))
+    """`1 / (1 + exp(-x))`, by `exp(-|x|)`, which cannot overflow."""
+    bits = x.view(np.uint32)
+    e = exp((bits | _SIGN_BIT).view(np.float32))
+    quotient: Float32Array = np.divide(np.where((bits & _SIGN_BIT) != 0, e, np.float32(1.0)), np.float32(1.0) + e)
     return quotient
 
 

@@ -1,6 +1,6 @@
-// tanh, exp, sigmoid and the two activations built on them, in plain float32: the same bits on every core and compiler.
-// C libraries differ (glibc, newlib and picolibc each give other bits), so none is used here.
-// Errors against the exact value, all float32 arguments: tanh and exp below 2 ULP (tests/policy/test_functions.py).
+// tanh, exp, log, sigmoid and the activations built on them, in plain float32: the same bits on every core and
+// compiler. C libraries differ (glibc, newlib and picolibc each give other bits), so none is used here. Errors over all
+// 2^32 arguments: docs/functions.md, measured by benchmarks/function_errors.cpp.
 #pragma once
 
 #include <rl_tools/arithmetic.h>
@@ -80,7 +80,52 @@ inline float exp(float x) {
     return arithmetic::rounded(arithmetic::rounded(y * first) * second);
 }
 
-inline float sigmoid(float x) { return 1.0F / (1.0F + exp(-x)); }
+// log(2^k * (1 + f)) = k*ln2 + f - f^2/2 + f^3 * p(f), 1 + f in [sqrt(1/2), sqrt(2)); p by benchmarks/fit_log.py.
+// -0 and +0 give -infinity, negative numbers NaN.
+inline float log(float x) {
+    constexpr uint32_t SQRT_HALF = 0x3F3504F3U;
+    constexpr uint32_t ONE = 0x3F800000U;
+    constexpr uint32_t SMALLEST_NORMAL = 0x00800000U;
+    constexpr uint32_t MANTISSA = 0x007FFFFFU;
+    constexpr float LN2_HIGH = 0x1.62e4p-1F;  // 16 bits, so that k * LN2_HIGH is exact
+    constexpr float LN2_LOW = 0x1.7f7d1cp-20F;
+    uint32_t bits = bits_of(x);
+    int32_t k = -127;
+    if (bits - 1U >= INFINITY_BITS - 1U) {  // zero, negative, infinity, NaN
+        if ((bits & ~SIGN_BIT) == 0) {
+            return float_of(SIGN_BIT | INFINITY_BITS);
+        }
+        return (bits & SIGN_BIT) != 0 && bits <= (SIGN_BIT | INFINITY_BITS) ? float_of(0x7FC00000U) : x;
+    }
+    if (bits < SMALLEST_NORMAL) {
+        bits = bits_of(x * 0x1p+23F);
+        k -= 23;
+    }
+    bits += ONE - SQRT_HALF;  // the exponent's field now turns over at sqrt(1/2) instead of 1
+    k += static_cast<int32_t>(bits >> 23);
+    const float f = float_of((bits & MANTISSA) + SQRT_HALF) - 1.0F;
+    float p = horner(-0x1.dd5f0ap-4F, 0x1.13ee0cp-4F, f);
+    p = horner(0x1.e6afb6p-4F, p, f);
+    p = horner(-0x1.fc452cp-4F, p, f);
+    p = horner(0x1.233db8p-3F, p, f);
+    p = horner(-0x1.555b7p-3F, p, f);
+    p = horner(0x1.99a464p-3F, p, f);
+    p = horner(-0x1.000008p-2F, p, f);
+    p = horner(0x1.555548p-2F, p, f);
+    const float square = arithmetic::rounded(f * f);
+    const float exponent = static_cast<float>(k);
+    float small = arithmetic::rounded(arithmetic::rounded(f * square) * p);
+    small = horner(small, exponent, LN2_LOW);
+    small = horner(small, -0.5F, square);
+    return horner(f + small, exponent, LN2_HIGH);
+}
+
+// Of exp(-|x|), which cannot overflow: so very negative arguments keep their last places down to the smallest float.
+inline float sigmoid(float x) {
+    const uint32_t bits = bits_of(x);
+    const float e = exp(float_of(bits | SIGN_BIT));
+    return ((bits & SIGN_BIT) != 0 ? e : 1.0F) / (1.0F + e);
+}
 
 // RLtools' rational tanh, kept because checkpoints name it: at most 0.024 from tanh.
 inline float fast_tanh(float x) {

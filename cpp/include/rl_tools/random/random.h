@@ -1,11 +1,11 @@
 // Random numbers that are the same on every platform: xoshiro128++ (Blackman and Vigna, 2019), seeded by SplitMix64.
-// 32-bit operations only, 16 bytes of state. The normal distribution uses the C library's logf and sqrtf.
+// 32-bit operations only, 16 bytes of state. The normal distribution uses our own log, and sqrtf, which IEEE 754
+// defines to the last place.
 #pragma once
 
 #include <rl_tools/containers/matrix.h>
 #include <rl_tools/devices/devices.h>
-
-#include <cmath>
+#include <rl_tools/math/functions.h>
 
 namespace rl_tools::random {
 
@@ -58,9 +58,9 @@ inline float normal(Engine& engine) {
     do {
         u = 2.0F * uniform(engine) - 1.0F;
         const float v = 2.0F * uniform(engine) - 1.0F;
-        s = u * u + v * v;
+        s = math::horner(arithmetic::rounded(u * u), v, v);
     } while (s >= 1.0F || s <= 0.0F);
-    return u * ::sqrtf(-2.0F * ::logf(s) / s);
+    return arithmetic::rounded(u * __builtin_sqrtf(-2.0F * math::log(s) / s));
 }
 
 }  // namespace rl_tools::random

@@ -3,6 +3,8 @@
 
 #include <rl_tools/random/random.h>
 
+#include <cmath>
+
 namespace rl_tools::rl {
 
 template <typename T>
