@@ -10,6 +10,7 @@ from rltools_embed.policy.layers import (
     Activation,
     Dense,
     Float32Array,
+    Gru,
     Mlp,
     Module,
     Rescale,
@@ -77,6 +78,30 @@ def ppo_policy(observation_dim: int = 4, action_dim: int = 3, hidden: int = 30, 
     mlp = random_mlp(rng, (observation_dim, hidden, action_dim), log_std=True)
     bound = np.linspace(0.5, 3.0, action_dim).astype(np.float32)
     return policy_of(standardize, mlp, Rescale(low=-bound, high=2 * bound), seed=seed)
+
+
+def random_gru(rng: np.random.Generator, input_dim: int, hidden: int) -> Gru:
+    bound = 1.0 / np.sqrt(hidden)
+    shapes = {
+        "weights_input": (3 * hidden, input_dim),
+        "biases_input": (3 * hidden,),
+        "weights_hidden": (3 * hidden, hidden),
+        "biases_hidden": (3 * hidden,),
+        "initial_state": (hidden,),
+    }
+    return Gru(**{name: rng.uniform(-bound, bound, shape).astype(np.float32) for name, shape in shapes.items()})
+
+
+def gru_policy(observation_dim: int = 4, action_dim: int = 2, hidden: int = 13, seed: int = 4) -> Policy:
+    """Two recurrent layers with a dense one between, so that each must find its own state."""
+    rng = np.random.default_rng(seed)
+    return policy_of(
+        random_gru(rng, observation_dim, hidden),
+        random_mlp(rng, (hidden, 9)),
+        random_gru(rng, 9, 5),
+        random_mlp(rng, (5, action_dim), output=Activation.TANH),
+        seed=seed,
+    )
 
 
 def activation_policy(activation: Activation, seed: int = 3) -> Policy:

@@ -26,6 +26,7 @@ from rltools_embed.policy.layers import (
     Arithmetic,
     Dense,
     Float32Array,
+    Gru,
     Mlp,
     Module,
     Rescale,
@@ -46,6 +47,7 @@ _ARRAY = re.compile(r"^ *alignas\(float\) const unsigned char (\w+)\[(\d+)\] = \
 _NAMESPACE = re.compile(r"^ *namespace (\w+) \{")
 _HEADERS = {
     "standardize": "nn/layers/standardize",
+    "gru": "nn/layers/gru",
     "mlp": "nn_models/mlp",
     "mlp_unconditional_stddev": "nn_models/mlp_unconditional_stddev",
     "sample_and_squash": "nn/layers/sample_and_squash",
@@ -232,6 +234,15 @@ def _module(entry: Mapping[str, Any], arrays: Mapping[str, bytes], scope: str) -
             layers = tuple(_dense(layer, arrays, f"{scope}::dense_{i}") for i, layer in enumerate(entry["layers"]))
             log_std = None if kind == "mlp" else _numbers(arrays, f"{scope}::log_std")
             return Mlp(layers=layers, log_std=log_std)
+        case "gru":
+            inputs, hidden = entry["inputs"], entry["outputs"]
+            return Gru(
+                weights_input=_numbers(arrays, f"{scope}::weights_input", (3 * hidden, inputs)),
+                biases_input=_numbers(arrays, f"{scope}::biases_input"),
+                weights_hidden=_numbers(arrays, f"{scope}::weights_hidden", (3 * hidden, hidden)),
+                biases_hidden=_numbers(arrays, f"{scope}::biases_hidden"),
+                initial_state=_numbers(arrays, f"{scope}::initial_state"),
+            )
         case "sample_and_squash":
             return SampleAndSquash(
                 output_dim=entry["outputs"],
@@ -366,6 +377,8 @@ def _kind(module: Module) -> str:
             return "standardize"
         case Mlp():
             return "mlp" if module.log_std is None else "mlp_unconditional_stddev"
+        case Gru():
+            return "gru"
         case SampleAndSquash():
             return "sample_and_squash"
         case Td3Sampling():
@@ -382,6 +395,9 @@ def _module_entry(module: Module) -> dict[str, Any]:
                 {"inputs": layer.input_dim, "outputs": layer.output_dim, "activation": layer.activation.name}
                 for layer in module.layers
             ]
+        case Gru():
+            entry["inputs"] = module.input_dim
+            entry["outputs"] = module.output_dim
         case SampleAndSquash():
             entry["outputs"] = module.output_dim
             entry["log_std_lower_bound"] = module.log_std_lower_bound
@@ -412,6 +428,14 @@ def _module_lines(module: Module) -> Iterator[str]:
             yield "constexpr MODULE module = {{mean}, {precision}};"
         case Mlp():
             yield from _mlp_lines(module)
+        case Gru():
+            names = ("weights_input", "biases_input", "weights_hidden", "biases_hidden", "initial_state")
+            for name in names:
+                yield from byte_array(name, getattr(module, name))
+            sizes = f"float, size_t, {module.input_dim}, {module.output_dim}"
+            yield f"using MODULE = {layers}::gru::Layer<{layers}::gru::Specification<{sizes}, {read_only}>>;"
+            gates = "{{weights_input}, {biases_input}}, {{weights_hidden}, {biases_hidden}}"
+            yield f"constexpr MODULE module = {{{gates}, {{initial_state}}}};"
         case SampleAndSquash():
             kind = f"{layers}::sample_and_squash"
             yield f"using MODULE = {kind}::Layer<{kind}::Specification<float, size_t, {module.output_dim}>>;"
@@ -454,11 +478,11 @@ def _mlp_lines(module: Mlp) -> Iterator[str]:
 
 
 def _example_lines(policy: Policy) -> Iterator[str]:
-    yield "// Observations and the bits that every target must give for them."
+    yield "// Observations and the bits that every target must give for them, as the steps of one episode."
     yield "namespace example {"
     yield from byte_array("observations", policy.example_observations)
     for mode in Arithmetic:
-        actions = policy.evaluate(policy.example_observations, mode)
+        actions = policy.evaluate_episode(policy.example_observations, mode)
         yield from byte_array(f"actions_{mode.value}", actions)
     yield "}  // namespace example"
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from rltools_embed.policy.layers import (
     Dense,
     Float32Array,
+    Gru,
     Mlp,
     Module,
     Rescale,
@@ -56,6 +57,11 @@ def _chunks(module: Module | Dense) -> Iterator[bytes]:
             yield struct.pack("<BI", 0x06, module.input_dim)
             yield _bytes(module.low)
             yield _bytes(module.high)
+        case Gru():
+            yield struct.pack("<BII", 0x07, module.input_dim, module.output_dim)
+            for array in (module.weights_input, module.biases_input, module.weights_hidden, module.biases_hidden):
+                yield _bytes(array)
+            yield _bytes(module.initial_state)
 
 
 def _bytes(array: Float32Array) -> bytes:

@@ -173,8 +173,52 @@ class Rescale:
     output_dim = input_dim
 
 
-Module: TypeAlias = Standardize | Mlp | SampleAndSquash | Td3Sampling | Rescale
-Primitive: TypeAlias = Standardize | Dense | SampleAndSquash | Td3Sampling | Rescale
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Gru:
+    """A gated recurrent unit (arXiv:1406.1078), the reset gate after the product, as in PyTorch.
+
+    `r = sigmoid(Wr x + br + Ur h + cr)`, `z` likewise, `n = tanh(Wn x + bn + r * (Un h + cn))`,
+    `h' = (1 - z) * n + z * h`; the gates' rows in the order r, z, n.
+
+    Attributes:
+        weights_input: (3h, n), W. Its biases (3h,), b.
+        weights_hidden: (3h, h), U. Its biases (3h,), c.
+        initial_state: (h,), the state before the first observation of an episode.
+    """
+
+    weights_input: Float32Array
+    biases_input: Float32Array
+    weights_hidden: Float32Array
+    biases_hidden: Float32Array
+    initial_state: Float32Array
+
+    def __post_init__(self) -> None:
+        if np.ndim(self.initial_state) != 1 or not np.size(self.initial_state):
+            raise ValueError(f"initial_state has shape {np.shape(self.initial_state)}, not (hidden,)")
+        if np.ndim(self.weights_input) != 2 or not np.size(self.weights_input):
+            raise ValueError(f"weights_input have shape {np.shape(self.weights_input)}, not (3 * hidden, inputs)")
+        hidden = self.output_dim
+        shapes = {
+            "weights_input": (3 * hidden, self.input_dim),
+            "biases_input": (3 * hidden,),
+            "weights_hidden": (3 * hidden, hidden),
+            "biases_hidden": (3 * hidden,),
+            "initial_state": (hidden,),
+        }
+        for name, shape in shapes.items():
+            object.__setattr__(self, name, frozen_array(name, getattr(self, name), shape))
+
+    @property
+    def input_dim(self) -> int:
+        return int(np.shape(self.weights_input)[1])
+
+    @property
+    def output_dim(self) -> int:
+        return int(np.shape(self.initial_state)[0])
+
+
+Module: TypeAlias = Standardize | Mlp | Gru | SampleAndSquash | Td3Sampling | Rescale
+Primitive: TypeAlias = Standardize | Dense | Gru | SampleAndSquash | Td3Sampling | Rescale
 
 
 def _finite_float32(name: str, value: float) -> float:
@@ -200,6 +244,9 @@ def number_count(module: Module | Dense) -> int:
         return own + sum(number_count(layer) for layer in module.layers)
     if isinstance(module, Dense):
         return module.weights.size + module.biases.size
+    if isinstance(module, Gru):
+        arrays = (module.weights_input, module.biases_input, module.weights_hidden, module.biases_hidden)
+        return module.initial_state.size + sum(array.size for array in arrays)
     if isinstance(module, Standardize | Rescale):
         return 2 * module.input_dim
     return 2 if isinstance(module, SampleAndSquash) else 1
@@ -210,5 +257,7 @@ def describe(primitive: Primitive) -> str:
     if isinstance(primitive, Dense):
         activation = primitive.activation.name.lower()
         return f"dense {primitive.input_dim} → {primitive.output_dim}, {activation}"
+    if isinstance(primitive, Gru):
+        return f"gru {primitive.input_dim} → {primitive.output_dim}"
     words = {Standardize: "standardize", SampleAndSquash: "squash", Td3Sampling: "clamp", Rescale: "rescale"}
     return f"{words[type(primitive)]} {primitive.output_dim}"

@@ -14,6 +14,7 @@ from rltools_embed.policy.layers import (
     Arithmetic,
     Dense,
     Float32Array,
+    Gru,
     Mlp,
     Module,
     Primitive,
@@ -31,6 +32,7 @@ __all__ = [
     "Arithmetic",
     "Dense",
     "Float32Array",
+    "Gru",
     "Mlp",
     "Module",
     "Policy",
@@ -129,6 +131,7 @@ class Policy:
         """The deterministic action for one observation (n,) or a batch (k, n): (m,) or (k, m), float32.
 
         The bits are those of the C++ library on any target in the same arithmetic mode.
+        A recurrent policy takes one step from its initial state, for every observation.
 
         Raises:
             ValueError: another shape, or a number that is not finite.
@@ -138,6 +141,24 @@ class Policy:
         return actions[0] if is_single else actions
 
     __call__ = evaluate
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether an action depends on the observations before."""
+        return any(isinstance(module, Gru) for module in self.layers)
+
+    def evaluate_episode(
+        self, observations: npt.ArrayLike, arithmetic: Arithmetic = Arithmetic.SEPARATE
+    ) -> Float32Array:
+        """The actions (t, m) for the observations (t, n) of one episode, one after another from the initial state.
+
+        Without a recurrent layer they are those of `evaluate`.
+
+        Raises:
+            ValueError: another shape, or a number that is not finite.
+        """
+        batch, _ = as_observations(observations, self.observation_dim)
+        return reference.evaluate_episode(self.layers, batch, arithmetic)
 
 
 def as_observations(values: npt.ArrayLike, observation_dim: int) -> tuple[Float32Array, bool]:

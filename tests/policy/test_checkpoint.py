@@ -23,6 +23,7 @@ POLICIES = {
     "sac": policies.sac_policy(),
     "td3": policies.td3_policy(),
     "ppo": policies.ppo_policy(),
+    "gru": policies.gru_policy(),
 }
 HOSTILE = 'a"b\\c\n*/ ??/ {{ x }} \u2028 ../..  é %s'
 

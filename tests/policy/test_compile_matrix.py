@@ -149,20 +149,25 @@ CORES = {
     "m4f_fused": (("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"), Arithmetic.FUSED),
     "m7f": (("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"), Arithmetic.SEPARATE),
 }
+POLICIES = {
+    "sac": policies.sac_policy,
+    "td3": policies.td3_policy,
+    "ppo": policies.ppo_policy,
+    "gru": policies.gru_policy,
+}
 ROUNDING = {Arithmetic.SEPARATE: "Separate", Arithmetic.FUSED: "Fused"}
 
 
 @needs_cross_compiler
 @pytest.mark.parametrize(
     ("name", "core", "optimisation"),
-    [*itertools.product(["sac", "td3", "ppo"], CORES, ["-O2", "-Os"]), ("sac", "m4f", "-O0")],
+    [*itertools.product(["sac", "td3", "ppo", "gru"], CORES, ["-O2", "-Os"]), ("sac", "m4f", "-O0")],
 )
 def test_inference_links_without_an_allocator_and_without_the_c_library(
     tmp_path: Path, name: str, core: str, optimisation: str
 ) -> None:
     machine, arithmetic = CORES[core]
-    policy = {"sac": policies.sac_policy, "td3": policies.td3_policy, "ppo": policies.ppo_policy}[name]()
-    write(tmp_path / "checkpoint.h", checkpoint.dumps(policy))
+    write(tmp_path / "checkpoint.h", checkpoint.dumps(POLICIES[name]()))
     flags = ("-mthumb", *machine, optimisation, *ON_A_TARGET, f"-DROUNDING={ROUNDING[arithmetic]}")
     link = (f"-I{tmp_path}", "-nostdlib", "-Wl,--gc-sections", "-Wl,-Ttext=0x8000")
     elf = compile_program(

@@ -167,6 +167,15 @@ def test_a_policy_that_overflows_is_replaced_until_it_recovers(run: Run, gain: s
     assert as_step(lines[2]) == Step("policy", 1.0, "none", 2)
 
 
+def test_a_state_begins_anew_where_the_past_was_interrupted_and_only_there(run: Run) -> None:
+    lines = run(observe(1.0), "resets", "step", "resets", observe(9.0), "time 1000", "step", "resets")
+    assert [lines[i] for i in (1, 3, 6)] == ["0", "1", "1"]  # the first step, and not the rejected observation
+    lines = run(observe(1.0), "step", "time 3000", "step", "time 4000", "step", "resets")
+    assert lines[4] == "2"  # once, when observations stopped
+    lines = run(observe(1.0), "gain 7fc00000", "step", "resets")
+    assert lines[2] == "2"  # the policy overflowed
+
+
 def test_an_overrun_is_counted_and_does_not_feed_the_watchdog(run: Run) -> None:
     lines = run(observe(1.0), "cost 1000", "step", "cost 1001", "step", "statistics")
     in_time, late = as_step(lines[1]), as_step(lines[2])

@@ -50,6 +50,7 @@ POLICIES = {
     "sac": policies.sac_policy(),
     "td3": policies.td3_policy(),
     "ppo": policies.ppo_policy(),
+    "gru": policies.gru_policy(),
     **{activation.name.lower(): policies.activation_policy(activation) for activation in Activation},
 }
 
@@ -102,7 +103,7 @@ FLAGS = (("-O0",), ("-O3",), ("-O3", "-march=native", "-ffp-contract=fast"))
 
 @pytest.mark.parametrize(("compiler", "flags"), list(itertools.product(COMPILERS, FLAGS)))
 @pytest.mark.parametrize("device", ["Generic", "ARM"])
-@pytest.mark.parametrize("name", ["sac", "ppo"])
+@pytest.mark.parametrize("name", ["sac", "ppo", "gru"])
 def test_compiler_flags_change_no_bit(
     tmp_path: Path, name: str, device: str, compiler: str, flags: tuple[str, ...]
 ) -> None:

@@ -21,6 +21,7 @@ POLICIES = {
     "ppo normalised": policies.ppo_policy(),
     "gelu": policies.activation_policy(Activation.GELU),
     "sigmoid": policies.activation_policy(Activation.SIGMOID),
+    "gru": policies.gru_policy(),
 }
 
 

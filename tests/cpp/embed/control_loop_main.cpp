@@ -5,6 +5,7 @@
 //   observe <hex> <hex>   an observation, as the bits of its numbers; answers the fault
 //   step                  answers the step, the action's bits, the fault, how often the watchdog was fed
 //   statistics            answers the counters
+//   resets                answers how often the policy's state was reset
 //   count <value> <by>    a counter of this value, counted up
 #include <rl_tools/embed/control_loop.h>
 
@@ -18,6 +19,7 @@ namespace {
 uint32_t now_us = 0;
 uint32_t cost_us = 0;
 uint32_t feeds = 0;
+uint32_t resets = 0;
 float gain = 1.0F;
 
 struct Board {
@@ -37,7 +39,8 @@ struct Policy {
     static constexpr const float* action_low() { return actions_low; }
     static constexpr const float* action_high() { return actions_high; }
 
-    static void evaluate(const float* observation, float* action) {
+    static void reset() { ++resets; }
+    static void step(const float* observation, float* action) {
         now_us += cost_us;
         action[0] = gain * observation[0];
     }
@@ -129,6 +132,8 @@ int main() {
             step();
         } else if (command == "statistics") {
             statistics();
+        } else if (command == "resets") {
+            printf("%u\n", static_cast<unsigned>(resets));
         } else if (command == "count") {
             uint32_t counter = read_number();
             rl_tools::embed::control_detail::count(counter, read_number());

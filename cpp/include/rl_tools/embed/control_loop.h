@@ -18,7 +18,10 @@
 // BOARD, all static: uint32_t micros() (wraps at 2^32) and void feed_watchdog() (empty where there is none).
 // The watchdog is fed only after a step that began in its period and ended in it. A fallback is such a step too: the
 // loop lives, and a reset would not bring the sensor back.
-// Call observe() and step() from one context, step() at least once an hour: the clock cannot tell longer pauses apart.
+// A recurrent policy begins anew at the first step, after observations had stopped, and after it overflowed; it keeps
+// its state across rejected observations. POLICY, all static: observation_dim, action_dim, observation_low(), …,
+// action_high(), step(), reset(). Call observe() and step() from one context, step() at least once an hour: the clock
+// cannot tell longer pauses apart.
 #pragma once
 
 #include <rl_tools/math/clamp.h>
@@ -144,6 +147,9 @@ public:
         if (is_started_ && begin - released_at_us_ < OPTIONS::period_us) {
             return Step::waiting;
         }
+        if (!is_started_) {
+            POLICY::reset();
+        }
         const uint32_t missed = release(begin);
         acts_ = act(begin) == Fault::none;
         const uint32_t end = BOARD::micros();
@@ -202,16 +208,20 @@ private:
         }
         if (fault_ == Fault::none && now - observed_at_us_ > OPTIONS::timeout_us) {
             fault_ = Fault::observations_stopped;  // kept until the next observation, so the wrap cannot make it young
+            POLICY::reset();
         }
         if (fault_ != Fault::none) {
             return fault_;
         }
-        POLICY::evaluate(observation_, action_);
+        POLICY::step(observation_, action_);
         for (size_t i = 0; i < action_dim; ++i) {
             if (!math::is_finite(action_[i])) {
                 fault_ = Fault::action_not_finite;
             }
             action_[i] = math::clamp(action_[i], POLICY::action_low()[i], POLICY::action_high()[i]);
+        }
+        if (fault_ != Fault::none) {
+            POLICY::reset();  // a state may hold what overflowed
         }
         return fault_;
     }

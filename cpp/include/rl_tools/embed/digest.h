@@ -6,6 +6,7 @@
 #include <rl_tools/embed/sha256.h>
 #include <rl_tools/math/functions.h>
 #include <rl_tools/nn/layers/dense/layer.h>
+#include <rl_tools/nn/layers/gru/layer.h>
 #include <rl_tools/nn/layers/rescale/layer.h>
 #include <rl_tools/nn/layers/sample_and_squash/layer.h>
 #include <rl_tools/nn/layers/standardize/layer.h>
@@ -30,8 +31,7 @@ public:
         word(SPEC::INPUT_DIM);
         word(SPEC::OUTPUT_DIM);
         tag(static_cast<uint8_t>(SPEC::ACTIVATION_FUNCTION));
-        array(layer.weights);
-        array(layer.biases);
+        weights_and_biases(layer);
     }
 
     template <typename STORAGE, typename... LAYERS>
@@ -64,9 +64,25 @@ public:
         array(layer.high);
     }
 
+    template <typename SPEC, typename... GATES>
+    void operator()(const nn::layers::gru::Layer<SPEC, GATES...>& layer) {
+        tag(0x07);
+        word(SPEC::INPUT_DIM);
+        word(SPEC::HIDDEN_DIM);
+        weights_and_biases(layer.input);
+        weights_and_biases(layer.hidden);
+        array(layer.initial_state);
+    }
+
     void finish(uint8_t out[32]) { hash_.finish(out); }
 
 private:
+    template <typename SPEC>
+    void weights_and_biases(const nn::layers::dense::Layer<SPEC>& layer) {
+        array(layer.weights);
+        array(layer.biases);
+    }
+
     void tag(uint8_t value) { hash_.update(&value, 1); }
 
     void word(size_t value) {

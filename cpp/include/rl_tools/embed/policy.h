@@ -17,6 +17,7 @@ public:
     static constexpr uint32_t action_dim = MODEL::OUTPUT_DIM;
     static constexpr uint32_t layer_count = nn::Primitives<MODEL>::COUNT;
     static constexpr uint32_t widest_layer = nn::Primitives<MODEL>::WIDEST;
+    static constexpr uint32_t state_dim = MODEL::STATE_DIM;  // 0: the policy remembers nothing
 
     // The bounds that the environment gave; the largest float where it gave none.
     static constexpr const float* observation_low() { return CHECKPOINT::observation_low(); }
@@ -25,8 +26,17 @@ public:
     static constexpr const float* action_high() { return CHECKPOINT::action_high(); }
 
     // observation: observation_dim numbers; action: action_dim numbers, in the environment's own units.
+    // A recurrent policy takes one step from its initial state: the same observation gives the same action. In a
+    // control loop call reset() at the beginning of an episode and step() for every observation.
     static void evaluate(const float* observation, float* action) {
         rl_tools::evaluate(device_, CHECKPOINT::module(), observation, action, buffer_);
+    }
+
+    static void reset() { rl_tools::reset(device_, CHECKPOINT::module(), state_); }
+
+    // As `evaluate`, with the state that the steps before left behind. Without a state it is `evaluate`.
+    static void step(const float* observation, float* action) {
+        rl_tools::evaluate_step(device_, CHECKPOINT::module(), observation, state_, action, buffer_);
     }
 
     // The output of primitive layer `layer` (0 .. layer_count-1). Returns its width; `output` has room for
@@ -44,15 +54,19 @@ public:
         visitor.finish(out);
     }
 
-    // Evaluates the checkpoint's own examples. Returns how many have an output bit that differs from the expected one.
+    // Evaluates the checkpoint's own examples, as the steps of one episode, with a state of its own: a running control
+    // loop keeps its own. Returns how many have an output bit that differs from the expected one.
     static uint32_t self_test(uint32_t& examples) {
         const float* observation = CHECKPOINT::example_observations();
         const float* expected = CHECKPOINT::example_actions(DEVICE::ARITHMETIC::CODE);
         examples = CHECKPOINT::EXAMPLE_COUNT;
         uint32_t mismatches = 0;
+        typename MODEL::template State<1> state;
+        rl_tools::reset(device_, CHECKPOINT::module(), state);
         for (uint32_t i = 0; i < examples; i++) {
             float action[action_dim];
-            evaluate(observation + i * observation_dim, action);
+            rl_tools::evaluate_step(device_, CHECKPOINT::module(), observation + i * observation_dim, state, action,
+                                    buffer_);
             mismatches += memcmp(action, expected + i * action_dim, sizeof action) == 0 ? 0U : 1U;
         }
         return mismatches;
@@ -74,6 +88,7 @@ private:
 
     static constexpr DEVICE device_{};
     static inline typename MODEL::template Buffer<1> buffer_{};
+    static inline typename MODEL::template State<1> state_{};
 };
 
 }  // namespace rl_tools::embed

@@ -29,11 +29,24 @@ struct Chain<T_HEAD, T_TAIL...> {
     TAIL tail;
 };
 
+// How many numbers a primitive layer carries from one step to the next, and how many it needs while it computes one.
+// A recurrent layer specialises both beside its type.
+template <typename LAYER>
+inline constexpr size_t state_dim = 0;
+template <typename LAYER>
+inline constexpr size_t scratch_dim = 0;
+
+// Whether a layer has a `sample` of its own, with randomness in it, beside `evaluate`.
+template <typename LAYER>
+inline constexpr bool has_sampling = false;
+
 // A primitive layer counts as itself, a composite as its layers: an mlp inside a sequential model is walked through.
 template <typename MODULE>
 struct Primitives {
     static constexpr size_t COUNT = 1;
     static constexpr size_t WIDEST = MODULE::OUTPUT_DIM;
+    static constexpr size_t STATE_DIM = state_dim<MODULE>;
+    static constexpr size_t SCRATCH_DIM = scratch_dim<MODULE>;
 };
 
 template <typename HEAD>
@@ -44,6 +57,9 @@ struct Primitives<Chain<HEAD, NEXT, TAIL...>> {
     using REST = Primitives<Chain<NEXT, TAIL...>>;
     static constexpr size_t COUNT = Primitives<HEAD>::COUNT + REST::COUNT;
     static constexpr size_t WIDEST = Primitives<HEAD>::WIDEST > REST::WIDEST ? Primitives<HEAD>::WIDEST : REST::WIDEST;
+    static constexpr size_t STATE_DIM = Primitives<HEAD>::STATE_DIM + REST::STATE_DIM;
+    static constexpr size_t SCRATCH_DIM =
+        Primitives<HEAD>::SCRATCH_DIM > REST::SCRATCH_DIM ? Primitives<HEAD>::SCRATCH_DIM : REST::SCRATCH_DIM;
 };
 
 // Calls visitor(layer) for every primitive layer, in order. A composite overloads this beside its own type;

@@ -1,8 +1,13 @@
-// A pass through a whole model: the deterministic policy.
+// A pass through a whole model, and the steps of a recurrent one.
+// Without a mode the policy is deterministic; mode::Sample draws from its distribution.
 #pragma once
 
 #include <rl_tools/devices/devices.h>
+#include <rl_tools/mode.h>
 #include <rl_tools/nn_models/sequential/model.h>
+#include <rl_tools/random/random.h>
+
+#include <type_traits>
 
 namespace rl_tools {
 
@@ -11,14 +16,19 @@ namespace nn_models::sequential {
 // Walks through the primitive layers, from `input` through the two scratch vectors to `output`.
 // The kernels are found by argument-dependent lookup in each layer's own namespace, with the device tag as it came:
 // a tag that were passed as its base would be sliced, and the fast kernel silently never called.
-template <typename DEVICE, typename T>
+template <typename DEVICE, typename T, typename MODE>
 struct Pass {
+    static constexpr bool IS_SAMPLING = std::is_same_v<MODE, mode::Sample>;
+
     const DEVICE& device;
     const T* input;
     T* scratch;
     T* other_scratch;
+    T* gates;  // scratch of the recurrent layers
     T* output;
-    size_t remaining;  // primitive layers still to come; the last of them writes to `output`
+    size_t remaining;        // primitive layers still to come; the last of them writes to `output`
+    T* state;                // of the next recurrent layer; nullptr: each is at its initial state
+    random::Engine* engine;  // for sampling
 
     template <typename LAYER>
     void operator()(const LAYER& layer) {
@@ -26,51 +36,147 @@ struct Pass {
             return;
         }
         T* const target = remaining == 1 ? output : scratch;
-        evaluate(device, layer, input, target);
+        apply(layer, target);
         input = target;
         scratch = other_scratch;
         other_scratch = target;
         remaining--;
     }
 
+    // Called after a composite's layers: `other_scratch` is their output.
     template <typename COMPOSITE>
-    void numbers_of(const COMPOSITE&) {}  // none of them changes the deterministic action
+    void numbers_of(const COMPOSITE& composite) {
+        if constexpr (IS_SAMPLING) {
+            perturb(device, composite, other_scratch, *engine);
+        } else {
+            static_cast<void>(composite);  // none of these numbers changes the deterministic action
+        }
+    }
+
+private:
+    template <typename LAYER>
+    void apply(const LAYER& layer, T* target) {
+        if constexpr (nn::state_dim<LAYER> > 0) {
+            evaluate_step(device, layer, input, state == nullptr ? layer.initial_state.data() : state, gates, target);
+            if (state != nullptr) {
+                for (size_t i = 0; i < nn::state_dim<LAYER>; i++) {
+                    *state++ = target[i];
+                }
+            }
+        } else if constexpr (IS_SAMPLING && nn::has_sampling<LAYER>) {
+            sample(device, layer, input, target, *engine);
+        } else {
+            evaluate(device, layer, input, target);
+        }
+    }
 };
 
 // The first `layer_count` primitive layers of the model, on one input vector.
-template <typename DEVICE, typename... MODULES, typename BUFFER>
+template <typename MODE = mode::Deterministic, typename DEVICE, typename... MODULES, typename BUFFER>
 inline void evaluate_prefix(const DEVICE& device, const Model<MODULES...>& model,
                             const typename Model<MODULES...>::T* input, typename Model<MODULES...>::T* output,
-                            BUFFER& buffer, size_t layer_count) {
-    Pass<DEVICE, typename Model<MODULES...>::T> pass{device, input, buffer.tick, buffer.tock, output, layer_count};
+                            BUFFER& buffer, size_t layer_count, typename Model<MODULES...>::T* state = nullptr,
+                            random::Engine* engine = nullptr) {
+    using T = typename Model<MODULES...>::T;
+    Pass<DEVICE, T, MODE> pass{device, input,       buffer.tick, buffer.tock, buffer.gates.data(),
+                               output, layer_count, state,       engine};
     for_each_primitive(model, pass);
 }
 
-}  // namespace nn_models::sequential
+template <typename T>
+struct Reset {
+    T* state;
 
-// One input vector to one output vector.
-template <typename DEVICE, typename... MODULES, typename BUFFER>
-inline void evaluate(const DEVICE& device, const nn_models::sequential::Model<MODULES...>& model,
-                     const typename nn_models::sequential::Model<MODULES...>::T* input,
-                     typename nn_models::sequential::Model<MODULES...>::T* output, BUFFER& buffer) {
-    nn_models::sequential::evaluate_prefix(device, model, input, output, buffer,
-                                           nn::Primitives<nn_models::sequential::Model<MODULES...>>::COUNT);
-}
+    template <typename LAYER>
+    void operator()(const LAYER& layer) {
+        if constexpr (nn::state_dim<LAYER> > 0) {
+            for (size_t i = 0; i < nn::state_dim<LAYER>; i++) {
+                *state++ = layer.initial_state.data()[i];
+            }
+        }
+    }
 
-// A batch: one row in, one row out. The generator is only used when sampling, which is not asked for here.
-template <typename DEVICE, typename... MODULES, typename INPUT_SPEC, typename OUTPUT_SPEC, typename BUFFER,
+    template <typename COMPOSITE>
+    void numbers_of(const COMPOSITE&) {}
+};
+
+// Every row of a batch, one after another; `state` is nullptr where every row is a beginning.
+template <typename MODE, typename MODEL, typename DEVICE, typename INPUT_SPEC, typename OUTPUT_SPEC, typename BUFFER,
           typename ENGINE>
-inline void evaluate(const DEVICE& device, const nn_models::sequential::Model<MODULES...>& model,
-                     const MatrixStatic<INPUT_SPEC>& input, MatrixStatic<OUTPUT_SPEC>& output, BUFFER& buffer,
-                     ENGINE&) {
-    using MODEL = nn_models::sequential::Model<MODULES...>;
+inline void evaluate_rows(const DEVICE& device, const MODEL& model, const MatrixStatic<INPUT_SPEC>& input,
+                          MatrixStatic<OUTPUT_SPEC>& output, BUFFER& buffer, typename MODEL::T* state, ENGINE& engine) {
+    constexpr bool HAS_OUR_TYPES = std::is_same_v<typename INPUT_SPEC::T, typename MODEL::T> &&
+                                   std::is_same_v<typename OUTPUT_SPEC::T, typename MODEL::T>;
+    constexpr bool HAS_A_MODE = std::is_same_v<MODE, mode::Deterministic> || std::is_same_v<MODE, mode::Sample>;
+    constexpr bool HAS_AN_ENGINE = std::is_same_v<MODE, mode::Deterministic> || std::is_same_v<ENGINE, random::Engine>;
+    static_assert(HAS_OUR_TYPES, "rl_tools: input and output need numbers of the model's type");
+    static_assert(HAS_A_MODE, "rl_tools: the mode is mode::Deterministic or mode::Sample");
+    static_assert(HAS_AN_ENGINE, "rl_tools: sampling needs a random::Engine, as from random::default_engine");
     static_assert(INPUT_SPEC::COLS == MODEL::INPUT_DIM, "rl_tools: the input needs INPUT_DIM columns");
     static_assert(OUTPUT_SPEC::COLS == MODEL::OUTPUT_DIM, "rl_tools: the output needs OUTPUT_DIM columns");
     static_assert(INPUT_SPEC::ROWS == OUTPUT_SPEC::ROWS, "rl_tools: input and output need the same number of rows");
     static_assert(INPUT_SPEC::ROWS <= BUFFER::BATCH_SIZE, "rl_tools: the buffer is for a smaller batch");
-    for (typename INPUT_SPEC::TI row = 0; row < INPUT_SPEC::ROWS; row++) {
-        evaluate(device, model, row_data(input, row), row_data(output, row), buffer);
+    if constexpr (HAS_OUR_TYPES && HAS_AN_ENGINE) {  // else the sentence above would be followed by a page of others
+        random::Engine* source = nullptr;
+        if constexpr (std::is_same_v<MODE, mode::Sample>) {
+            source = &engine;
+        }
+        for (typename INPUT_SPEC::TI row = 0; row < INPUT_SPEC::ROWS; row++) {
+            auto* const own = state == nullptr ? nullptr : state + row * MODEL::STATE_DIM;
+            evaluate_prefix<MODE>(device, model, row_data(input, row), row_data(output, row), buffer,
+                                  nn::Primitives<MODEL>::COUNT, own, source);
+        }
     }
+}
+
+}  // namespace nn_models::sequential
+
+// One input vector to one output vector. A recurrent model takes one step from its initial state.
+template <typename DEVICE, typename... MODULES, typename BUFFER>
+inline void evaluate(const DEVICE& device, const nn_models::sequential::Model<MODULES...>& model,
+                     const typename nn_models::sequential::Model<MODULES...>::T* input,
+                     typename nn_models::sequential::Model<MODULES...>::T* output, BUFFER& buffer) {
+    using MODEL = nn_models::sequential::Model<MODULES...>;
+    nn_models::sequential::evaluate_prefix(device, model, input, output, buffer, nn::Primitives<MODEL>::COUNT);
+}
+
+// A batch: one row in, one row out. The generator is only used by mode::Sample.
+template <typename DEVICE, typename... MODULES, typename INPUT_SPEC, typename OUTPUT_SPEC, typename BUFFER,
+          typename ENGINE, typename MODE = mode::Deterministic>
+inline void evaluate(const DEVICE& device, const nn_models::sequential::Model<MODULES...>& model,
+                     const MatrixStatic<INPUT_SPEC>& input, MatrixStatic<OUTPUT_SPEC>& output, BUFFER& buffer,
+                     ENGINE& engine, const MODE& = MODE{}) {
+    nn_models::sequential::evaluate_rows<MODE>(device, model, input, output, buffer, nullptr, engine);
+}
+
+// Begins a new episode.
+template <typename DEVICE, typename... MODULES, typename STATE>
+inline void reset(const DEVICE&, const nn_models::sequential::Model<MODULES...>& model, STATE& state) {
+    using MODEL = nn_models::sequential::Model<MODULES...>;
+    nn_models::sequential::Reset<typename MODEL::T> reset{state.numbers.data()};
+    for (size_t row = 0; row < STATE::BATCH_SIZE; row++) {
+        for_each_primitive(model, reset);
+    }
+}
+
+// One step of one input vector; `state` goes with it. A model without memory does the same as `evaluate`.
+template <typename DEVICE, typename... MODULES, typename STATE, typename BUFFER>
+inline void evaluate_step(const DEVICE& device, const nn_models::sequential::Model<MODULES...>& model,
+                          const typename nn_models::sequential::Model<MODULES...>::T* input, STATE& state,
+                          typename nn_models::sequential::Model<MODULES...>::T* output, BUFFER& buffer) {
+    using MODEL = nn_models::sequential::Model<MODULES...>;
+    nn_models::sequential::evaluate_prefix(device, model, input, output, buffer, nn::Primitives<MODEL>::COUNT,
+                                           state.numbers.data());
+}
+
+// One step of a batch: every row has its own state.
+template <typename DEVICE, typename... MODULES, typename INPUT_SPEC, typename STATE, typename OUTPUT_SPEC,
+          typename BUFFER, typename ENGINE, typename MODE = mode::Deterministic>
+inline void evaluate_step(const DEVICE& device, const nn_models::sequential::Model<MODULES...>& model,
+                          const MatrixStatic<INPUT_SPEC>& input, STATE& state, MatrixStatic<OUTPUT_SPEC>& output,
+                          BUFFER& buffer, ENGINE& engine, const MODE& = MODE{}) {
+    static_assert(STATE::BATCH_SIZE == INPUT_SPEC::ROWS, "rl_tools: the state needs as many rows as the input");
+    nn_models::sequential::evaluate_rows<MODE>(device, model, input, output, buffer, state.numbers.data(), engine);
 }
 
 }  // namespace rl_tools

@@ -2,7 +2,7 @@
 // give DIM actions in [-1, 1]. The deterministic action is tanh(mean); the log-std only matters when sampling.
 #pragma once
 
-#include <rl_tools/rl_tools.h>
+#include <rl_tools/nn/chain.h>
 
 namespace rl_tools::nn::layers::sample_and_squash {
 
@@ -25,3 +25,8 @@ struct Layer {
 };
 
 }  // namespace rl_tools::nn::layers::sample_and_squash
+
+namespace rl_tools::nn {
+template <typename SPEC>
+inline constexpr bool has_sampling<layers::sample_and_squash::Layer<SPEC>> = true;
+}  // namespace rl_tools::nn

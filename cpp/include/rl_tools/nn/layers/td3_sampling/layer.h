@@ -2,7 +2,7 @@
 // the deterministic action is the input, clamped to [-1, 1].
 #pragma once
 
-#include <rl_tools/rl_tools.h>
+#include <rl_tools/nn/chain.h>
 
 namespace rl_tools::nn::layers::td3_sampling {
 
@@ -24,3 +24,8 @@ struct Layer {
 };
 
 }  // namespace rl_tools::nn::layers::td3_sampling
+
+namespace rl_tools::nn {
+template <typename SPEC>
+inline constexpr bool has_sampling<layers::td3_sampling::Layer<SPEC>> = true;
+}  // namespace rl_tools::nn

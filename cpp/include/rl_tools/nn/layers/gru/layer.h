@@ -1,0 +1,50 @@
+// A gated recurrent unit (Cho et al., arXiv:1406.1078), the reset gate after the product, as in PyTorch and cuDNN:
+//   r = sigmoid(Wr x + br + Ur h + cr)        z = sigmoid(Wz x + bz + Uz h + cz)
+//   n = tanh(Wn x + bn + r * (Un h + cn))     h' = (1 - z) * n + z * h
+// Each of the two products is a dense layer of three times HIDDEN_DIM rows, in the order r, z, n: so the kernels of the
+// dense layer are the unit's kernels. The state belongs to the caller.
+#pragma once
+
+#include <rl_tools/nn/chain.h>
+#include <rl_tools/nn/layers/dense/layer.h>
+
+namespace rl_tools::nn::layers::gru {
+
+template <typename T_T, typename T_TI, T_TI T_INPUT_DIM, T_TI T_HIDDEN_DIM, typename T_STORAGE = parameters::Owned>
+struct Specification {
+    using T = T_T;
+    using TI = T_TI;
+    using STORAGE = T_STORAGE;
+    static constexpr TI INPUT_DIM = T_INPUT_DIM;
+    static constexpr TI HIDDEN_DIM = T_HIDDEN_DIM;
+    static_assert(INPUT_DIM > 0 && HIDDEN_DIM > 0, "rl_tools: a gru has at least one input and one hidden number");
+};
+
+// The dense layer behind the gates of DIM inputs, row by row.
+template <typename SPEC, typename SPEC::TI DIM>
+using Gates = dense::Layer<dense::Specification<typename SPEC::T, typename SPEC::TI, DIM, 3 * SPEC::HIDDEN_DIM,
+                                                ActivationFunction::IDENTITY, typename SPEC::STORAGE>>;
+
+// The gates' layers are parameters, so that a device may have them in a layout of its own.
+template <typename T_SPEC, typename T_INPUT_GATES = Gates<T_SPEC, T_SPEC::INPUT_DIM>,
+          typename T_HIDDEN_GATES = Gates<T_SPEC, T_SPEC::HIDDEN_DIM>>
+struct Layer {
+    using SPEC = T_SPEC;
+    using T = typename SPEC::T;
+    using TI = typename SPEC::TI;
+    static constexpr TI INPUT_DIM = SPEC::INPUT_DIM;
+    static constexpr TI HIDDEN_DIM = SPEC::HIDDEN_DIM;
+    static constexpr TI OUTPUT_DIM = HIDDEN_DIM;
+    T_INPUT_GATES input;
+    T_HIDDEN_GATES hidden;
+    typename SPEC::STORAGE::template Array<T, HIDDEN_DIM> initial_state;
+};
+
+}  // namespace rl_tools::nn::layers::gru
+
+namespace rl_tools::nn {
+template <typename SPEC, typename INPUT_GATES, typename HIDDEN_GATES>
+inline constexpr size_t state_dim<layers::gru::Layer<SPEC, INPUT_GATES, HIDDEN_GATES>> = SPEC::HIDDEN_DIM;
+template <typename SPEC, typename INPUT_GATES, typename HIDDEN_GATES>
+inline constexpr size_t scratch_dim<layers::gru::Layer<SPEC, INPUT_GATES, HIDDEN_GATES>> = 6 * SPEC::HIDDEN_DIM;
+}  // namespace rl_tools::nn
