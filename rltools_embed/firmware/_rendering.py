@@ -10,7 +10,7 @@ from rltools_embed import resources
 from rltools_embed.errors import BoardError
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import render as text
-from rltools_embed.firmware.board import Board, Fpu, RunnerKind, UartDriver
+from rltools_embed.firmware.board import Board, Core, Fpu, RunnerKind, UartDriver
 from rltools_embed.firmware.spec import CHECKPOINT, MANIFEST, PolicyFacts, ProjectSpec, content_digest, upload_ports
 from rltools_embed.policy.model import Arithmetic
 
@@ -19,6 +19,16 @@ EMULATED_PLATFORM = "rlt_emulated"
 # Training is not for targets; everything else of the library is copied.
 _HOST_ONLY_HEADERS = ("rl", "bindings")
 _UART_TYPES: Mapping[UartDriver, str] = {UartDriver.CMSDK: "CmsdkUart", UartDriver.STM32: "Stm32Uart"}
+# The tags of rl_tools/devices/arm.h by core; without an FPU, and for a core that has no kernel of its own, a base tag.
+_DEVICES: Mapping[Core, str] = {
+    Core.CORTEX_M0: "CortexM0Plus",
+    Core.CORTEX_M0PLUS: "CortexM0Plus",
+    Core.CORTEX_M3: "CortexM3",
+    Core.CORTEX_M4: "CortexM4F",
+    Core.CORTEX_M7: "CortexM7F",
+    Core.CORTEX_M33: "CortexM33",
+}
+_CORES_WITHOUT_FPU = (Core.CORTEX_M0, Core.CORTEX_M0PLUS, Core.CORTEX_M3)
 
 # PlatformIO prints sizes for every board; nothing is checked against the host's.
 _NOMINAL_HOST_BYTES = 1 << 30
@@ -140,11 +150,19 @@ def _readme(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes:
     return text.template("README.md.jinja", values)
 
 
+def _device(board: Board) -> str:
+    """The device tag whose kernels the board's core runs."""
+    if board.fpu is Fpu.NONE and board.core not in _CORES_WITHOUT_FPU:
+        return "SoftFloatARM"
+    return _DEVICES.get(board.core, "ARM")
+
+
 def _board_files(board: Board) -> dict[str, bytes]:
     folder = f"include/boards/{board.name}"
     values: dict[str, object] = {
         "name": text.c_string(board.name),
         "title": board.title,
+        "device": _device(board),
         "fused": "true" if board.arithmetic is Arithmetic.FUSED else "false",
         "clock_hz": f"{board.clock_hz}U",
         "baud": f"{board.serial.baud}U",

@@ -43,7 +43,7 @@ _MANIFEST_BEGIN = "// manifest:"
 _MANIFEST_END = "// end of manifest"
 _EXPORT_AGAIN = "export the policy again, or use the file as it was exported"
 
-_ARRAY = re.compile(r"^ *alignas\(float\) const unsigned char (\w+)\[(\d+)\] = \{$")
+_ARRAY = re.compile(r"^ *alignas\(float\) constexpr unsigned char (\w+)\[(\d+)\] = \{$")
 _NAMESPACE = re.compile(r"^ *namespace (\w+) \{")
 _HEADERS = {
     "standardize": "nn/layers/standardize",

@@ -31,7 +31,7 @@ def float_literal(value: float) -> str:
 def byte_array(name: str, values: Float32Array) -> Iterator[str]:
     """The lines of an array that holds the numbers as their little-endian bytes, four numbers a line."""
     data = values.astype("<f4").tobytes()
-    yield f"alignas(float) const unsigned char {name}[{len(data)}] = {{"
+    yield f"alignas(float) constexpr unsigned char {name}[{len(data)}] = {{"
     for start in range(0, len(data), _BYTES_PER_LINE):
         yield "    " + " ".join(f"0x{byte:02x}," for byte in data[start : start + _BYTES_PER_LINE])
     yield "};"

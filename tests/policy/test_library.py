@@ -21,7 +21,8 @@ from tests.cpp_program import COMPILERS, compile_program
 EVALUATOR = """
 #include <rl_tools/operations/arm.h>
 #include <rl_tools/operations/cpu.h>
-#include <rl_tools/nn/layers/dense/operations_arm/opt.h>
+#include <rl_tools/devices/esp32.h>
+#include <rl_tools/devices/riscv.h>
 #include <rl_tools/embed/policy.h>
 #include "checkpoint.h"
 #include <cstdio>
@@ -94,6 +95,34 @@ def test_library_and_reference_give_the_same_bits(tmp_path: Path, name: str, mod
     assert head == [digest(policy), "8", "0"]
     assert_same_bits(actions, reference.evaluate(policy.layers, observations, mode))
     for found, expected in zip(trace, reference.trace(policy.layers, observations, mode), strict=True):
+        assert_same_bits(found, expected)
+
+
+TAGS = (
+    "CortexM0Plus",
+    "CortexM3",
+    "CortexM4F",
+    "CortexM7F",
+    "CortexM33",
+    "CortexM55",
+    "RISCV",
+    "RISCVF",
+    "ESP32",
+    "CPU",
+)
+
+
+# Off the core, a tag still means its layout: panels that the compiler made of the checkpoint's rows, and their digest.
+@pytest.mark.parametrize("tag", TAGS)
+@pytest.mark.parametrize("name", ["td3", "ppo"])
+def test_every_tag_gives_the_same_bits_and_digest(tmp_path: Path, name: str, tag: str) -> None:
+    policy = POLICIES[name]
+    compiler = COMPILERS[TAGS.index(tag) % len(COMPILERS)]
+    head, actions, trace = run_evaluator(tmp_path, policy, Arithmetic.SEPARATE, tag, compiler, ("-O2",))
+    observations = observations_for(policy)
+    assert head == [digest(policy), "8", "0"]
+    assert_same_bits(actions, reference.evaluate(policy.layers, observations, Arithmetic.SEPARATE))
+    for found, expected in zip(trace, reference.trace(policy.layers, observations, Arithmetic.SEPARATE), strict=True):
         assert_same_bits(found, expected)
 
 

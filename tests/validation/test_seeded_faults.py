@@ -51,7 +51,7 @@ def transpose_weights(folder: Path) -> None:
 
 
 def drop_bias(folder: Path) -> None:
-    kernel = folder / LIBRARY / "nn/layers/dense/operations_arm/opt.h"
+    kernel = folder / LIBRARY / "nn/layers/dense/operations_panel.h"
     replace_once(kernel, "= {biases[ROWS]...}", "= {(biases[ROWS] * 0.0F)...}")
 
 
@@ -81,9 +81,16 @@ def hold_another_policy(folder: Path) -> None:
 
 def change_accumulation_order(folder: Path) -> None:
     """The bias last instead of first: the order of RLtools' own kernel for ARM."""
-    kernel = folder / LIBRARY / "nn/layers/dense/operations_arm/opt.h"
+    kernel = folder / LIBRARY / "nn/layers/dense/operations_panel.h"
     replace_once(kernel, "= {biases[ROWS]...}", "= {(biases[ROWS] * 0.0F)...}")
     replace_once(kernel, "(accumulators[ROWS])), ...", "(accumulators[ROWS] + biases[ROWS])), ...")
+
+
+def change_accumulation_order_of_m4f(folder: Path) -> None:
+    """Of every two inputs, the second one's products first."""
+    kernel = folder / LIBRARY / "nn/layers/dense/operations_arm/cortex_m4f.h"
+    in_order = "RLT_8_S_FIRST(S, X) RLT_8_S_SECOND(S, Y)"
+    replace_once(kernel, in_order, "RLT_8_S_SECOND(S, Y) RLT_8_S_FIRST(S, X)")
 
 
 def swap_byte_order(folder: Path) -> None:
@@ -167,7 +174,7 @@ def test_validation_fails_and_names_the_fault(
 
 
 @pytest.mark.emulated
-@pytest.mark.parametrize("fault", [flip_a_weight_bit, change_accumulation_order], ids=["bit", "order"])
+@pytest.mark.parametrize("fault", [flip_a_weight_bit, change_accumulation_order_of_m4f], ids=["bit", "order"])
 def test_faults_are_found_on_an_emulated_board(tmp_path: Path, fault: Callable[[Path], None]) -> None:
     verdict = validate_with_fault(tmp_path, POLICY, fault, "qemu_mps2_an386")
     assert verdict.exit_code == 1

@@ -1,11 +1,8 @@
 // The firmware: answers the link's requests about the policy in include/checkpoint.h.
 // Your own program calls `Policy::evaluate(observation, action)` in its control loop and needs nothing else of this
 // file.
-#include <rl_tools/operations/arm.h>
-
 #include <rl_tools/embed/policy.h>
 #include <rl_tools/embed/server.h>
-#include <rl_tools/nn/layers/dense/operations_arm/opt.h>
 
 #include <cstring>
 #include <type_traits>
@@ -20,7 +17,7 @@ namespace {
 namespace rlt = rl_tools;
 
 using Rounding = std::conditional_t<board::fused, rlt::arithmetic::Fused, rlt::arithmetic::Separate>;
-using Device = rlt::devices::ARM<Rounding>;
+using Device = board::Device<Rounding>;
 using Policy = rlt::embed::Policy<Device, policy::Checkpoint>;
 
 // The board's functions as the type that the server wants.

@@ -1,8 +1,9 @@
 // Device tags. They inherit, kernels overload on them: what has no kernel of its own uses its parent's.
-// A tag carries the arithmetic mode, so that it is one decision per program.
+// A tag carries the arithmetic mode, so that it is one decision per program, and the layout that its kernels read.
 #pragma once
 
 #include <rl_tools/arithmetic.h>
+#include <rl_tools/containers/layout.h>
 
 namespace rl_tools::devices {
 
@@ -18,6 +19,7 @@ template <typename T_ARITHMETIC = arithmetic::Separate>
 struct Generic {
     using index_t = size_t;
     using ARITHMETIC = T_ARITHMETIC;
+    using LAYOUT = layout::Rows;
     random::Generic random{};
     logging::Generic logger{};
 };

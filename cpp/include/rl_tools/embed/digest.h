@@ -5,7 +5,7 @@
 
 #include <rl_tools/embed/sha256.h>
 #include <rl_tools/math/functions.h>
-#include <rl_tools/nn/layers/dense/layer.h>
+#include <rl_tools/nn/layers/dense/panel_layer.h>
 #include <rl_tools/nn/layers/gru/layer.h>
 #include <rl_tools/nn/layers/rescale/layer.h>
 #include <rl_tools/nn/layers/sample_and_squash/layer.h>
@@ -32,6 +32,23 @@ public:
         word(SPEC::OUTPUT_DIM);
         tag(static_cast<uint8_t>(SPEC::ACTIVATION_FUNCTION));
         weights_and_biases(layer);
+    }
+
+    // The same bytes as of the layer row by row, gathered from where the kernels read them.
+    template <typename SPEC, typename LAYOUT>
+    void operator()(const nn::layers::dense::PanelLayer<SPEC, LAYOUT>& layer) {
+        tag(0x02);
+        word(SPEC::INPUT_DIM);
+        word(SPEC::OUTPUT_DIM);
+        tag(static_cast<uint8_t>(SPEC::ACTIVATION_FUNCTION));
+        for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
+            for (size_t col = 0; col < SPEC::INPUT_DIM; col++) {
+                word(math::bits_of(layer.weight(row, col)));
+            }
+        }
+        for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
+            word(math::bits_of(layer.bias(row)));
+        }
     }
 
     template <typename STORAGE, typename... LAYERS>

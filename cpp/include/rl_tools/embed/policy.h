@@ -1,18 +1,24 @@
 // A checkpoint as the server (rl_tools/embed/server.h) wants a policy: static functions, sizes as constants.
 // CHECKPOINT is the `policy::Checkpoint` of a checkpoint.h; DEVICE chooses the kernels and the arithmetic mode.
+// The compiler puts the weights into the layout of the device's kernels; they are in flash once, in that layout.
 #pragma once
 
 #include <rl_tools/embed/digest.h>
+#include <rl_tools/nn/layers/dense/operations_arm/opt.h>
 #include <rl_tools/nn_models/sequential/operations_generic.h>
 
 #include <cstring>
+#include <type_traits>
 
 namespace rl_tools::embed {
 
 template <typename DEVICE, typename CHECKPOINT>
 class Policy {
+    // Not a reference to the checkpoint's module: a use of that at run time would keep its arrays in flash as well.
+    static constexpr auto module_ = in_layout(typename DEVICE::LAYOUT{}, CHECKPOINT::module());
+
 public:
-    using MODEL = typename CHECKPOINT::MODEL;
+    using MODEL = std::remove_const_t<decltype(module_)>;
     static constexpr uint32_t observation_dim = MODEL::INPUT_DIM;
     static constexpr uint32_t action_dim = MODEL::OUTPUT_DIM;
     static constexpr uint32_t layer_count = nn::Primitives<MODEL>::COUNT;
@@ -29,7 +35,7 @@ public:
     // A recurrent policy takes one step from its initial state: the same observation gives the same action. In a
     // control loop call reset() at the beginning of an episode and step() for every observation.
     static void evaluate(const float* observation, float* action) {
-        rl_tools::evaluate(device_, CHECKPOINT::module(), observation, action, buffer_);
+        rl_tools::evaluate(device_, module_, observation, action, buffer_);
     }
 
     static void reset() { rl_tools::reset(device_, CHECKPOINT::module(), state_); }
@@ -42,15 +48,15 @@ public:
     // The output of primitive layer `layer` (0 .. layer_count-1). Returns its width; `output` has room for
     // widest_layer.
     static uint32_t trace(uint32_t layer, const float* observation, float* output) {
-        nn_models::sequential::evaluate_prefix(device_, CHECKPOINT::module(), observation, output, buffer_, layer + 1);
+        nn_models::sequential::evaluate_prefix(device_, module_, observation, output, buffer_, layer + 1);
         WidthOf width{layer, 0};
-        for_each_primitive(CHECKPOINT::module(), width);
+        for_each_primitive(module_, width);
         return width.result;
     }
 
     static void digest(uint8_t out[32]) {
         DigestVisitor visitor;
-        for_each_primitive(CHECKPOINT::module(), visitor);
+        for_each_primitive(module_, visitor);
         visitor.finish(out);
     }
 

@@ -7,6 +7,7 @@
 #include <rl_tools/math/tanh_table.h>
 
 #include <cstring>
+#include <utility>
 
 namespace rl_tools::math {
 
@@ -31,23 +32,61 @@ inline float horner(float c, float a, float b) { return arithmetic::multiply_add
 // An integer test: it holds under every floating-point flag.
 inline bool is_finite(float x) { return (bits_of(x) & INFINITY_BITS) != INFINITY_BITS; }
 
-// One table row for the nearest eighth and a polynomial in what is left: no division.
-inline float tanh(float x) {
+// The smaller of two numbers below 2^31. A saturating addition needs neither a comparison nor a copy.
+inline uint32_t at_most(uint32_t limit, uint32_t x) {
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
+    const uint32_t gap = 0x7FFFFFFFU - limit;
+    uint32_t sum;
+    asm("qadd %0, %1, %2" : "=r"(sum) : "r"(x), "r"(gap));
+    return sum - gap;
+#else
+    return x < limit ? x : limit;
+#endif
+}
+
+// As many numbers at a time as LANES has indices, each step for all of them: no step waits for the one before it.
+// One table row for the nearest eighth and a polynomial in what is left: no division and no branch.
+template <size_t... LANES>
+inline void tanh_lanes(const float* x, float* y, std::index_sequence<LANES...>) {
     constexpr uint32_t SATURATED = 0x41120000U;     // 9.125, the last row: tanh rounds to 1 from here on
     constexpr float ROUND_TO_EIGHTHS = 1048576.0F;  // 2^20: adding it leaves multiples of 1/8
     constexpr uint32_t ROUND_TO_EIGHTHS_BITS = 0x49800000U;
-    const uint32_t bits = bits_of(x);
-    uint32_t magnitude = bits & ~SIGN_BIT;
-    if (magnitude > INFINITY_BITS) {
-        return x;  // NaN
+    const uint32_t bits[] = {bits_of(x[LANES])...};
+    const uint32_t magnitudes[] = {(bits[LANES] & ~SIGN_BIT)...};
+    // All ones for a NaN, else zero: set in the result, they make a NaN of it.
+    const uint32_t nan[] = {(0U - ((INFINITY_BITS - magnitudes[LANES]) >> 31))...};
+    const float a[] = {float_of(at_most(SATURATED, magnitudes[LANES]))...};
+    const float shifted[] = {(a[LANES] + ROUND_TO_EIGHTHS)...};
+    // The row of `bits - ROUND_TO_EIGHTHS_BITS`, with the subtraction taken out of the loop.
+    constexpr uintptr_t ROW_BYTES = sizeof *TANH_TABLE;
+    const uintptr_t row_of_no_bits = reinterpret_cast<uintptr_t>(TANH_TABLE) - ROUND_TO_EIGHTHS_BITS * ROW_BYTES;
+    const float* const c[] = {reinterpret_cast<const float*>(row_of_no_bits + bits_of(shifted[LANES]) * ROW_BYTES)...};
+    const float t[] = {(a[LANES] - (shifted[LANES] - ROUND_TO_EIGHTHS))...};  // exact, |t| <= 1/16
+    float sums[] = {c[LANES][4]...};
+    ((sums[LANES] = horner(c[LANES][3], sums[LANES], t[LANES])), ...);
+    ((sums[LANES] = horner(c[LANES][2], sums[LANES], t[LANES])), ...);
+    ((sums[LANES] = horner(c[LANES][1], sums[LANES], t[LANES])), ...);
+    ((sums[LANES] = horner(c[LANES][0], sums[LANES], t[LANES])), ...);
+    ((y[LANES] = float_of(bits_of(sums[LANES]) | (bits[LANES] & SIGN_BIT) | nan[LANES])), ...);
+}
+
+inline float tanh(float x) {
+    float y;
+    tanh_lanes(&x, &y, std::make_index_sequence<1>{});
+    return y;
+}
+
+template <size_t SIZE>
+inline void tanh_all(float* numbers) {
+    constexpr size_t LANES = 4;
+    constexpr size_t REST = SIZE % LANES;
+    float* const end = numbers + (SIZE - REST);
+    for (; numbers != end; numbers += LANES) {
+        tanh_lanes(numbers, numbers, std::make_index_sequence<LANES>{});
     }
-    magnitude = magnitude < SATURATED ? magnitude : SATURATED;
-    const float a = float_of(magnitude);
-    const float shifted = a + ROUND_TO_EIGHTHS;
-    const float t = a - (shifted - ROUND_TO_EIGHTHS);  // exact, |t| <= 1/16
-    const float* c = TANH_TABLE[bits_of(shifted) - ROUND_TO_EIGHTHS_BITS];
-    const float y = horner(c[0], horner(c[1], horner(c[2], horner(c[3], c[4], t), t), t), t);
-    return float_of(bits_of(y) | (bits & SIGN_BIT));
+    if constexpr (REST > 0) {
+        tanh_lanes(numbers, numbers, std::make_index_sequence<REST>{});
+    }
 }
 
 // exp(n*ln2 + r) = 2^n * (1 + r + r^2 * p(r)), |r| <= ln2/2, ln2 split in two so that n*LN2_HIGH is exact.

@@ -24,4 +24,29 @@ inline float activate(float x) {
     }
 }
 
+// A kernel applies the cheap functions to each output as it leaves a register, and the others afterwards to all
+// outputs: their code is there once per layer, and tanh does several numbers at a time.
+constexpr bool is_cheap(ActivationFunction function) {
+    return function == ActivationFunction::IDENTITY || function == ActivationFunction::RELU;
+}
+
+constexpr ActivationFunction per_output(ActivationFunction function) {
+    return is_cheap(function) ? function : ActivationFunction::IDENTITY;
+}
+
+constexpr ActivationFunction per_vector(ActivationFunction function) {
+    return is_cheap(function) ? ActivationFunction::IDENTITY : function;
+}
+
+template <ActivationFunction FUNCTION, size_t SIZE>
+inline void activate_all(float* numbers) {
+    if constexpr (FUNCTION == ActivationFunction::TANH) {
+        math::tanh_all<SIZE>(numbers);
+    } else if constexpr (FUNCTION != ActivationFunction::IDENTITY) {
+        for (size_t i = 0; i < SIZE; i++) {
+            numbers[i] = activate<FUNCTION>(numbers[i]);
+        }
+    }
+}
+
 }  // namespace rl_tools::nn

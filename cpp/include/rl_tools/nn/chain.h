@@ -1,7 +1,7 @@
 // Layers in a row: the one structure behind an mlp and a sequential model, and the one way to walk through either.
 #pragma once
 
-#include <rl_tools/rl_tools.h>
+#include <rl_tools/containers/layout.h>
 
 namespace rl_tools::nn {
 
@@ -75,6 +75,35 @@ inline void for_each_primitive(const Chain<HEAD, TAIL...>& chain, VISITOR& visit
     if constexpr (sizeof...(TAIL) > 0) {
         for_each_primitive(chain.tail, visitor);
     }
+}
+
+// A model of modules of other types: MODEL<the modules of CHAIN>.
+template <template <typename...> class MODEL, typename CHAIN>
+struct Rebind;
+
+template <template <typename...> class MODEL, typename... MODULES>
+struct Rebind<MODEL, Chain<MODULES...>> {
+    using type = MODEL<MODULES...>;
+};
+
+template <typename HEAD, typename TAIL>
+struct Prepend;
+
+template <typename HEAD, typename... TAIL>
+struct Prepend<HEAD, Chain<TAIL...>> {
+    using type = Chain<HEAD, TAIL...>;
+};
+
+template <typename LAYOUT, typename HEAD>
+constexpr auto in_layout(LAYOUT layout, const Chain<HEAD>& chain) {
+    return Chain<decltype(in_layout(layout, chain.head))>{in_layout(layout, chain.head)};
+}
+
+template <typename LAYOUT, typename HEAD, typename NEXT, typename... TAIL>
+constexpr auto in_layout(LAYOUT layout, const Chain<HEAD, NEXT, TAIL...>& chain) {
+    using REST = decltype(in_layout(layout, chain.tail));
+    return typename Prepend<decltype(in_layout(layout, chain.head)), REST>::type{in_layout(layout, chain.head),
+                                                                                 in_layout(layout, chain.tail)};
 }
 
 }  // namespace rl_tools::nn

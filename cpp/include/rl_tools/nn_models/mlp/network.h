@@ -22,6 +22,12 @@ inline void for_each_primitive(const NeuralNetwork<LAYERS...>& network, VISITOR&
     nn::for_each_primitive(network.layers, visitor);
 }
 
+template <typename LAYOUT, typename... LAYERS>
+constexpr auto in_layout(LAYOUT layout, const NeuralNetwork<LAYERS...>& network) {
+    using CHAIN = decltype(in_layout(layout, network.layers));
+    return typename nn::Rebind<NeuralNetwork, CHAIN>::type{in_layout(layout, network.layers)};
+}
+
 }  // namespace rl_tools::nn_models::mlp
 
 namespace rl_tools::nn {

@@ -18,6 +18,19 @@ inline void for_each_primitive(const NeuralNetwork<STORAGE, LAYERS...>& network,
     visitor.numbers_of(network);
 }
 
+template <typename STORAGE>
+struct With {
+    template <typename... LAYERS>
+    using Network = NeuralNetwork<STORAGE, LAYERS...>;
+};
+
+template <typename LAYOUT, typename STORAGE, typename... LAYERS>
+constexpr auto in_layout(LAYOUT layout, const NeuralNetwork<STORAGE, LAYERS...>& network) {
+    using CHAIN = decltype(in_layout(layout, network.layers));
+    return typename nn::Rebind<With<STORAGE>::template Network, CHAIN>::type{{in_layout(layout, network.layers)},
+                                                                             network.log_std};
+}
+
 }  // namespace rl_tools::nn_models::mlp_unconditional_stddev
 
 namespace rl_tools::nn {

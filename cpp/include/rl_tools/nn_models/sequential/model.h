@@ -42,6 +42,12 @@ inline void for_each_primitive(const Model<MODULES...>& model, VISITOR& visitor)
     nn::for_each_primitive(model.modules, visitor);
 }
 
+template <typename LAYOUT, typename... MODULES>
+constexpr auto in_layout(LAYOUT layout, const Model<MODULES...>& model) {
+    using CHAIN = decltype(in_layout(layout, model.modules));
+    return typename nn::Rebind<Model, CHAIN>::type{in_layout(layout, model.modules)};
+}
+
 }  // namespace rl_tools::nn_models::sequential
 
 namespace rl_tools::nn {

@@ -4,6 +4,7 @@
 
 #include <rl_tools/devices/devices.h>
 #include <rl_tools/nn/layers/dense/layer.h>
+#include <rl_tools/nn/layers/dense/operations_panel.h>
 
 namespace rl_tools::nn::layers::dense {
 

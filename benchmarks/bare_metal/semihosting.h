@@ -1,0 +1,34 @@
+// Text and the end of the program, through the debugger's breakpoint that QEMU answers (Arm, "Semihosting").
+#pragma once
+
+#include <cstdint>
+
+namespace semihosting {
+
+inline void call(std::uint32_t operation, const void* argument) {
+    register std::uint32_t r0 asm("r0") = operation;
+    register const void* r1 asm("r1") = argument;
+    asm volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+}
+
+inline void write(const char* text) { call(0x04, text); }
+
+inline void write_hex(std::uint32_t value) {
+    char text[10];
+    for (int i = 0; i < 8; i++) {
+        text[i] = "0123456789abcdef"[(value >> (28 - 4 * i)) & 0xFU];
+    }
+    text[8] = ' ';
+    text[9] = '\0';
+    write(text);
+}
+
+[[noreturn]] inline void exit(bool success) {
+    constexpr std::uint32_t APPLICATION_EXIT = 0x20026;
+    constexpr std::uint32_t RUN_TIME_ERROR = 0x20023;
+    call(0x18, reinterpret_cast<const void*>(success ? APPLICATION_EXIT : RUN_TIME_ERROR));
+    for (;;) {
+    }
+}
+
+}  // namespace semihosting

@@ -1,0 +1,142 @@
+"""Programs for one Arm core each, compiled, and run in QEMU: for benchmarks/kernels.py and tests/kernels."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+INCLUDE = ROOT / "cpp" / "include"
+BARE_METAL = Path(__file__).resolve().parent / "bare_metal"
+LANGUAGE_FLAGS = ("-std=c++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-use-cxa-atexit")
+WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wdouble-promotion")
+TIMEOUT_S = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Core:
+    """A core, the device tag of its kernels, and a machine of QEMU that has it.
+
+    Attributes:
+        tag: the class template in `rl_tools::devices`.
+        fpu: as GCC's -mfpu; empty without one.
+        without: extensions of the core that the compiler must not use, as GCC writes them behind -mcpu.
+    """
+
+    name: str
+    tag: str
+    fpu: str
+    machine: str
+    without: str = ""
+    flash_origin: int = 0x0000_0000
+    ram_origin: int = 0x2000_0000
+    memory_bytes: int = 0x40_0000
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        abi = ("-mfloat-abi=hard", f"-mfpu={self.fpu}") if self.fpu else ("-mfloat-abi=soft",)
+        return (f"-mcpu={self.name}{self.without}", "-mthumb", *abi)
+
+
+# QEMU has no machine with a Cortex-M0+; its instructions are a subset of the Cortex-M3's.
+CORES = (
+    Core(name="cortex-m0plus", tag="CortexM0Plus", fpu="", machine="mps2-an385"),
+    Core(name="cortex-m3", tag="CortexM3", fpu="", machine="mps2-an385"),
+    Core(name="cortex-m4", tag="CortexM4F", fpu="fpv4-sp-d16", machine="mps2-an386"),
+    Core(name="cortex-m7", tag="CortexM7F", fpu="fpv5-d16", machine="mps2-an500"),
+    Core(
+        name="cortex-m33",
+        tag="CortexM33",
+        fpu="fpv5-sp-d16",
+        machine="mps2-an505",
+        flash_origin=0x1000_0000,
+        ram_origin=0x3800_0000,
+    ),
+    # Its vector instructions flush subnormal numbers to zero.
+    Core(
+        name="cortex-m55",
+        tag="CortexM55",
+        fpu="auto",
+        machine="mps3-an547",
+        without="+nomve",
+        ram_origin=0x3000_0000,
+        memory_bytes=0x8_0000,
+    ),
+)
+
+
+def core(name: str) -> Core:
+    """The core of this name, as GCC's -mcpu."""
+    return next(core for core in CORES if core.name == name)
+
+
+def compile_program(target: Core, source: Path, elf: Path, *flags: str) -> Path:
+    """The program of `source` with the start-up code of bare_metal/; returns `elf`.
+
+    Raises:
+        RuntimeError: the compiler refused, with its words.
+    """
+    memory = {
+        "__flash_origin": target.flash_origin,
+        "__flash_bytes": target.memory_bytes,
+        "__ram_origin": target.ram_origin,
+        "__ram_bytes": target.memory_bytes,
+    }
+    symbols = [f"-Wl,--defsym={name}={value:#x}" for name, value in memory.items()]
+    _run(
+        "arm-none-eabi-g++",
+        *target.flags,
+        *LANGUAGE_FLAGS,
+        *WARNINGS,
+        "-ffunction-sections",
+        "-fdata-sections",
+        *flags,
+        f"-I{INCLUDE}",
+        f"-I{BARE_METAL}",
+        str(source),
+        str(BARE_METAL / "start.cpp"),
+        "-nostartfiles",
+        "--specs=nano.specs",
+        "--specs=nosys.specs",
+        "-Wl,--gc-sections",
+        "-Wl,--no-warn-rwx-segments",
+        f"-T{BARE_METAL / 'machine.ld'}",
+        *symbols,
+        "-o",
+        str(elf),
+    )
+    return elf
+
+
+def run(target: Core, elf: Path, *options: str) -> str:
+    """What the program writes.
+
+    Raises:
+        RuntimeError: it faulted, or main() returned something else than 0; with what it wrote.
+    """
+    command = ("qemu-system-arm", "-M", target.machine, "-nographic", "-monitor", "none", "-serial", "none")
+    semihosting = ("-semihosting-config", "enable=on,target=native", "-icount", "shift=0")
+    return _run(*command, *semihosting, *options, "-kernel", str(elf))
+
+
+def symbols(elf: Path) -> dict[str, int]:
+    """Address by demangled name."""
+    lines = _run("arm-none-eabi-nm", "--demangle", str(elf)).splitlines()
+    rows = [line.split(maxsplit=2) for line in lines]
+    return {row[2]: int(row[0], 16) for row in rows if len(row) == 3}
+
+
+def section_sizes(elf: Path) -> dict[str, int]:
+    """Bytes by section."""
+    rows = (line.split() for line in _run("arm-none-eabi-size", "-A", "-d", str(elf)).splitlines())
+    return {row[0]: int(row[1]) for row in rows if len(row) == 3 and row[1].isdigit()}
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    if done.returncode != 0:
+        words: Sequence[str] = (done.stdout + done.stderr).splitlines()
+        raise RuntimeError("\n".join([" ".join(command)[:300], *words[-40:]]))
+    return done.stdout + done.stderr

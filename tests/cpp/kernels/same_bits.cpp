@@ -1,0 +1,105 @@
+// Every kernel of a device against the generic one, bit for bit, over the shapes of shapes.h.
+// Outputs lie between guard words; the input ends with RAM, so that reading one byte behind it is a fault.
+#include "semihosting.h"
+#include "shapes.h"
+
+#include <rl_tools/nn/layers/dense/operations_arm/opt.h>
+
+#include <new>
+
+namespace {
+
+namespace rlt = rl_tools;
+namespace dense = rlt::nn::layers::dense;
+using rlt::nn::ActivationFunction;
+
+extern "C" float __ram_last_kib[256];
+
+constexpr size_t LARGEST = 70;
+constexpr uint32_t GUARD = 0xDEADBEEF;
+
+struct Random {
+    uint32_t state = 0x12345678;
+    uint32_t next() {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        return state;
+    }
+    // Uniform in [-1, 1).
+    float number() { return static_cast<float>(static_cast<int32_t>(next())) * 0x1p-31F; }
+    float special() {
+        constexpr uint32_t BITS[] = {0x00000000, 0x80000000, 0x7FC00000, 0xFFC00000, 0x7F800001, 0x7F800000,
+                                     0xFF800000, 0x7F7FFFFF, 0xFF7FFFFF, 0x00000001, 0x80000001, 0x00800000};
+        return next() % 2 == 0 ? number() : rlt::math::float_of(BITS[next() % (sizeof BITS / sizeof *BITS)]);
+    }
+};
+
+Random generator;
+alignas(16) unsigned char row_memory[4 * LARGEST * (LARGEST + 1)];
+alignas(16) unsigned char panel_memory[sizeof row_memory + 64];
+uint32_t comparisons = 0;
+uint32_t differences = 0;
+
+bool is_nan(uint32_t bits) { return (bits & 0x7FFFFFFF) > 0x7F800000; }
+
+void compare(const uint32_t* found, const uint32_t* expected, size_t size) {
+    comparisons++;
+    bool same = found[0] == GUARD && found[size + 1] == GUARD;
+    for (size_t i = 1; i <= size; i++) {
+        same = same && (found[i] == expected[i] || (is_nan(found[i]) && is_nan(expected[i])));
+    }
+    differences += same ? 0 : 1;
+}
+
+template <typename DEVICE, typename LAYER, typename REFERENCE>
+void compare_layer(const LAYER& layer, const REFERENCE& reference) {
+    constexpr size_t INPUTS = REFERENCE::INPUT_DIM;
+    constexpr size_t OUTPUTS = REFERENCE::OUTPUT_DIM;
+    uint32_t found[LARGEST + 2];
+    uint32_t expected[LARGEST + 2];
+    float* const input = __ram_last_kib + 256 - INPUTS;
+    for (uint32_t pass = 0; pass < 4; pass++) {
+        for (size_t i = 0; i < INPUTS; i++) {
+            input[i] = pass < 2 ? generator.number() : generator.special();
+        }
+        for (size_t i = 0; i < OUTPUTS + 2; i++) {
+            found[i] = GUARD;
+        }
+        evaluate(DEVICE{}, layer, input, reinterpret_cast<float*>(found + 1));
+        evaluate(rlt::devices::Generic<typename DEVICE::ARITHMETIC>{}, reference, input,
+                 reinterpret_cast<float*>(expected + 1));
+        compare(found, expected, OUTPUTS);
+    }
+}
+
+template <typename DEVICE, size_t INPUTS, size_t OUTPUTS, ActivationFunction FUNCTION>
+void compare_shape() {
+    using SPEC = dense::Specification<float, size_t, INPUTS, OUTPUTS, FUNCTION>;
+    using PANELS = rlt::layout::Panels<8, 32>;
+    auto& rows = *new (row_memory) dense::Layer<SPEC>;
+    auto& panels = *new (panel_memory) dense::PanelLayer<SPEC, PANELS>;
+    static_assert(sizeof rows <= sizeof row_memory && sizeof panels <= sizeof panel_memory);
+    for (size_t row = 0; row < OUTPUTS; row++) {
+        rows.biases.values[row] = generator.number();
+        const_cast<float&>(panels.bias(row)) = rows.biases.values[row];
+        for (size_t col = 0; col < INPUTS; col++) {
+            rows.weights.values[row * INPUTS + col] = generator.number();
+            const_cast<float&>(panels.weight(row, col)) = rows.weights.values[row * INPUTS + col];
+        }
+    }
+    compare_layer<DEVICE>(panels, rows);
+    compare_layer<DEVICE>(rows, rows);
+}
+
+}  // namespace
+
+int main() {
+#define SHAPE(INPUTS, OUTPUTS, FUNCTION) \
+    compare_shape<rlt::devices::TAG<rlt::arithmetic::ARITHMETIC>, INPUTS, OUTPUTS, ActivationFunction::FUNCTION>();
+    SHAPES
+#undef SHAPE
+    semihosting::write_hex(comparisons);
+    semihosting::write_hex(differences);
+    return differences == 0 ? 0 : 1;
+}

@@ -1,0 +1,151 @@
+"""The kernels of every core, under emulation: the generic kernel's bits, and called where they should be."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from benchmarks import emulator
+from rltools_embed.policy import checkpoint
+from rltools_embed.policy.digest import digest
+from rltools_embed.policy.layers import Mlp
+from rltools_embed.policy.model import Policy
+from tests import policies
+
+SOURCES = Path(__file__).parent.parent / "cpp" / "kernels"
+LARGEST = 70
+FUNCTIONS = ("RELU", "IDENTITY", "RELU", "TANH")
+
+
+def random_shapes(seed: int) -> list[tuple[int, int, str]]:
+    """Inputs, outputs and activation: every number of inputs and of outputs from 1 to 70 once."""
+    rng = np.random.default_rng(seed)
+    sizes = np.arange(1, LARGEST + 1)
+    pairs = zip(rng.permutation(sizes), rng.permutation(sizes), strict=True)
+    return [(int(n), int(m), FUNCTIONS[i % len(FUNCTIONS)]) for i, (n, m) in enumerate(pairs)]
+
+
+def compare_bits(folder: Path, core: emulator.Core, arithmetic: str, *flags: str) -> tuple[int, int]:
+    """How many comparisons the core made, and how many found a difference."""
+    shapes = random_shapes(seed=7)
+    rows = " ".join(f"SHAPE({inputs}, {outputs}, {function})" for inputs, outputs, function in shapes)
+    (folder / "shapes.h").write_text(f"#define SHAPES {rows}\n", encoding="utf-8")
+    settings = (f"-I{folder}", f"-DTAG={core.tag}", f"-DARITHMETIC={arithmetic}")
+    elf = emulator.compile_program(core, SOURCES / "same_bits.cpp", folder / "same_bits.elf", "-O2", *settings, *flags)
+    comparisons, differences = (int(word, 16) for word in emulator.run(core, elf).split())
+    return comparisons, differences
+
+
+@pytest.mark.emulated
+@pytest.mark.slow
+@pytest.mark.parametrize("arithmetic", ["Separate", "Fused"])
+@pytest.mark.parametrize("core", emulator.CORES, ids=lambda core: core.name)
+def test_kernels_give_the_generic_kernels_bits(tmp_path: Path, core: emulator.Core, arithmetic: str) -> None:
+    # Both layouts of LARGEST shapes, four inputs each.
+    assert compare_bits(tmp_path, core, arithmetic) == (LARGEST * 2 * 4, 0)
+
+
+# The overload of dense::evaluate that each tag's inference must call, by its device and its layer.
+KERNELS = {
+    "CortexM0Plus": {("SoftFloatARM", "Layer"): 3},
+    "CortexM3": {("SoftFloatARM", "Layer"): 3},
+    "CortexM4F": {("CortexM4F", "PanelLayer"): 3},
+    "CortexM7F": {("CortexM7F", "PanelLayer"): 3},
+    "CortexM33": {("CortexM4F", "PanelLayer"): 3},
+    "CortexM55": {("CortexM4F", "PanelLayer"): 3},
+    "ARM": {("Generic", "PanelLayer"): 3},
+}
+KERNEL = re.compile(r"dense::evaluate<.*>\(rl_tools::devices::(\w+)<.*?> const&, rl_tools::nn::layers::dense::(\w+)<")
+
+
+def kernel_calls(folder: Path, core: emulator.Core, tag: str, *flags: str) -> Counter[tuple[str, str]]:
+    """The kernels that one inference entered, and how often."""
+    (folder / "checkpoint.h").write_text(checkpoint.dumps(policies.sac_policy(hidden=16)), encoding="utf-8")
+    instrument = ("-finstrument-functions", "-finstrument-functions-exclude-file-list=bare_metal")
+    settings = ("-O1", *instrument, f"-I{folder}", f"-DTAG={tag}", *flags)
+    elf = emulator.compile_program(core, SOURCES / "calls.cpp", folder / "calls.elf", *settings)
+    numbers = [int(word, 16) for word in emulator.run(core, elf).split()]
+    calls = {address & ~1: count for address, count in zip(numbers[::2], numbers[1::2], strict=True)}
+    found: Counter[tuple[str, str]] = Counter()
+    for name, address in emulator.symbols(elf).items():
+        if kernel := KERNEL.search(name):
+            found[kernel[1], kernel[2]] += calls.get(address & ~1, 0)
+    return +found
+
+
+@pytest.mark.emulated
+@pytest.mark.parametrize(
+    ("core", "tag"),
+    [*((core, core.tag) for core in emulator.CORES), (emulator.core("cortex-m4"), "ARM")],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
+def test_every_layer_runs_the_kernel_of_its_tag(tmp_path: Path, core: emulator.Core, tag: str) -> None:
+    assert kernel_calls(tmp_path, core, tag) == KERNELS[tag]
+
+
+def with_fault(folder: Path, header: str, old: str, new: str) -> str:
+    """The flag that finds a copy of the library with this fault."""
+    shutil.copytree(emulator.INCLUDE, folder / "include")
+    path = folder / "include" / "rl_tools" / header
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    return f"-I{folder / 'include'}"
+
+
+@pytest.mark.emulated
+def test_a_sliced_tag_is_found(tmp_path: Path) -> None:
+    base = "static_cast<const devices::Generic<typename DEVICE::ARITHMETIC>&>(device)"
+    header = "nn_models/sequential/operations_generic.h"
+    flag = with_fault(
+        tmp_path, header, "evaluate(device, layer, input, target)", f"evaluate({base}, layer, input, target)"
+    )
+    core = emulator.core("cortex-m7")
+    assert kernel_calls(tmp_path, core, core.tag, flag) == {("Generic", "PanelLayer"): 3}
+
+
+@pytest.mark.emulated
+def test_a_relu_that_keeps_nan_is_found(tmp_path: Path) -> None:
+    header = "nn/layers/dense/operations_arm/cortex_m4f.h"
+    flag = with_fault(tmp_path, header, "(status & UNORDERED) != 0", "(status & UNORDERED) == 1")
+    with pytest.raises(RuntimeError, match="qemu-system-arm -M"):  # its exit code is 1 if a bit differs
+        compare_bits(tmp_path, emulator.core("cortex-m4"), "Separate", flag)
+
+
+def flash_of(elf: Path) -> bytes:
+    with elf.open("rb") as file:
+        return b"".join(s.data() for s in ELFFile(file).iter_sections() if s.name in (".text", ".rodata"))
+
+
+def first_column_of_panel(policy: Policy) -> bytes:
+    mlp = policy.layers[0]
+    assert isinstance(mlp, Mlp)
+    return mlp.layers[1].weights[:8, 0].astype("<f4").tobytes()
+
+
+def first_row(policy: Policy) -> bytes:
+    mlp = policy.layers[0]
+    assert isinstance(mlp, Mlp)
+    return mlp.layers[1].weights[0, :8].astype("<f4").tobytes()
+
+
+@pytest.mark.emulated
+@pytest.mark.parametrize("optimisation", ["-O0", "-O3", "-Os"])
+@pytest.mark.parametrize("name", ["cortex-m3", "cortex-m4", "cortex-m7"])
+def test_weights_are_in_flash_once_and_never_in_ram(tmp_path: Path, name: str, optimisation: str) -> None:
+    policy = policies.sac_policy()
+    core = emulator.core(name)
+    (tmp_path / "checkpoint.h").write_text(checkpoint.dumps(policy), encoding="utf-8")
+    flags = (optimisation, f"-I{tmp_path}", f"-DTAG={core.tag}")
+    elf = emulator.compile_program(core, SOURCES / "firmware.cpp", tmp_path / "firmware.elf", *flags)
+    flash = flash_of(elf)
+    assert flash.count(first_row(policy)) == (1 if name == "cortex-m3" else 0)
+    assert flash.count(first_column_of_panel(policy)) == (0 if name == "cortex-m3" else 1)
+    assert emulator.section_sizes(elf)[".data"] == 0
+    assert emulator.run(core, elf).split() == [digest(policy)]
