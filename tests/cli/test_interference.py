@@ -54,7 +54,7 @@ def test_interrupted_training_keeps_its_policy(tmp_path: Path) -> None:
     while "Step: 1000/100000" not in training.stderr.readline():
         assert training.poll() is None
     training.send_signal(signal.SIGINT)
-    _, told = training.communicate(timeout=60)
+    _, told = training.communicate(timeout=600)
     assert training.returncode == 130
     assert "keeping the policy as it is" in told
     steps = load_checkpoint_from_path(tmp_path / "run" / "checkpoint.h").provenance.steps

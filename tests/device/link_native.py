@@ -18,7 +18,7 @@ _RESET = (0xFFFF).to_bytes(2, "little")
 
 
 def compile_cpp(compiler: str, arguments: list[str | Path]) -> None:
-    done = process.run([compiler, *WARNINGS, f"-I{resources.include_dir()}", *arguments], timeout_s=120)
+    done = process.run([compiler, *WARNINGS, f"-I{resources.include_dir()}", *arguments], timeout_s=600)
     assert done.exit_code == 0, done.output
 
 
@@ -45,7 +45,7 @@ class LockstepBoard:
         return self._turn(_RESET)
 
     def close(self) -> None:
-        _, errors = self._process.communicate(timeout=10)
+        _, errors = self._process.communicate(timeout=600)
         assert self._process.returncode == 0, errors.decode()
 
     def _turn(self, request: bytes) -> bytes:
@@ -85,7 +85,7 @@ class PipeLink(Link):
             raise LinkError("the pipe ended") from error
 
     def close(self) -> None:
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=600)
         assert self._process.returncode == 0
 
     def kill(self) -> None:

@@ -15,7 +15,7 @@ from rltools_embed.device.protocol import Decoder, Frame, encode_frame
 @pytest.fixture
 def run_native_fuzz(program: Callable[..., Path]) -> Callable[..., process.Completed]:
     def run(count: int, seed: int, *flags: str) -> process.Completed:
-        return process.run([program("fuzz_receiver.cpp", "-O2", *flags), str(count), str(seed)], timeout_s=120)
+        return process.run([program("fuzz_receiver.cpp", "-O2", *flags), str(count), str(seed)], timeout_s=600)
 
     return run
 

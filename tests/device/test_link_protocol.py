@@ -160,7 +160,7 @@ def native(program: Callable[..., Path]) -> Callable[[str, Iterable[bytes]], lis
 
     def run_all(command: str, inputs: Iterable[bytes]) -> list[bytes]:
         lines = "".join(f"{command} {raw.hex() or '-'}\n" for raw in inputs)
-        done = subprocess.run([executable], input=lines, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([executable], input=lines, capture_output=True, text=True, timeout=600, check=False)
         assert done.returncode == 0, done.stderr
         return [bytes.fromhex(line.replace("-", "")) for line in done.stdout.splitlines()]
 

@@ -64,7 +64,7 @@ def pio(folder: Path, *words: str, **environment: str) -> process.Completed:
     command = [sys.executable, "-m", "platformio", *words, "-d", str(folder)]
     quiet = {"PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no", "PLATFORMIO_NO_ANSI": "true"}
     return process.run(
-        command, cwd=folder, timeout_s=120, environment={"PYTHONPATH": str(shadow.parent), **quiet, **environment}
+        command, cwd=folder, timeout_s=600, environment={"PYTHONPATH": str(shadow.parent), **quiet, **environment}
     )
 
 
@@ -248,7 +248,7 @@ def test_a_build_connects_to_nothing(export: Export, tmp_path: Path, monkeypatch
     )
 
     command = ["strace", "-f", "-q", "-e", "trace=connect", "-o", trace, sys.executable, "-c", script, folder]
-    done = process.run(command, timeout_s=120)
+    done = process.run(command, timeout_s=600)
 
     assert done.exit_code == 0, done.output
     assert [line for line in trace.read_text().splitlines() if "AF_INET" in line] == []

@@ -32,7 +32,7 @@ OURS = ("--project", "/somewhere/ours")
 
 
 def run_board(*words: str | Path, **environment: str) -> Completed:
-    return process.run([sys.executable, RUN_BOARD, *words], environment=environment, timeout_s=60)
+    return process.run([sys.executable, RUN_BOARD, *words], environment=environment, timeout_s=600)
 
 
 def program(folder: Path, text: str) -> Path:

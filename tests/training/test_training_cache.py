@@ -151,7 +151,7 @@ def test_two_processes_at_once_compile_once(tmp_path: Path, cache_directory: Pat
     environment = {ENVIRONMENT_VARIABLE: str(tmp_path / "cache"), "PYTHONPATH": root}
 
     def start(_: int) -> process.Completed:
-        return process.run([sys.executable, "-c", program, source], environment=environment, timeout_s=300)
+        return process.run([sys.executable, "-c", program, source], environment=environment, timeout_s=600)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         done = list(pool.map(start, range(2)))

@@ -22,9 +22,9 @@ def run_program(folder: Path, name: str, *extra: str) -> process.Completed:
     warnings = ("-Wall", "-Wextra", "-Werror")
     program = folder / "gradients"
     include = f"-I{resources.include_dir()}"
-    built = process.run([*found.command, *flags, *warnings, *extra, include, SOURCE, "-o", program], timeout_s=300)
+    built = process.run([*found.command, *flags, *warnings, *extra, include, SOURCE, "-o", program], timeout_s=600)
     assert built.exit_code == 0, built.output
-    return process.run([program], timeout_s=60)
+    return process.run([program], timeout_s=600)
 
 
 @pytest.mark.parametrize("name", COMPILERS)
