@@ -60,7 +60,7 @@ def train(
     output: str | Path,
     *,
     algorithm: str = "sac",
-    steps: int = 10_000,
+    steps: int | None = None,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     force: bool = False,
@@ -71,6 +71,7 @@ def train(
 
     Args:
         environment: a Gymnasium id, or a function without arguments that makes an environment.
+        steps: environment steps; None: the algorithm's default.
         options: the algorithm's options by their upper-case names.
         force: replace a run in `output` that was made with other settings.
         on_message: takes each line of progress, evaluations among them; prints to stdout by default.
@@ -81,7 +82,9 @@ def train(
         ProjectError: `output` holds something else, which is left as it is.
     """
     folder = Path(output)
-    check_options(algorithm, options or {})
+    check_options(algorithm, options or {}, steps)
+    kind = trainer_of(algorithm)
+    steps = kind.DEFAULT_STEPS if steps is None else steps
     factory = environment_factory(environment) if isinstance(environment, str) else environment
     settings = {
         "environment": environment if isinstance(environment, str) else getattr(environment, "__qualname__", "factory"),
@@ -91,12 +94,13 @@ def train(
         "options": dict(options or {}),
     }
     _refuse_other_run(folder, settings, force=force)
-    trainer = trainer_of(algorithm)(factory, on_message=on_message, STEP_LIMIT=steps, **(options or {}))
+    all_options: dict[str, Any] = {**(options or {}), kind.STEP_OPTION: steps}
+    trainer = kind(factory, on_message=on_message, **all_options)
     with trainer.State(seed) as state:
-        progress(0, steps)
+        progress(0, state.step_limit)
         while not state.step():
-            progress(state.step_count, steps)
-        progress(steps, steps)
+            progress(state.step_count, state.step_limit)
+        progress(state.step_limit, state.step_limit)
         policy, curve = state.policy(), state.learning_curve
     write_atomically(folder / CHECKPOINT, checkpoint.dumps(policy))
     document = {"format": _RUN_FORMAT, "settings": settings, "learning_curve": [list(point) for point in curve]}
@@ -104,15 +108,17 @@ def train(
     return Run(folder=folder, policy=policy, learning_curve=tuple(curve))
 
 
-def check_options(algorithm: str, options: Mapping[str, Any]) -> None:
-    """Refuse an option that does not exist or has a value that is not allowed.
+def check_options(algorithm: str, options: Mapping[str, Any], steps: int | None = None) -> None:
+    """Refuse an option that does not exist or has a value that is not allowed, and a number of steps that is too small.
 
     Raises:
         TypeError, ValueError: in one line, which option and what is allowed.
     """
-    if "STEP_LIMIT" in options:
-        raise ValueError("STEP_LIMIT is the number of steps: use `steps` (--steps)")
-    trainer_of(algorithm).check_options(options)
+    kind = trainer_of(algorithm)
+    for name in {"STEP_LIMIT", kind.STEP_OPTION}:
+        if name in options:
+            raise ValueError(f"{name} is the number of steps: use `steps` (--steps)")
+    kind.check_options({**options, kind.STEP_OPTION: kind.DEFAULT_STEPS if steps is None else steps})
 
 
 def _refuse_other_run(folder: Path, settings: Mapping[str, object], *, force: bool) -> None:
@@ -238,7 +244,7 @@ def run(
     *,
     board: str,
     algorithm: str = "sac",
-    steps: int = 10_000,
+    steps: int | None = None,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     port: str | None = None,

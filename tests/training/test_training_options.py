@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from training_envs import SMALL, Line
 
-from rltools_embed.training import SAC, EnvSpec, SacOptions, trainer_of
+from rltools_embed.training import SAC, TD3, EnvSpec, SacOptions, Td3Options, Training, trainer_of
 from rltools_embed.training.sac import SacAlgorithm
+from rltools_embed.training.td3 import Td3Algorithm
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,14 @@ def test_the_defaults_are_those_of_rltools() -> None:
     assert (options.OPTIMIZER_ALPHA, options.OPTIMIZER_BETA_1, options.OPTIMIZER_BETA_2) == (1e-3, 0.9, 0.999)
 
 
+def test_the_defaults_of_td3_are_those_of_rltools() -> None:
+    options = Td3Options()
+    assert (options.ACTOR_TRAINING_INTERVAL, options.CRITIC_TRAINING_INTERVAL) == (2, 1)
+    assert (options.CRITIC_TARGET_UPDATE_INTERVAL, options.ACTOR_TARGET_UPDATE_INTERVAL) == (2, 2)
+    assert (options.TARGET_NEXT_ACTION_NOISE_STD, options.TARGET_NEXT_ACTION_NOISE_CLIP) == (0.2, 0.5)
+    assert (options.EXPLORATION_NOISE, options.ACTOR_POLYAK, options.warmup_steps) == (0.1, 0.995, 100)
+
+
 @pytest.fixture
 def spec() -> EnvSpec:
     return EnvSpec.from_env(Line())
@@ -86,7 +95,14 @@ CODE = {
     "CRITIC_NUM_LAYERS": 4,
     "CRITIC_ACTIVATION_FUNCTION": "TANH",
 }
-NUMBERS = {
+OPTIMIZER = {
+    "OPTIMIZER_ALPHA": 1e-4,
+    "OPTIMIZER_BETA_1": 0.5,
+    "OPTIMIZER_BETA_2": 0.5,
+    "OPTIMIZER_EPSILON": 1e-3,
+    "OPTIMIZER_EPSILON_SQRT": 1e-3,
+}
+OFF_POLICY_NUMBERS = {
     "GAMMA": 0.5,
     "CRITIC_TRAINING_INTERVAL": 3,
     "ACTOR_TRAINING_INTERVAL": 3,
@@ -94,53 +110,74 @@ NUMBERS = {
     "CRITIC_POLYAK": 0.5,
     "IGNORE_TERMINATION": True,
     "N_WARMUP_STEPS": 3,
-    "N_WARMUP_STEPS_ACTOR": 3,
-    "N_WARMUP_STEPS_CRITIC": 3,
     "REPLAY_BUFFER_CAP": 3,
     "SHARED_BATCH": False,
-    "TARGET_ENTROPY": 3.0,
-    "ALPHA": 3.0,
-    "ADAPTIVE_ALPHA": False,
-    "LOG_STD_LOWER_BOUND": -3.0,
-    "LOG_STD_UPPER_BOUND": 3.0,
-    "LOG_PROBABILITY_EPSILON": 1e-3,
-    "OPTIMIZER_ALPHA": 1e-4,
-    "OPTIMIZER_BETA_1": 0.5,
-    "OPTIMIZER_BETA_2": 0.5,
-    "OPTIMIZER_EPSILON": 1e-3,
-    "OPTIMIZER_EPSILON_SQRT": 1e-3,
+    **OPTIMIZER,
 }
+NUMBERS = {
+    SacAlgorithm: {
+        **OFF_POLICY_NUMBERS,
+        "N_WARMUP_STEPS_ACTOR": 3,
+        "N_WARMUP_STEPS_CRITIC": 3,
+        "TARGET_ENTROPY": 3.0,
+        "ALPHA": 3.0,
+        "ADAPTIVE_ALPHA": False,
+        "LOG_STD_LOWER_BOUND": -3.0,
+        "LOG_STD_UPPER_BOUND": 3.0,
+        "LOG_PROBABILITY_EPSILON": 1e-3,
+    },
+    Td3Algorithm: {
+        **OFF_POLICY_NUMBERS,
+        "ACTOR_POLYAK": 0.5,
+        "ACTOR_TARGET_UPDATE_INTERVAL": 3,
+        "TARGET_NEXT_ACTION_NOISE_STD": 0.3,
+        "TARGET_NEXT_ACTION_NOISE_CLIP": 0.3,
+        "EXPLORATION_NOISE": 0.3,
+    },
+}
+OPTIONS = {SacAlgorithm: SacOptions, Td3Algorithm: Td3Options}
 # Read by the training loop in Python, or with one allowed value.
 LOOP = {
+    SacAlgorithm: {"ACTOR_POLYAK"},
+    Td3Algorithm: set(),
+}
+OFF_POLICY_LOOP = {
     "STEP_LIMIT",
     "EPISODE_STEP_LIMIT",
     "COLLECT_EPISODE_STATS",
     "EPISODE_STATS_BUFFER_SIZE",
     "N_ENVIRONMENTS",
-    "ACTOR_POLYAK",
 }
 
 
-def test_every_option_is_code_a_number_or_read_by_the_loop() -> None:
-    names = {field.name for field in dataclasses.fields(SacOptions)}
-    assert names == CODE.keys() | NUMBERS.keys() | LOOP
+@pytest.mark.parametrize("algorithm", OPTIONS)
+def test_every_option_is_code_a_number_or_read_by_the_loop(algorithm: Any) -> None:
+    names = {field.name for field in dataclasses.fields(OPTIONS[algorithm])}
+    assert names == CODE.keys() | NUMBERS[algorithm].keys() | LOOP[algorithm] | OFF_POLICY_LOOP
 
 
-@pytest.mark.parametrize("name", NUMBERS)
-def test_an_option_that_is_a_number_changes_no_code(name: str, spec: EnvSpec) -> None:
-    plain, changed = SacAlgorithm(SacOptions()), SacAlgorithm(SacOptions(**{name: NUMBERS[name]}))
+@pytest.mark.parametrize(("algorithm", "name"), [(kind, name) for kind, names in NUMBERS.items() for name in names])
+def test_an_option_that_is_a_number_changes_no_code(algorithm: Any, name: str, spec: EnvSpec) -> None:
+    options = OPTIONS[algorithm]
+    plain, changed = algorithm(options()), algorithm(options(**{name: NUMBERS[algorithm][name]}))
     assert changed.translation_unit(spec) == plain.translation_unit(spec)
     assert changed.settings(spec) != plain.settings(spec)
 
 
+@pytest.mark.parametrize("algorithm", OPTIONS)
 @pytest.mark.parametrize("name", CODE)
-def test_an_option_that_is_code_changes_it(name: str, spec: EnvSpec) -> None:
+def test_an_option_that_is_code_changes_it(algorithm: Any, name: str, spec: EnvSpec) -> None:
+    options = OPTIONS[algorithm]
     batch = {"ACTOR_BATCH_SIZE": 7, "CRITIC_BATCH_SIZE": 7} if "BATCH" in name else {}
-    changed = SacAlgorithm(SacOptions(**{name: CODE[name], **batch}))
-    assert changed.translation_unit(spec) != SacAlgorithm(SacOptions()).translation_unit(spec)
+    changed = algorithm(options(**{name: CODE[name], **batch}))
+    assert changed.translation_unit(spec) != algorithm(options()).translation_unit(spec)
 
 
-def test_an_algorithm_is_found_by_its_name() -> None:
-    assert trainer_of("sac") is SAC
-    with pytest.raises(ValueError, match="'ddpg': there is sac"):
+@pytest.mark.parametrize(("name", "kind"), [("sac", SAC), ("TD3", TD3)])
+def test_an_algorithm_is_found_by_its_name(name: str, kind: type[Training]) -> None:
+    assert trainer_of(name) is kind
+
+
+def test_an_unknown_algorithm_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match="'ddpg': there is sac, td3"):
         trainer_of("ddpg")

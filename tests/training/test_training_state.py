@@ -16,7 +16,9 @@ from training_envs import SMALL, Line, replacing
 from rltools_embed.errors import TrainingError
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Rescale
-from rltools_embed.training import SAC, State
+from rltools_embed.training import SAC, TD3, State, Training
+
+ALGORITHMS = [SAC, TD3]
 
 
 def finish(state: State) -> State:
@@ -25,8 +27,8 @@ def finish(state: State) -> State:
     return state
 
 
-def small(**options: Any) -> SAC:
-    return SAC(options.pop("factory", Line), **{**SMALL, **options})
+def small(kind: type[Training] = SAC, **options: Any) -> Training:
+    return kind(options.pop("factory", Line), **{**SMALL, **options})
 
 
 def weights(state: State) -> bytes:
@@ -42,9 +44,10 @@ def test_training_ends_after_step_limit_steps_and_stays_ended() -> None:
     assert state.step_count == 40
 
 
-def test_the_same_seed_gives_the_same_bits_again_and_another_seed_others() -> None:
-    sac = small()
-    first, again, other = (weights(finish(sac.State(seed))) for seed in (3, 3, 4))
+@pytest.mark.parametrize("kind", ALGORITHMS)
+def test_the_same_seed_gives_the_same_bits_again_and_another_seed_others(kind: type[Training]) -> None:
+    training = small(kind)
+    first, again, other = (weights(finish(training.State(seed))) for seed in (3, 3, 4))
     assert first == again
     assert first != other
 
@@ -60,9 +63,10 @@ def test_two_option_sets_in_one_process_are_independent() -> None:
     assert weights(states[1]) == weights(finish(small().State(0)))
 
 
+@pytest.mark.parametrize("kind", ALGORITHMS)
 @pytest.mark.parametrize("box", [None, spaces.Box(np.float32([-2]), np.float32([5]))])
-def test_the_exported_policy_has_the_bits_of_action(box: Any) -> None:
-    state = finish(small(factory=lambda: Line(action_space=box)).State(0))
+def test_the_exported_policy_has_the_bits_of_action(kind: type[Training], box: Any) -> None:
+    state = finish(small(kind, factory=lambda: Line(action_space=box)).State(0))
     observations = np.random.default_rng(0).normal(0, 3, (2000, 2)).astype(np.float32)
     policy = checkpoint.loads(state.export_policy())
     np.testing.assert_array_equal(
@@ -168,9 +172,10 @@ def test_a_number_that_is_not_finite_stops_training_and_the_policy_survives(spoi
         state.step()
 
 
-def test_weights_that_diverge_stop_training() -> None:
+@pytest.mark.parametrize("kind", ALGORITHMS)
+def test_weights_that_diverge_stop_training(kind: type[Training]) -> None:
     # A reward at float32's edge: the squared error is infinite, and so are the gradients.
-    state = small(factory=lambda: Line(spoil=replacing(1, 3e38, 3))).State(0)
+    state = small(kind, factory=lambda: Line(spoil=replacing(1, 3e38, 3))).State(0)
     with pytest.raises(TrainingError, match=r"Line: a weight or its gradient is not finite at step \d+"):
         finish(state)
 
