@@ -67,7 +67,7 @@ class OffPolicyOptions:
         SHARED_BATCH: actor and critics are updated on the same transitions.
         OPTIMIZER_ALPHA: learning rate of Adam (arXiv:1412.6980).
         OPTIMIZER_EPSILON: added to the root of Adam's second moment.
-        OPTIMIZER_EPSILON_SQRT: added under that root.
+        OPTIMIZER_EPSILON_SQRT: the least that stands under that root.
     """
 
     GAMMA: float = option(0.99, of.UNIT_INTERVAL)

@@ -71,7 +71,7 @@ class Adam:
         self.second = BETA_2 * self.second + (1 - BETA_2) * by_numbers**2
         first = self.first / (1 - BETA_1**self.step)
         second = self.second / (1 - BETA_2**self.step)
-        return numbers - RATE * first / (np.sqrt(second + EPSILON) + EPSILON)
+        return numbers - RATE * first / (np.sqrt(np.maximum(second, EPSILON)) + EPSILON)
 
 
 def make(kind: type[Training], **options: Any) -> Any:
