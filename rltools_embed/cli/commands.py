@@ -22,7 +22,7 @@ from rltools_embed.validation import Counts, Report, Settings
 from rltools_embed.validation.page import to_html
 from rltools_embed.validation.report import to_json, to_junit
 
-ALGORITHMS = ("sac", "td3")
+ALGORITHMS = ("sac", "td3", "ppo")
 _DIFFERENT = 1
 
 _file = click.Path(dir_okay=False, path_type=Path)
@@ -55,7 +55,7 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option(
                 "--steps",
                 type=click.IntRange(min=1),
-                help="Environment steps; the algorithm's default is 10000.",
+                help="Environment steps; by default 10000, for ppo 100000.",
             ),
             click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0)),
             click.option(

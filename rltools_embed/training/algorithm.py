@@ -6,7 +6,9 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from rltools_embed.policy.model import Activation, Dense, Float32Array, Mlp, Module
+import numpy as np
+
+from rltools_embed.policy.model import Activation, Dense, Float32Array, Mlp, Module, Rescale
 from rltools_embed.training.spaces import EnvSpec
 
 # The trainer's numbers by name ("actor", …), one after another in visiting order.
@@ -87,3 +89,8 @@ def mlp_of(
     if begin != len(numbers):
         raise ValueError(f"{len(numbers)} numbers for layers of {widths}, which hold {begin}")
     return Mlp(layers=tuple(layers), log_std=log_std)
+
+
+def bounds_of(spec: EnvSpec) -> Rescale:
+    """From [-1, 1] to the environment's action box."""
+    return Rescale(low=np.array(spec.action_low, np.float32), high=np.array(spec.action_high, np.float32))

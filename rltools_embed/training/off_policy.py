@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
 
-import numpy as np
-
-from rltools_embed.policy.model import Activation, Mlp, Rescale
+from rltools_embed.policy.model import Activation, Mlp
 from rltools_embed.training import options as of
 from rltools_embed.training.algorithm import Numbers, mlp_of
 from rltools_embed.training.options import option
@@ -182,8 +180,3 @@ def actor_of(
     hidden = (options.ACTOR_HIDDEN_DIM,) * (options.ACTOR_NUM_LAYERS - 1)
     widths = (spec.observation_dim, *hidden, outputs)
     return mlp_of(numbers("actor"), widths, Activation[options.ACTOR_ACTIVATION_FUNCTION], last)
-
-
-def bounds_of(spec: EnvSpec) -> Rescale:
-    """From [-1, 1] to the environment's action box."""
-    return Rescale(low=np.array(spec.action_low, np.float32), high=np.array(spec.action_high, np.float32))

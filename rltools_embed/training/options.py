@@ -82,7 +82,8 @@ def or_none(check: Check) -> Check:
 
 COUNT = integer(1)
 COUNT_OR_NONE = or_none(COUNT)
-COUNT_FROM_ZERO_OR_NONE = or_none(integer(0))
+COUNT_FROM_ZERO = integer(0)
+COUNT_FROM_ZERO_OR_NONE = or_none(COUNT_FROM_ZERO)
 UNIT_INTERVAL = real("a number from 0 to 1", lambda x: 0 <= x <= 1)
 BETA = real("a number from 0 to below 1", lambda x: 0 <= x < 1)
 POSITIVE = real("a number above 0", lambda x: x > 0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rltools_embed.policy.model import Module, SampleAndSquash
 from rltools_embed.training import off_policy
 from rltools_embed.training import options as of
-from rltools_embed.training.algorithm import Numbers
+from rltools_embed.training.algorithm import Numbers, bounds_of
 from rltools_embed.training.off_policy import OffPolicyAlgorithm, OffPolicyOptions
 from rltools_embed.training.options import option
 from rltools_embed.training.spaces import EnvSpec
@@ -90,4 +90,4 @@ class SacAlgorithm(OffPolicyAlgorithm):
             log_std_upper_bound=self.options.LOG_STD_UPPER_BOUND,
         )
         mlp = off_policy.actor_of(self.options, spec, numbers, 2 * spec.action_dim)
-        return (mlp, squash, off_policy.bounds_of(spec)) if spec.is_rescaled else (mlp, squash)
+        return (mlp, squash, bounds_of(spec)) if spec.is_rescaled else (mlp, squash)

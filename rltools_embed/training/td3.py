@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rltools_embed.policy.model import Activation, Module, Td3Sampling
 from rltools_embed.training import off_policy
 from rltools_embed.training import options as of
-from rltools_embed.training.algorithm import Numbers
+from rltools_embed.training.algorithm import Numbers, bounds_of
 from rltools_embed.training.off_policy import OffPolicyAlgorithm, OffPolicyOptions
 from rltools_embed.training.options import option
 from rltools_embed.training.spaces import EnvSpec
@@ -58,4 +58,4 @@ class Td3Algorithm(OffPolicyAlgorithm):
     def modules(self, spec: EnvSpec, numbers: Numbers) -> tuple[Module, ...]:
         mlp = off_policy.actor_of(self.options, spec, numbers, spec.action_dim, Activation.TANH)
         clamp = Td3Sampling(output_dim=spec.action_dim, std=self.options.EXPLORATION_NOISE)
-        return (mlp, clamp, off_policy.bounds_of(spec)) if spec.is_rescaled else (mlp, clamp)
+        return (mlp, clamp, bounds_of(spec)) if spec.is_rescaled else (mlp, clamp)

@@ -26,6 +26,7 @@ from rltools_embed.training import compiler
 from rltools_embed.training.algorithm import Algorithm
 from rltools_embed.training.environment import EVALUATION_STEP_LIMIT, EnvFactory, Environment, probe
 from rltools_embed.training.options import from_keywords
+from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
 from rltools_embed.training.sac import SacAlgorithm, SacOptions
 from rltools_embed.training.side_by_side import Episode, SideBySide
 from rltools_embed.training.spaces import EnvSpec
@@ -173,7 +174,18 @@ class TD3(Training):
         return Td3Algorithm(from_keywords(Td3Options, options))
 
 
-_TRAINERS: dict[str, type[Training]] = {"sac": SAC, "td3": TD3}
+class PPO(Training):
+    """PPO on a Gymnasium environment. Arguments: `Training`; options: `PpoOptions`."""
+
+    STEP_OPTION = "TOTAL_STEP_LIMIT"
+    DEFAULT_STEPS = 100_000
+
+    @classmethod
+    def check_options(cls, options: Mapping[str, Any]) -> Algorithm:
+        return PpoAlgorithm(from_keywords(PpoOptions, options))
+
+
+_TRAINERS: dict[str, type[Training]] = {"sac": SAC, "td3": TD3, "ppo": PPO}
 
 
 def trainer_of(algorithm: str) -> type[Training]:

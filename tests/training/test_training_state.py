@@ -11,14 +11,15 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
-from training_envs import SMALL, Line, replacing
+from training_envs import SMALL, SMALL_PPO, Line, replacing
+from training_envs import small as small_options
 
 from rltools_embed.errors import TrainingError
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Rescale
-from rltools_embed.training import SAC, TD3, State, Training
+from rltools_embed.training import PPO, SAC, TD3, State, Training
 
-ALGORITHMS = [SAC, TD3]
+ALGORITHMS = [SAC, TD3, PPO]
 
 
 def finish(state: State) -> State:
@@ -28,7 +29,7 @@ def finish(state: State) -> State:
 
 
 def small(kind: type[Training] = SAC, **options: Any) -> Training:
-    return kind(options.pop("factory", Line), **{**SMALL, **options})
+    return kind(options.pop("factory", Line), **{**small_options(kind), **options})
 
 
 def weights(state: State) -> bytes:
@@ -72,7 +73,39 @@ def test_the_exported_policy_has_the_bits_of_action(kind: type[Training], box: A
     np.testing.assert_array_equal(
         state.action(observations).view(np.uint32), policy.evaluate(observations).view(np.uint32)
     )
-    assert isinstance(policy.layers[-1], Rescale) == (box is not None)
+    assert isinstance(policy.layers[-1], Rescale) == (box is not None or kind is PPO)
+
+
+def test_a_ppo_policy_keeps_its_normaliser_its_log_std_and_its_bounds() -> None:
+    box = spaces.Box(np.float32([-0.25]), np.float32([0.5]))
+    state = finish(small(PPO, factory=lambda: Line(action_space=box), NORMALIZE_OBSERVATIONS=True).State(0))
+    observations = np.random.default_rng(0).normal(0, 300, (2000, 2)).astype(np.float32)
+    policy = checkpoint.loads(state.export_policy())
+    actions = state.action(observations)
+    np.testing.assert_array_equal(actions.view(np.uint32), policy.evaluate(observations).view(np.uint32))
+    assert {float(actions.min()), float(actions.max())} == {-0.25, 0.5}
+    standardize, mlp, rescale = policy.layers
+    np.testing.assert_array_equal(standardize.mean, state._numbers("normalizer")[:2])  # type: ignore[union-attr]
+    np.testing.assert_array_equal(mlp.log_std, state._numbers("log_std"))  # type: ignore[union-attr]
+    assert isinstance(rescale, Rescale)
+
+
+def test_a_step_of_ppo_is_one_iteration_in_all_environments() -> None:
+    Line.made.clear()
+    state = small(PPO, factory=lambda: Line(truncate_after=3)).State(0)
+    assert [state.step() for _ in range(5)] == [False] * 4 + [True]
+    assert (state.step_count, state.step_limit) == (40, 40)
+    training = Line.made[1:]
+    assert [len(env.actions) for env in training] == [20, 20]
+    assert training[0].starts[0] != training[1].starts[0]
+    assert [(episode.length, episode.end_step) for episode in state.episodes[:3]] == [(3, 5), (3, 6), (3, 11)]
+    assert all(env.closed == 1 for env in Line.made)
+
+
+def test_ppo_is_evaluated_every_ten_iterations_and_at_the_end() -> None:
+    options = {**SMALL_PPO, "TOTAL_STEP_LIMIT": 100, "enable_evaluation": True}
+    state = finish(PPO(lambda: Line(truncate_after=3), **options).State(0))
+    assert [point[0] for point in state.learning_curve] == [80, 96]
 
 
 def test_action_takes_what_holds_the_same_numbers() -> None:

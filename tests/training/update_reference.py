@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from training_envs import SMALL, Line
+from training_envs import Line, small
 
-from rltools_embed.training import Training
+from rltools_embed.training import PPO, Training
 
 Array = npt.NDArray[np.float64]
 
@@ -65,13 +65,13 @@ class Adam:
     def __init__(self) -> None:
         self.step, self.first, self.second = 0, 0.0, 0.0
 
-    def __call__(self, numbers: Array, by_numbers: Array) -> Array:
+    def __call__(self, numbers: Array, by_numbers: Array, rate: float = RATE) -> Array:
         self.step += 1
         self.first = BETA_1 * self.first + (1 - BETA_1) * by_numbers
         self.second = BETA_2 * self.second + (1 - BETA_2) * by_numbers**2
         first = self.first / (1 - BETA_1**self.step)
         second = self.second / (1 - BETA_2**self.step)
-        return numbers - RATE * first / (np.sqrt(np.maximum(second, EPSILON)) + EPSILON)
+        return numbers - rate * first / (np.sqrt(np.maximum(second, EPSILON)) + EPSILON)
 
 
 def make(kind: type[Training], **options: Any) -> Any:
@@ -84,8 +84,10 @@ def make(kind: type[Training], **options: Any) -> Any:
             return np.zeros(OBSERVATIONS, np.float32)
 
     settings = {"ACTOR_ACTIVATION_FUNCTION": "TANH", "CRITIC_ACTIVATION_FUNCTION": "TANH", "GAMMA": GAMMA}
-    settings |= {"CRITIC_POLYAK": POLYAK, "OPTIMIZER_ALPHA": RATE}
-    training = kind(lambda: Wide(observation_space=seen, action_space=box), **{**SMALL, **settings, **options})
+    settings["OPTIMIZER_ALPHA"] = RATE
+    if kind is not PPO:
+        settings["CRITIC_POLYAK"] = POLYAK
+    training = kind(lambda: Wide(observation_space=seen, action_space=box), **{**small(kind), **settings, **options})
     return training.make_trainer(4)
 
 

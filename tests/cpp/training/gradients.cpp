@@ -1,6 +1,7 @@
 // Every derivative of training against central differences in float64. Prints the worst error of each; exits 1 above
 // the tolerance. With -DSEEDED_FAULT one derivative is wrong by a tenth of a percent, and this must notice.
 #include <rl_tools/nn/training/parameters.h>
+#include <rl_tools/rl/algorithms/ppo/losses.h>
 #include <rl_tools/rl/algorithms/sac/losses.h>
 #include <rl_tools/rl/algorithms/td3/losses.h>
 #include <rl_tools/rl/components/squared_error.h>
@@ -11,6 +12,7 @@
 namespace {
 
 namespace training = rl_tools::nn::training;
+namespace ppo = rl_tools::rl::ppo;
 namespace sac = rl_tools::rl::sac;
 namespace td3 = rl_tools::rl::td3;
 using rl_tools::nn::ActivationFunction;
@@ -182,6 +184,45 @@ void check_td3_actor_loss() {
            }));
 }
 
+// The means are far enough from those that collected that samples lie on all sides of both clips, and none on one.
+void check_policy_loss() {
+    constexpr size_t ACTIONS = 2;
+    constexpr size_t SAMPLES = 21;
+    ppo::Collected<T, ACTIONS, SAMPLES> collected{};
+    training::Batch<T, ACTIONS, SAMPLES> mean{};
+    training::Batch<T, ACTIONS, SAMPLES> by_mean{};
+    T log_std[ACTIONS] = {-0.4, 0.3};
+    T by_log_std[ACTIONS];
+    const T collecting_log_std[ACTIONS] = {-0.5, 0.2};
+    auto engine = rl_tools::random::default_engine({}, 17);
+    randomize(collected.mean, engine);
+    randomize(collected.action, engine);
+    ppo::log_probabilities(collected.mean, collecting_log_std, collected.action, collected.log_probability);
+    for (size_t sample = 0; sample < SAMPLES; sample++) {
+        collected.advantage[sample] = signed_uniform(engine);
+        for (size_t row = 0; row < ACTIONS; row++) {
+            mean.row(row)[sample] = collected.mean.row(row)[sample] + 0.4 * signed_uniform(engine);
+        }
+    }
+    const auto loss = [&] {
+        training::Batch<T, ACTIONS, SAMPLES> ignored{};
+        T also_ignored[ACTIONS];
+        return ppo::policy_loss(0.2, 0.05, collected, mean, log_std, ignored, also_ignored);
+    };
+    ppo::policy_loss(0.2, 0.05, collected, mean, log_std, by_mean, by_log_std);
+    T worst = 0;
+    size_t clipped = 0;
+    for (size_t row = 0; row < ACTIONS; row++) {
+        worst = std::fmax(worst, std::fabs(by_log_std[row] - numeric(log_std[row], loss)));
+        for (size_t sample = 0; sample < SAMPLES; sample++) {
+            const T derivative = by_mean.row(row)[sample];
+            clipped += derivative == 0 ? 1 : 0;
+            worst = std::fmax(worst, std::fabs(derivative - numeric(mean.row(row)[sample], loss)));
+        }
+    }
+    report("policy loss by mean and log-std", clipped > 0 && clipped < ACTIONS * SAMPLES ? worst : 1);
+}
+
 void check_alpha() {
     const T log_probability[3] = {-0.3, 1.2, 0.7};
     const T target_entropy = -2;
@@ -216,6 +257,7 @@ int main() {
     check_actor_loss<3, 13>("actor loss, three actions", 20);
     check_actor_loss<2, 9>("actor loss, clamped log-std", 0.1);
     check_td3_actor_loss();
+    check_policy_loss();
     check_alpha();
     return failed ? 1 : 0;
 }
