@@ -1,6 +1,6 @@
 """Train a policy, put it on a microcontroller, and prove that it computes the same bits.
 
-Training, as RLtools' users know it: `SAC`, `load_checkpoint`, `load_checkpoint_from_path`.
+Training, as RLtools' users know it: `SAC`, `TD3`, `PPO`, `load_checkpoint`, `load_checkpoint_from_path`.
 The stages, as `rlt-embed` runs them: `train`, `inspect`, `export`, `build`, `flash`, `validate`, `run`, `power_off`.
 """
 
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from rltools_embed.policy.checkpoint import load as load_checkpoint_from_path
     from rltools_embed.policy.checkpoint import loads as load_checkpoint
     from rltools_embed.policy.model import Policy
-    from rltools_embed.training import SAC
+    from rltools_embed.training import PPO, SAC, TD3
     from rltools_embed.validation import Report
 
 __all__ = [
+    "PPO",
     "SAC",
+    "TD3",
     "Policy",
     "Report",
     "RltEmbedError",
@@ -39,7 +41,9 @@ __all__ = [
 
 # Found when first asked for: a program that only loads a checkpoint imports neither gymnasium nor a serial port.
 _HOMES = {
+    "PPO": ("rltools_embed.training", "PPO"),
     "SAC": ("rltools_embed.training", "SAC"),
+    "TD3": ("rltools_embed.training", "TD3"),
     "Policy": ("rltools_embed.policy.model", "Policy"),
     "Report": ("rltools_embed.validation", "Report"),
     "RltEmbedError": ("rltools_embed.errors", "RltEmbedError"),

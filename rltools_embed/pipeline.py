@@ -67,7 +67,7 @@ def train(
     output: str | Path,
     *,
     algorithm: str = "sac",
-    steps: int = 10_000,
+    steps: int | None = None,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     force: bool = False,
@@ -81,6 +81,7 @@ def train(
 
     Args:
         environment: a Gymnasium id, or a function without arguments that makes an environment.
+        steps: environment steps; None: the algorithm's default.
         options: the algorithm's options by their upper-case names.
         force: replace a run in `output` that was made with other settings, or by a function: two functions cannot be
             told apart.
@@ -94,20 +95,23 @@ def train(
         ProjectError: `output` holds something else, which is left as it is; or it cannot be written.
     """
     folder = Path(output)
-    check_options(algorithm, options or {})
+    check_options(algorithm, options or {}, steps)
+    kind = trainer_of(algorithm)
+    steps = kind.DEFAULT_STEPS if steps is None else steps
     settings = _settings(environment, algorithm, steps, seed, options or {})
     _refuse_other_run(folder, settings, force=force)
     factory = environment_factory(environment) if isinstance(environment, str) else environment
-    trainer = trainer_of(algorithm)(factory, on_message=on_message, STEP_LIMIT=steps, **(options or {}))
+    all_options: dict[str, Any] = {**(options or {}), kind.STEP_OPTION: steps}
+    trainer = kind(factory, on_message=on_message, **all_options)
     with trainer.State(seed) as state:
         preflight(state.policy())
         with _alone_in(folder):
             _refuse_other_run(folder, settings, force=force)  # again: it may have come in while we compiled
-            progress(0, steps)
+            progress(0, state.step_limit)
             try:
                 while not state.step():
-                    progress(state.step_count, steps)
-                progress(steps, steps)
+                    progress(state.step_count, state.step_limit)
+                progress(state.step_limit, state.step_limit)
             except KeyboardInterrupt:
                 on_message(f"interrupted at step {state.step_count}: keeping the policy as it is")
                 _keep(folder, settings, state.policy(), state.learning_curve)
@@ -155,15 +159,17 @@ def _alone_in(folder: Path) -> Iterator[None]:
         raise ProjectError(message, "wait for it, or choose another folder with -o") from None
 
 
-def check_options(algorithm: str, options: Mapping[str, Any]) -> None:
-    """Refuse an option that does not exist or has a value that is not allowed.
+def check_options(algorithm: str, options: Mapping[str, Any], steps: int | None = None) -> None:
+    """Refuse an option that does not exist or has a value that is not allowed, and a number of steps that is too small.
 
     Raises:
         TypeError, ValueError: in one line, which option and what is allowed.
     """
-    if "STEP_LIMIT" in options:
-        raise ValueError("STEP_LIMIT is the number of steps: use `steps` (--steps)")
-    trainer_of(algorithm).check_options(options)
+    kind = trainer_of(algorithm)
+    for name in {"STEP_LIMIT", kind.STEP_OPTION}:
+        if name in options:
+            raise ValueError(f"{name} is the number of steps: use `steps` (--steps)")
+    kind.check_options({**options, kind.STEP_OPTION: kind.DEFAULT_STEPS if steps is None else steps})
 
 
 def _refuse_other_run(folder: Path, settings: Mapping[str, object], *, force: bool) -> None:
@@ -293,7 +299,7 @@ def run(
     *,
     board: str,
     algorithm: str = "sac",
-    steps: int = 10_000,
+    steps: int | None = None,
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     port: str | None = None,

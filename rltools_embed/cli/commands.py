@@ -22,7 +22,7 @@ from rltools_embed.validation import Counts, Report, Settings
 from rltools_embed.validation.page import to_html
 from rltools_embed.validation.report import to_json, to_junit
 
-ALGORITHMS = ("sac",)
+ALGORITHMS = ("sac", "td3", "ppo")
 _DIFFERENT = 1
 _MOST = 2**31 - 1
 
@@ -61,7 +61,11 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         (
             click.option("--algorithm", default="sac", show_default=True, type=click.Choice(ALGORITHMS)),
-            click.option("--steps", default=10_000, show_default=True, type=click.IntRange(1, _MOST)),
+            click.option(
+                "--steps",
+                type=click.IntRange(1, _MOST),
+                help="Environment steps; by default 10000, for ppo 100000.",
+            ),
             click.option("--seed", default=0, show_default=True, type=click.IntRange(0, _MOST)),
             click.option(
                 "--option",
@@ -77,9 +81,9 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _check_options(algorithm: str, options: dict[str, Any]) -> None:
+def _check_options(algorithm: str, options: dict[str, Any], steps: int | None) -> None:
     try:
-        pipeline.check_options(algorithm, options)
+        pipeline.check_options(algorithm, options, steps)
     except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from error
 
@@ -120,7 +124,7 @@ def cli() -> None:
 def train(
     environment: str,
     algorithm: str,
-    steps: int,
+    steps: int | None,
     seed: int,
     options: dict[str, Any],
     output: Path,
@@ -128,7 +132,7 @@ def train(
     as_json: bool,
 ) -> None:
     """Train a policy on the Gymnasium ENVIRONMENT (an id) and write checkpoint.h."""
-    _check_options(algorithm, options)
+    _check_options(algorithm, options, steps)
     with show.watching("training") as watched:
         run = pipeline.train(
             environment,
@@ -248,7 +252,7 @@ def validate(
 def run(
     environment: str,
     algorithm: str,
-    steps: int,
+    steps: int | None,
     seed: int,
     options: dict[str, Any],
     board: str,
@@ -260,7 +264,7 @@ def run(
     html: Path | None,
 ) -> None:
     """Train, export, build, flash and validate in one go."""
-    _check_options(algorithm, options)
+    _check_options(algorithm, options, steps)
     _check_destinations(json_path, junit, html)
     with show.watching("running") as watched:
         report = pipeline.run(

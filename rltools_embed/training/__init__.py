@@ -1,8 +1,25 @@
 """Training: a Gymnasium environment in, a policy out."""
 
 from rltools_embed.training.environment import environment_factory
-from rltools_embed.training.options import SacOptions
+from rltools_embed.training.ppo import PpoOptions
+from rltools_embed.training.sac import SacOptions
+from rltools_embed.training.side_by_side import Episode
 from rltools_embed.training.spaces import EnvSpec
-from rltools_embed.training.trainer import SAC, Episode, Evaluation, State, trainer_of
+from rltools_embed.training.td3 import Td3Options
+from rltools_embed.training.trainer import PPO, SAC, TD3, Evaluation, State, Training, trainer_of
 
-__all__ = ["SAC", "EnvSpec", "Episode", "Evaluation", "SacOptions", "State", "environment_factory", "trainer_of"]
+__all__ = [
+    "PPO",
+    "SAC",
+    "TD3",
+    "EnvSpec",
+    "Episode",
+    "Evaluation",
+    "PpoOptions",
+    "SacOptions",
+    "State",
+    "Td3Options",
+    "Training",
+    "environment_factory",
+    "trainer_of",
+]

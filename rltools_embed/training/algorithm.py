@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from rltools_embed.policy.model import Float32Array, Module
+import numpy as np
+
+from rltools_embed.policy.model import Activation, Dense, Float32Array, Mlp, Module, Rescale
 from rltools_embed.training.spaces import EnvSpec
 
 # The trainer's numbers by name ("actor", …), one after another in visiting order.
@@ -21,8 +24,23 @@ class Algorithm(Protocol):
         ...
 
     @property
+    def environments(self) -> int:
+        """How many environments are stepped side by side."""
+        ...
+
+    @property
+    def interactions_per_step(self) -> int:
+        """How often a `step` acts in each of them."""
+        ...
+
+    @property
     def step_limit(self) -> int:
-        """Environment steps of the whole training."""
+        """Environment steps of the whole training, all environments together."""
+        ...
+
+    @property
+    def evaluation_interval(self) -> int:
+        """Calls of `step` between evaluations, unless the user says otherwise."""
         ...
 
     @property
@@ -46,3 +64,33 @@ class Algorithm(Protocol):
     def modules(self, spec: EnvSpec, numbers: Numbers) -> tuple[Module, ...]:
         """The deterministic policy as it stands now."""
         ...
+
+
+def mlp_of(
+    numbers: Float32Array,
+    widths: tuple[int, ...],
+    hidden: Activation,
+    last: Activation = Activation.IDENTITY,
+    log_std: Float32Array | None = None,
+) -> Mlp:
+    """An mlp from its numbers in visiting order: per layer the weights row by row, then the biases."""
+    layers = []
+    begin = 0
+    for index, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
+        end = begin + inputs * outputs
+        layers.append(
+            Dense(
+                weights=numbers[begin:end].reshape(outputs, inputs),
+                biases=numbers[end : end + outputs],
+                activation=last if index == len(widths) - 2 else hidden,
+            )
+        )
+        begin = end + outputs
+    if begin != len(numbers):
+        raise ValueError(f"{len(numbers)} numbers for layers of {widths}, which hold {begin}")
+    return Mlp(layers=tuple(layers), log_std=log_std)
+
+
+def bounds_of(spec: EnvSpec) -> Rescale:
+    """From [-1, 1] to the environment's action box."""
+    return Rescale(low=np.array(spec.action_low, np.float32), high=np.array(spec.action_high, np.float32))

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +25,12 @@ from rltools_embed.policy.model import Float32Array, Policy, Provenance, as_obse
 from rltools_embed.training import compiler
 from rltools_embed.training.algorithm import Algorithm
 from rltools_embed.training.environment import EVALUATION_STEP_LIMIT, EnvFactory, Environment, probe
-from rltools_embed.training.options import SacOptions, from_keywords
-from rltools_embed.training.sac import SacAlgorithm
+from rltools_embed.training.options import from_keywords
+from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
+from rltools_embed.training.sac import SacAlgorithm, SacOptions
+from rltools_embed.training.side_by_side import Episode, SideBySide
 from rltools_embed.training.spaces import EnvSpec
+from rltools_embed.training.td3 import Td3Algorithm, Td3Options
 
 _EXAMPLES = 16
 _RECENT_STEPS = 1000
@@ -59,21 +62,12 @@ class Evaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Episode:
-    """A finished training episode: undiscounted return, length in steps, and the step of training it ended at."""
-
-    total_reward: float
-    length: int
-    end_step: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class EvaluationPlan:
-    """When the policy is evaluated during training: every `interval` steps and at the end, or never."""
+    """When the policy is evaluated during training: every `interval` calls of `step` and at the end, or never."""
 
-    enabled: bool = True
-    interval: int = 1000
-    episodes: int = 10
+    enabled: bool
+    interval: int
+    episodes: int
 
     def __post_init__(self) -> None:
         for name, value in (("evaluation_interval", self.interval), ("num_evaluation_episodes", self.episodes)):
@@ -82,29 +76,66 @@ class EvaluationPlan:
 
 
 class Training:
-    """An algorithm compiled for one environment. `State(seed)` starts a run; runs are independent of each other."""
+    """An algorithm compiled for one environment's sizes, or taken from the cache. `State(seed)` starts a run.
+
+    Args:
+        env_factory: makes the environment, without arguments. It is called once here, and for each `State` once per
+            environment to train in and once to evaluate.
+        verbose: show the compiler's commands and output.
+        force_recompile: do not use the cache.
+        evaluation_interval: calls of `step` between evaluations; None: the algorithm's own.
+        num_evaluation_episodes: episodes per evaluation, each from a start of its own.
+        interface_name: part of the policy's name; the cache does not need it.
+        on_message: takes each line of progress; prints to stdout by default.
+        options: the algorithm's, by their upper-case names.
+
+    Raises:
+        UnsupportedEnvError: the environment's spaces cannot become static sizes.
+        TrainingError: the environment breaks Gymnasium's contract on its first step.
+        ToolchainError, BuildError: there is no compiler, or it refused.
+        TypeError, ValueError: an unknown option, or a value that is not allowed.
+    """
+
+    # The option that limits the environment steps of the whole training, and its default.
+    STEP_OPTION: ClassVar[str] = "STEP_LIMIT"
+    DEFAULT_STEPS: ClassVar[int] = 10_000
+
+    @classmethod
+    def check_options(cls, options: Mapping[str, Any]) -> Algorithm:
+        """The algorithm with these options. Refuses what the constructor would refuse, without an environment.
+
+        Raises:
+            TypeError, ValueError: an unknown option, or a value that is not allowed.
+        """
+        raise NotImplementedError
 
     def __init__(
         self,
         env_factory: EnvFactory,
-        algorithm: Algorithm,
         *,
-        plan: EvaluationPlan,
-        verbose: bool,
-        force_recompile: bool,
-        interface_name: str,
-        on_message: Say,
+        verbose: bool = False,
+        force_recompile: bool = False,
+        enable_evaluation: bool = True,
+        evaluation_interval: int | None = None,
+        num_evaluation_episodes: int = 10,
+        interface_name: str = "default",
+        on_message: Say = print_line,
+        **options: Any,
     ) -> None:
+        self.algorithm = self.check_options(options)
+        self.plan = EvaluationPlan(
+            enabled=enable_evaluation,
+            interval=self.algorithm.evaluation_interval if evaluation_interval is None else evaluation_interval,
+            episodes=num_evaluation_episodes,
+        )
         if not isinstance(interface_name, str) or not interface_name.isidentifier():
             raise ValueError(f"interface_name is {interface_name!r}: it must be a name of letters, digits and _")
-        self.algorithm = algorithm
         self.env_factory = env_factory
-        self.plan = plan
         self.interface_name = interface_name
         self.on_message = on_message
         self.spec: EnvSpec = probe(env_factory)
         self._interface, self._compiler = compiler.load(
-            algorithm.translation_unit(self.spec), force_recompile=force_recompile, verbose=verbose, say=on_message
+            self.algorithm.translation_unit(self.spec), force_recompile=force_recompile, verbose=verbose, say=on_message
         )
 
     def State(self, seed: int) -> State:  # noqa: N802  RLtools' users know it by this name
@@ -128,65 +159,36 @@ class Training:
 
 
 class SAC(Training):
-    """Soft actor-critic on a Gymnasium environment, compiled for exactly its sizes or taken from the cache.
+    """Soft actor-critic on a Gymnasium environment. Arguments: `Training`; options: `SacOptions`."""
 
-    Args:
-        env_factory: makes the environment, without arguments. It is called once here, and for each `State` once to
-            train and once to evaluate.
-        verbose: show the compiler's commands and output.
-        force_recompile: do not use the cache.
-        evaluation_interval: environment steps between evaluations.
-        num_evaluation_episodes: episodes per evaluation, each from a start of its own.
-        interface_name: part of the policy's name; the cache does not need it.
-        on_message: takes each line of progress; prints to stdout by default.
-        options: see `SacOptions`.
-
-    Raises:
-        UnsupportedEnvError: the environment's spaces cannot become static sizes.
-        TrainingError: the environment breaks Gymnasium's contract on its first step.
-        ToolchainError, BuildError: there is no compiler, or it refused.
-        TypeError, ValueError: an unknown option, or a value that is not allowed.
-    """
-
-    def __init__(
-        self,
-        env_factory: EnvFactory,
-        *,
-        verbose: bool = False,
-        force_recompile: bool = False,
-        enable_evaluation: bool = True,
-        evaluation_interval: int = 1000,
-        num_evaluation_episodes: int = 10,
-        interface_name: str = "default",
-        on_message: Say = print_line,
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            env_factory,
-            SacAlgorithm(from_keywords(SacOptions, options)),
-            plan=EvaluationPlan(
-                enabled=enable_evaluation, interval=evaluation_interval, episodes=num_evaluation_episodes
-            ),
-            verbose=verbose,
-            force_recompile=force_recompile,
-            interface_name=interface_name,
-            on_message=on_message,
-        )
-
-    @staticmethod
-    def check_options(options: Mapping[str, Any]) -> None:
-        """Refuse what the constructor would refuse, without an environment.
-
-        Raises:
-            TypeError, ValueError: an unknown option, or a value that is not allowed.
-        """
-        from_keywords(SacOptions, options)
+    @classmethod
+    def check_options(cls, options: Mapping[str, Any]) -> Algorithm:
+        return SacAlgorithm(from_keywords(SacOptions, options))
 
 
-_TRAINERS: dict[str, type[SAC]] = {"sac": SAC}
+class TD3(Training):
+    """TD3 on a Gymnasium environment. Arguments: `Training`; options: `Td3Options`."""
+
+    @classmethod
+    def check_options(cls, options: Mapping[str, Any]) -> Algorithm:
+        return Td3Algorithm(from_keywords(Td3Options, options))
 
 
-def trainer_of(algorithm: str) -> type[SAC]:
+class PPO(Training):
+    """PPO on a Gymnasium environment. Arguments: `Training`; options: `PpoOptions`."""
+
+    STEP_OPTION = "TOTAL_STEP_LIMIT"
+    DEFAULT_STEPS = 100_000
+
+    @classmethod
+    def check_options(cls, options: Mapping[str, Any]) -> Algorithm:
+        return PpoAlgorithm(from_keywords(PpoOptions, options))
+
+
+_TRAINERS: dict[str, type[Training]] = {"sac": SAC, "td3": TD3, "ppo": PPO}
+
+
+def trainer_of(algorithm: str) -> type[Training]:
     """The class that trains with `algorithm`, by its name in any case.
 
     Raises:
@@ -207,24 +209,24 @@ class State:
         self._spec = training.spec
         self._algorithm = training.algorithm
         self._trainer = training.make_trainer(self.seed)
-        seeds = np.random.SeedSequence(self.seed).generate_state(2, np.uint32)
-        self._reset_seed = int(seeds[0])
-        self._evaluation_seed = int(seeds[1])
-        self._action = np.zeros(self._spec.action_dim, dtype=np.float32)
+        count = self._algorithm.environments
+        seeds = [int(seed) for seed in np.random.SeedSequence(self.seed).generate_state(count + 1, np.uint32)]
+        self._evaluation_seed = seeds.pop(1)
+        self._actions = np.zeros((count, self._spec.action_dim), dtype=np.float32)
+        self._no_action = np.zeros(self._spec.action_dim, dtype=np.float32)
         self._shape = (self._spec.observation_dim,)
         self._step_count = 0
-        self._episode_return = 0.0
-        self._episode_length = 0
+        self._calls = 0
         self._curve: list[tuple[int, float, float]] = []
         self._episodes: collections.deque[Episode] = collections.deque(maxlen=self._algorithm.episodes_kept)
         self._started_s: float | None = None
         self._failure: TrainingError | None = None
         self._resources = contextlib.ExitStack()
         self._finalizer = weakref.finalize(self, self._resources.close)
-        self._env = self._open()
         self._evaluation_env: Environment | None = None
         try:
-            self._observation = self._env.reset(self._reset_seed, "at reset")
+            environments = [self._open() for _ in range(count)]
+            self._environments = SideBySide(environments, seeds, self._algorithm.episode_step_limit)
         except BaseException:
             self.close()
             raise
@@ -232,7 +234,10 @@ class State:
     # ------------------------------------------------------------------------------------------------ training
 
     def step(self) -> bool:
-        """One environment step and the updates that are due after it. True when training has finished.
+        """One step of the training loop. True when training has finished.
+
+        SAC and TD3: one environment step and the updates that are due after it. PPO: one collection of experience and
+        the training on it.
 
         Raises:
             TrainingError: a reward, an observation or a weight is not finite, or the environment breaks its contract.
@@ -247,7 +252,9 @@ class State:
         if self._started_s is None:
             self._started_s = time.perf_counter()
         try:
-            self._interact()
+            for _ in range(self._algorithm.interactions_per_step):
+                self._interact()
+            self._calls += 1
             self._evaluate_if_due()
         except TrainingError as error:
             self._failure = error
@@ -268,7 +275,7 @@ class State:
 
     @property
     def step_count(self) -> int:
-        """Environment steps taken so far."""
+        """Environment steps taken so far, in all environments together."""
         return self._step_count
 
     @property
@@ -318,7 +325,7 @@ class State:
             and observation.shape == self._shape
             and observation.flags.c_contiguous
         ):
-            action = np.empty_like(self._action)
+            action = np.empty_like(self._no_action)
             index = self._trainer.act(observation, action)
             if index >= 0:
                 raise ValueError(f"observation[{index}] is {observation[index]}")
@@ -382,35 +389,25 @@ class State:
         return env
 
     def _interact(self) -> None:
-        where = f"at step {self._step_count + 1}"
-        self._trainer.explore(self._observation, self._action)
-        step = self._env.step(self._action, where)
-        self._episode_length += 1
-        self._episode_return += step.reward
-        truncated = step.truncated or self._episode_length == self._algorithm.episode_step_limit
-        finite = self._trainer.observe(step.reward, step.observation, step.terminated, truncated)
-        self._step_count += 1
+        environments = self._environments
+        self._trainer.explore(environments.observations, self._actions)
+        environments.act(self._actions, self._step_count)
+        finite = self._trainer.observe(
+            environments.rewards, environments.next_observations, environments.terminated, environments.truncated
+        )
+        before = self._step_count
+        self._step_count += len(self._actions)
         if not finite:
             raise TrainingError(
-                f"{self._env.name}: a weight or its gradient is not finite {where}: the optimisation diverged",
+                f"{environments.name}: a weight or its gradient is not finite at step {self._step_count}: "
+                "the optimisation diverged",
                 "try a smaller OPTIMIZER_ALPHA, or scale the rewards down",
             )
-        self._observation = step.observation
-        if step.terminated or truncated:
-            self._end_episode()
-
-    def _end_episode(self) -> None:
-        self._episodes.append(
-            Episode(total_reward=self._episode_return, length=self._episode_length, end_step=self._step_count)
-        )
-        self._episode_return = 0.0
-        self._episode_length = 0
-        if not self.finished:
-            self._observation = self._env.reset(None, f"at the reset after step {self._step_count}")
+        self._episodes.extend(environments.proceed(before, reset=not self.finished))
 
     def _evaluate_if_due(self) -> None:
         plan = self._training.plan
-        if not plan.enabled or (self._step_count % plan.interval != 0 and not self.finished):
+        if not plan.enabled or (self._calls % plan.interval != 0 and not self.finished):
             return
         result = self.evaluate()
         self._curve.append((self._step_count, result.mean_return, result.mean_length))
@@ -442,7 +439,7 @@ class State:
     def _example_observations(self) -> Float32Array:
         seen = self._numbers("observations").reshape(-1, self._spec.observation_dim)[-_RECENT_STEPS:]
         if len(seen) == 0:
-            return self._observation[np.newaxis]
+            return self._environments.observations.copy()
         picked = np.unique(np.linspace(0, len(seen) - 1, min(_EXAMPLES, len(seen))).astype(int))
         return np.ascontiguousarray(seen[picked])
 

@@ -1,4 +1,4 @@
-"""SAC learns: swing-up of Pendulum-v1 in 10,000 steps with default options."""
+"""The algorithms learn: swing-up of Pendulum-v1 with default options."""
 
 from __future__ import annotations
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from training_envs import SMALL, Line
+from training_envs import SMALL, SMALL_PPO, Line
 
-from rltools_embed.training import SAC, EnvSpec, SacOptions, trainer_of
+from rltools_embed.training import PPO, SAC, TD3, EnvSpec, PpoOptions, SacOptions, Td3Options, Training, trainer_of
+from rltools_embed.training.ppo import PpoAlgorithm
 from rltools_embed.training.sac import SacAlgorithm
+from rltools_embed.training.td3 import Td3Algorithm
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,23 @@ def test_a_bad_value_is_refused_in_one_line(option: str, value: Any, words: str,
 
 
 @pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("BATCH_SIZE", 100, "BATCH_SIZE is 100, more than the 8 steps of an iteration"),
+        ("TOTAL_STEP_LIMIT", 7, "TOTAL_STEP_LIMIT is 7, less than the 8 steps of one iteration"),
+        ("ADAPTIVE_LEARNING_RATE_MIN", 1.0, "above ADAPTIVE_LEARNING_RATE_MAX, 0.01"),
+        ("ADAPTIVE_LEARNING_RATE_DECAY", 1.5, "ADAPTIVE_LEARNING_RATE_DECAY is 1.5: it must be a number above 0"),
+        ("INITIAL_ACTION_STD", 0, "INITIAL_ACTION_STD is 0: it must be a number above 0"),
+        ("NORMALIZE_OBSERVATIONS", 1, "NORMALIZE_OBSERVATIONS is 1: it must be True or False"),
+    ],
+)
+def test_a_bad_value_for_ppo_is_refused_in_one_line(option: str, value: Any, words: str, no_compiler: None) -> None:
+    with pytest.raises(ValueError) as caught:
+        PPO(Line, **{**SMALL_PPO, option: value})
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("name", "near"), [("GAMA", "GAMMA"), ("step_limit", "STEP_LIMIT"), ("FOO", "the options are")]
 )
 def test_an_unknown_option_is_refused_with_the_nearest_name(name: str, near: str, no_compiler: None) -> None:
@@ -71,14 +90,27 @@ def test_the_defaults_are_those_of_rltools() -> None:
     assert (options.OPTIMIZER_ALPHA, options.OPTIMIZER_BETA_1, options.OPTIMIZER_BETA_2) == (1e-3, 0.9, 0.999)
 
 
+def test_the_defaults_of_td3_are_those_of_rltools() -> None:
+    options = Td3Options()
+    assert (options.ACTOR_TRAINING_INTERVAL, options.CRITIC_TRAINING_INTERVAL) == (2, 1)
+    assert (options.CRITIC_TARGET_UPDATE_INTERVAL, options.ACTOR_TARGET_UPDATE_INTERVAL) == (2, 2)
+    assert (options.TARGET_NEXT_ACTION_NOISE_STD, options.TARGET_NEXT_ACTION_NOISE_CLIP) == (0.2, 0.5)
+    assert (options.EXPLORATION_NOISE, options.ACTOR_POLYAK, options.warmup_steps) == (0.1, 0.995, 100)
+
+
+def test_the_defaults_of_ppo_are_those_of_rltools() -> None:
+    options = PpoOptions()
+    assert (options.N_ENVIRONMENTS, options.ON_POLICY_RUNNER_STEPS_PER_ENV, options.BATCH_SIZE) == (64, 64, 64)
+    assert (options.LAMBDA, options.EPSILON_CLIP, options.N_EPOCHS, options.EPISODE_STEP_LIMIT) == (0.95, 0.2, 10, 1000)
+    assert (options.iterations, PpoAlgorithm(options).step_limit) == (24, 98304)
+
+
 @pytest.fixture
 def spec() -> EnvSpec:
     return EnvSpec.from_env(Line())
 
 
-CODE = {
-    "ACTOR_BATCH_SIZE": 7,
-    "CRITIC_BATCH_SIZE": 7,
+NETWORKS = {
     "ACTOR_HIDDEN_DIM": 7,
     "ACTOR_NUM_LAYERS": 4,
     "ACTOR_ACTIVATION_FUNCTION": "TANH",
@@ -86,7 +118,20 @@ CODE = {
     "CRITIC_NUM_LAYERS": 4,
     "CRITIC_ACTIVATION_FUNCTION": "TANH",
 }
-NUMBERS = {
+OFF_POLICY_CODE = {"ACTOR_BATCH_SIZE": 7, "CRITIC_BATCH_SIZE": 7, **NETWORKS}
+CODE = {
+    SacAlgorithm: OFF_POLICY_CODE,
+    Td3Algorithm: OFF_POLICY_CODE,
+    PpoAlgorithm: {**NETWORKS, "BATCH_SIZE": 7, "N_ENVIRONMENTS": 7, "NORMALIZE_OBSERVATIONS": True},
+}
+OPTIMIZER = {
+    "OPTIMIZER_ALPHA": 1e-4,
+    "OPTIMIZER_BETA_1": 0.5,
+    "OPTIMIZER_BETA_2": 0.5,
+    "OPTIMIZER_EPSILON": 1e-3,
+    "OPTIMIZER_EPSILON_SQRT": 1e-3,
+}
+OFF_POLICY_NUMBERS = {
     "GAMMA": 0.5,
     "CRITIC_TRAINING_INTERVAL": 3,
     "ACTOR_TRAINING_INTERVAL": 3,
@@ -94,53 +139,96 @@ NUMBERS = {
     "CRITIC_POLYAK": 0.5,
     "IGNORE_TERMINATION": True,
     "N_WARMUP_STEPS": 3,
-    "N_WARMUP_STEPS_ACTOR": 3,
-    "N_WARMUP_STEPS_CRITIC": 3,
     "REPLAY_BUFFER_CAP": 3,
     "SHARED_BATCH": False,
-    "TARGET_ENTROPY": 3.0,
-    "ALPHA": 3.0,
-    "ADAPTIVE_ALPHA": False,
-    "LOG_STD_LOWER_BOUND": -3.0,
-    "LOG_STD_UPPER_BOUND": 3.0,
-    "LOG_PROBABILITY_EPSILON": 1e-3,
-    "OPTIMIZER_ALPHA": 1e-4,
-    "OPTIMIZER_BETA_1": 0.5,
-    "OPTIMIZER_BETA_2": 0.5,
-    "OPTIMIZER_EPSILON": 1e-3,
-    "OPTIMIZER_EPSILON_SQRT": 1e-3,
+    **OPTIMIZER,
 }
+NUMBERS = {
+    SacAlgorithm: {
+        **OFF_POLICY_NUMBERS,
+        "N_WARMUP_STEPS_ACTOR": 3,
+        "N_WARMUP_STEPS_CRITIC": 3,
+        "TARGET_ENTROPY": 3.0,
+        "ALPHA": 3.0,
+        "ADAPTIVE_ALPHA": False,
+        "LOG_STD_LOWER_BOUND": -3.0,
+        "LOG_STD_UPPER_BOUND": 3.0,
+        "LOG_PROBABILITY_EPSILON": 1e-3,
+    },
+    Td3Algorithm: {
+        **OFF_POLICY_NUMBERS,
+        "ACTOR_POLYAK": 0.5,
+        "ACTOR_TARGET_UPDATE_INTERVAL": 3,
+        "TARGET_NEXT_ACTION_NOISE_STD": 0.3,
+        "TARGET_NEXT_ACTION_NOISE_CLIP": 0.3,
+        "EXPLORATION_NOISE": 0.3,
+    },
+    PpoAlgorithm: {
+        "GAMMA": 0.5,
+        "LAMBDA": 0.5,
+        "EPSILON_CLIP": 0.3,
+        "INITIAL_ACTION_STD": 0.3,
+        "LEARN_ACTION_STD": False,
+        "ACTION_ENTROPY_COEFFICIENT": 0.3,
+        "ADVANTAGE_EPSILON": 0.3,
+        "NORMALIZE_ADVANTAGE": False,
+        "ADAPTIVE_LEARNING_RATE": True,
+        "ADAPTIVE_LEARNING_RATE_POLICY_KL_THRESHOLD": 0.3,
+        "POLICY_KL_EPSILON": 0.3,
+        "ADAPTIVE_LEARNING_RATE_DECAY": 0.3,
+        "ADAPTIVE_LEARNING_RATE_MIN": 1e-3,
+        "ADAPTIVE_LEARNING_RATE_MAX": 0.3,
+        "N_WARMUP_STEPS_CRITIC": 3,
+        "N_WARMUP_STEPS_ACTOR": 3,
+        "N_EPOCHS": 3,
+        "IGNORE_TERMINATION": True,
+        "ON_POLICY_RUNNER_STEPS_PER_ENV": 3,
+        **OPTIMIZER,
+    },
+}
+OPTIONS = {SacAlgorithm: SacOptions, Td3Algorithm: Td3Options, PpoAlgorithm: PpoOptions}
 # Read by the training loop in Python, or with one allowed value.
-LOOP = {
+OFF_POLICY_LOOP = {
     "STEP_LIMIT",
     "EPISODE_STEP_LIMIT",
     "COLLECT_EPISODE_STATS",
     "EPISODE_STATS_BUFFER_SIZE",
     "N_ENVIRONMENTS",
-    "ACTOR_POLYAK",
+}
+LOOP = {
+    SacAlgorithm: {"ACTOR_POLYAK", *OFF_POLICY_LOOP},
+    Td3Algorithm: OFF_POLICY_LOOP,
+    PpoAlgorithm: {"STEP_LIMIT", "TOTAL_STEP_LIMIT", "EPISODE_STEP_LIMIT"},
 }
 
 
-def test_every_option_is_code_a_number_or_read_by_the_loop() -> None:
-    names = {field.name for field in dataclasses.fields(SacOptions)}
-    assert names == CODE.keys() | NUMBERS.keys() | LOOP
+@pytest.mark.parametrize("algorithm", OPTIONS)
+def test_every_option_is_code_a_number_or_read_by_the_loop(algorithm: Any) -> None:
+    names = {field.name for field in dataclasses.fields(OPTIONS[algorithm])}
+    assert names == CODE[algorithm].keys() | NUMBERS[algorithm].keys() | LOOP[algorithm]
 
 
-@pytest.mark.parametrize("name", NUMBERS)
-def test_an_option_that_is_a_number_changes_no_code(name: str, spec: EnvSpec) -> None:
-    plain, changed = SacAlgorithm(SacOptions()), SacAlgorithm(SacOptions(**{name: NUMBERS[name]}))
+@pytest.mark.parametrize(("algorithm", "name"), [(kind, name) for kind, names in NUMBERS.items() for name in names])
+def test_an_option_that_is_a_number_changes_no_code(algorithm: Any, name: str, spec: EnvSpec) -> None:
+    options = OPTIONS[algorithm]
+    plain, changed = algorithm(options()), algorithm(options(**{name: NUMBERS[algorithm][name]}))
     assert changed.translation_unit(spec) == plain.translation_unit(spec)
     assert changed.settings(spec) != plain.settings(spec)
 
 
-@pytest.mark.parametrize("name", CODE)
-def test_an_option_that_is_code_changes_it(name: str, spec: EnvSpec) -> None:
-    batch = {"ACTOR_BATCH_SIZE": 7, "CRITIC_BATCH_SIZE": 7} if "BATCH" in name else {}
-    changed = SacAlgorithm(SacOptions(**{name: CODE[name], **batch}))
-    assert changed.translation_unit(spec) != SacAlgorithm(SacOptions()).translation_unit(spec)
+@pytest.mark.parametrize(("algorithm", "name"), [(kind, name) for kind, names in CODE.items() for name in names])
+def test_an_option_that_is_code_changes_it(algorithm: Any, name: str, spec: EnvSpec) -> None:
+    options = OPTIONS[algorithm]
+    batch = {"ACTOR_BATCH_SIZE": 7, "CRITIC_BATCH_SIZE": 7} if name in ("ACTOR_BATCH_SIZE", "CRITIC_BATCH_SIZE") else {}
+    changed = algorithm(options(**{name: CODE[algorithm][name], **batch}))
+    assert changed.translation_unit(spec) != algorithm(options()).translation_unit(spec)
 
 
-def test_an_algorithm_is_found_by_its_name() -> None:
-    assert trainer_of("sac") is SAC
-    with pytest.raises(ValueError, match="'ddpg': there is sac"):
+@pytest.mark.parametrize(("name", "kind"), [("sac", SAC), ("TD3", TD3), ("ppo", PPO)])
+def test_an_algorithm_is_found_by_its_name(name: str, kind: type[Training]) -> None:
+    assert trainer_of(name) is kind
+
+
+def test_an_unknown_algorithm_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match="'ddpg': there is sac, td3, ppo"):
         trainer_of("ddpg")

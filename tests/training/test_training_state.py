@@ -11,12 +11,15 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
-from training_envs import SMALL, Line, replacing
+from training_envs import SMALL, SMALL_PPO, Line, replacing
+from training_envs import small as small_options
 
 from rltools_embed.errors import TrainingError
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Rescale
-from rltools_embed.training import SAC, State
+from rltools_embed.training import PPO, SAC, TD3, State, Training
+
+ALGORITHMS = [SAC, TD3, PPO]
 
 
 def finish(state: State) -> State:
@@ -25,8 +28,8 @@ def finish(state: State) -> State:
     return state
 
 
-def small(**options: Any) -> SAC:
-    return SAC(options.pop("factory", Line), **{**SMALL, **options})
+def small(kind: type[Training] = SAC, **options: Any) -> Training:
+    return kind(options.pop("factory", Line), **{**small_options(kind), **options})
 
 
 def weights(state: State) -> bytes:
@@ -42,9 +45,10 @@ def test_training_ends_after_step_limit_steps_and_stays_ended() -> None:
     assert state.step_count == 40
 
 
-def test_the_same_seed_gives_the_same_bits_again_and_another_seed_others() -> None:
-    sac = small()
-    first, again, other = (weights(finish(sac.State(seed))) for seed in (3, 3, 4))
+@pytest.mark.parametrize("kind", ALGORITHMS)
+def test_the_same_seed_gives_the_same_bits_again_and_another_seed_others(kind: type[Training]) -> None:
+    training = small(kind)
+    first, again, other = (weights(finish(training.State(seed))) for seed in (3, 3, 4))
     assert first == again
     assert first != other
 
@@ -60,15 +64,48 @@ def test_two_option_sets_in_one_process_are_independent() -> None:
     assert weights(states[1]) == weights(finish(small().State(0)))
 
 
+@pytest.mark.parametrize("kind", ALGORITHMS)
 @pytest.mark.parametrize("box", [None, spaces.Box(np.float32([-2]), np.float32([5]))])
-def test_the_exported_policy_has_the_bits_of_action(box: Any) -> None:
-    state = finish(small(factory=lambda: Line(action_space=box)).State(0))
+def test_the_exported_policy_has_the_bits_of_action(kind: type[Training], box: Any) -> None:
+    state = finish(small(kind, factory=lambda: Line(action_space=box)).State(0))
     observations = np.random.default_rng(0).normal(0, 3, (2000, 2)).astype(np.float32)
     policy = checkpoint.loads(state.export_policy())
     np.testing.assert_array_equal(
         state.action(observations).view(np.uint32), policy.evaluate(observations).view(np.uint32)
     )
-    assert isinstance(policy.layers[-1], Rescale) == (box is not None)
+    assert isinstance(policy.layers[-1], Rescale) == (box is not None or kind is PPO)
+
+
+def test_a_ppo_policy_keeps_its_normaliser_its_log_std_and_its_bounds() -> None:
+    box = spaces.Box(np.float32([-0.25]), np.float32([0.5]))
+    state = finish(small(PPO, factory=lambda: Line(action_space=box), NORMALIZE_OBSERVATIONS=True).State(0))
+    observations = np.random.default_rng(0).normal(0, 300, (2000, 2)).astype(np.float32)
+    policy = checkpoint.loads(state.export_policy())
+    actions = state.action(observations)
+    np.testing.assert_array_equal(actions.view(np.uint32), policy.evaluate(observations).view(np.uint32))
+    assert {float(actions.min()), float(actions.max())} == {-0.25, 0.5}
+    standardize, mlp, rescale = policy.layers
+    np.testing.assert_array_equal(standardize.mean, state._numbers("normalizer")[:2])  # type: ignore[union-attr]
+    np.testing.assert_array_equal(mlp.log_std, state._numbers("log_std"))  # type: ignore[union-attr]
+    assert isinstance(rescale, Rescale)
+
+
+def test_a_step_of_ppo_is_one_iteration_in_all_environments() -> None:
+    Line.made.clear()
+    state = small(PPO, factory=lambda: Line(truncate_after=3)).State(0)
+    assert [state.step() for _ in range(5)] == [False] * 4 + [True]
+    assert (state.step_count, state.step_limit) == (40, 40)
+    training = Line.made[1:]
+    assert [len(env.actions) for env in training] == [20, 20]
+    assert training[0].starts[0] != training[1].starts[0]
+    assert [(episode.length, episode.end_step) for episode in state.episodes[:3]] == [(3, 5), (3, 6), (3, 11)]
+    assert all(env.closed == 1 for env in Line.made)
+
+
+def test_ppo_is_evaluated_every_ten_iterations_and_at_the_end() -> None:
+    options = {**SMALL_PPO, "TOTAL_STEP_LIMIT": 100, "enable_evaluation": True}
+    state = finish(PPO(lambda: Line(truncate_after=3), **options).State(0))
+    assert [point[0] for point in state.learning_curve] == [80, 96]
 
 
 def test_action_takes_what_holds_the_same_numbers() -> None:
@@ -168,9 +205,10 @@ def test_a_number_that_is_not_finite_stops_training_and_the_policy_survives(spoi
         state.step()
 
 
-def test_weights_that_diverge_stop_training() -> None:
+@pytest.mark.parametrize("kind", ALGORITHMS)
+def test_weights_that_diverge_stop_training(kind: type[Training]) -> None:
     # A reward at float32's edge: the squared error is infinite, and so are the gradients.
-    state = small(factory=lambda: Line(spoil=replacing(1, 3e38, 3))).State(0)
+    state = small(kind, factory=lambda: Line(spoil=replacing(1, 3e38, 3))).State(0)
     with pytest.raises(TrainingError, match=r"Line: a weight or its gradient is not finite at step \d+"):
         finish(state)
 

@@ -9,15 +9,34 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from rltools_embed.training import PPO, Training
+
+SILENT = {"enable_evaluation": False, "on_message": lambda line: None}
+
 SMALL = {
     "ACTOR_HIDDEN_DIM": 8,
     "CRITIC_HIDDEN_DIM": 8,
     "ACTOR_BATCH_SIZE": 5,
     "CRITIC_BATCH_SIZE": 5,
     "STEP_LIMIT": 40,
-    "enable_evaluation": False,
-    "on_message": lambda line: None,
+    **SILENT,
 }
+
+# Five iterations of eight steps: as many steps as above.
+SMALL_PPO = {
+    "ACTOR_HIDDEN_DIM": 8,
+    "CRITIC_HIDDEN_DIM": 8,
+    "N_ENVIRONMENTS": 2,
+    "ON_POLICY_RUNNER_STEPS_PER_ENV": 4,
+    "BATCH_SIZE": 4,
+    "TOTAL_STEP_LIMIT": 40,
+    **SILENT,
+}
+
+
+def small(kind: type[Training]) -> dict[str, Any]:
+    """The small options of an algorithm."""
+    return SMALL_PPO if kind is PPO else SMALL
 
 
 class Line(gymnasium.Env[Any, Any]):

@@ -1,7 +1,10 @@
 // Every derivative of training against central differences in float64. Prints the worst error of each; exits 1 above
 // the tolerance. With -DSEEDED_FAULT one derivative is wrong by a tenth of a percent, and this must notice.
 #include <rl_tools/nn/training/parameters.h>
+#include <rl_tools/rl/algorithms/ppo/losses.h>
 #include <rl_tools/rl/algorithms/sac/losses.h>
+#include <rl_tools/rl/algorithms/td3/losses.h>
+#include <rl_tools/rl/components/squared_error.h>
 
 #include <cstdio>
 #include <memory>
@@ -9,7 +12,9 @@
 namespace {
 
 namespace training = rl_tools::nn::training;
+namespace ppo = rl_tools::rl::ppo;
 namespace sac = rl_tools::rl::sac;
+namespace td3 = rl_tools::rl::td3;
 using rl_tools::nn::ActivationFunction;
 using T = double;
 
@@ -60,9 +65,10 @@ T worst_parameter(MODEL& model, MODEL& gradient, const LOSS& loss) {
 }
 
 // loss = sum of coefficient * output.
-template <ActivationFunction FUNCTION, size_t INPUTS, size_t HIDDEN, size_t OUTPUTS, size_t LAYERS, size_t SAMPLES>
+template <ActivationFunction FUNCTION, size_t INPUTS, size_t HIDDEN, size_t OUTPUTS, size_t LAYERS, size_t SAMPLES,
+          ActivationFunction LAST = ActivationFunction::IDENTITY>
 void check_mlp(const char* name) {
-    using Network = training::Mlp<T, INPUTS, OUTPUTS, HIDDEN, LAYERS, FUNCTION>;
+    using Network = training::Mlp<T, INPUTS, OUTPUTS, HIDDEN, LAYERS, FUNCTION, LAST>;
     struct Work {
         Network network{};
         Network gradient{};
@@ -103,7 +109,7 @@ void check_mlp(const char* name) {
 }
 
 template <size_t SAMPLES>
-void check_critic_loss() {
+void check_squared_error() {
     training::Batch<T, 1, SAMPLES> value{};
     training::Batch<T, 1, SAMPLES> by_value{};
     T target[SAMPLES];
@@ -112,15 +118,15 @@ void check_critic_loss() {
     for (T& number : target) {
         number = signed_uniform(engine);
     }
-    sac::critic_loss(value, target, by_value);
+    rl_tools::rl::squared_error(value, target, by_value);
     const auto derivatives = by_value;
     T worst = 0;
     for (size_t sample = 0; sample < SAMPLES; sample++) {
         worst = std::fmax(worst, std::fabs(derivatives.row(0)[sample] - numeric(value.row(0)[sample], [&] {
-                                               return sac::critic_loss(value, target, by_value);
+                                               return rl_tools::rl::squared_error(value, target, by_value);
                                            })));
     }
-    report("critic loss by Q", worst);
+    report("squared error by value", worst);
 }
 
 // `bound`: the log-std bounds, so narrow that some log-stds are clamped.
@@ -153,6 +159,70 @@ void check_actor_loss(const char* name, T bound) {
            }));
 }
 
+void check_td3_actor_loss() {
+    constexpr size_t OBSERVATIONS = 3;
+    constexpr size_t ACTIONS = 2;
+    constexpr size_t SAMPLES = 9;
+    using Actor = training::Mlp<T, OBSERVATIONS, ACTIONS, 9, 3, ActivationFunction::TANH, ActivationFunction::TANH>;
+    using Critic = training::Mlp<T, OBSERVATIONS + ACTIONS, 1, 10, 3, ActivationFunction::TANH>;
+    struct Work {
+        Actor actor{};
+        Actor gradient{};
+        Critic critic{};
+        training::Batch<T, OBSERVATIONS, SAMPLES> observation{};
+        td3::ActorPass<T, Actor, Critic, OBSERVATIONS, ACTIONS, SAMPLES> pass{};
+    };
+    const auto work = std::make_unique<Work>();
+    auto engine = rl_tools::random::default_engine({}, 13);
+    training::initialize(work->actor, engine);
+    training::initialize(work->critic, engine);
+    randomize(work->observation, engine);
+    work->pass.loss_and_gradient(work->actor, work->critic, work->observation, work->gradient);
+    Actor gradient = work->gradient;
+    report("td3 actor loss", worst_parameter(work->actor, gradient, [&] {
+               return work->pass.loss_and_gradient(work->actor, work->critic, work->observation, work->gradient);
+           }));
+}
+
+// The means are far enough from those that collected that samples lie on all sides of both clips, and none on one.
+void check_policy_loss() {
+    constexpr size_t ACTIONS = 2;
+    constexpr size_t SAMPLES = 21;
+    ppo::Collected<T, ACTIONS, SAMPLES> collected{};
+    training::Batch<T, ACTIONS, SAMPLES> mean{};
+    training::Batch<T, ACTIONS, SAMPLES> by_mean{};
+    T log_std[ACTIONS] = {-0.4, 0.3};
+    T by_log_std[ACTIONS];
+    const T collecting_log_std[ACTIONS] = {-0.5, 0.2};
+    auto engine = rl_tools::random::default_engine({}, 17);
+    randomize(collected.mean, engine);
+    randomize(collected.action, engine);
+    ppo::log_probabilities(collected.mean, collecting_log_std, collected.action, collected.log_probability);
+    for (size_t sample = 0; sample < SAMPLES; sample++) {
+        collected.advantage[sample] = signed_uniform(engine);
+        for (size_t row = 0; row < ACTIONS; row++) {
+            mean.row(row)[sample] = collected.mean.row(row)[sample] + 0.4 * signed_uniform(engine);
+        }
+    }
+    const auto loss = [&] {
+        training::Batch<T, ACTIONS, SAMPLES> ignored{};
+        T also_ignored[ACTIONS];
+        return ppo::policy_loss(0.2, 0.05, collected, mean, log_std, ignored, also_ignored);
+    };
+    ppo::policy_loss(0.2, 0.05, collected, mean, log_std, by_mean, by_log_std);
+    T worst = 0;
+    size_t clipped = 0;
+    for (size_t row = 0; row < ACTIONS; row++) {
+        worst = std::fmax(worst, std::fabs(by_log_std[row] - numeric(log_std[row], loss)));
+        for (size_t sample = 0; sample < SAMPLES; sample++) {
+            const T derivative = by_mean.row(row)[sample];
+            clipped += derivative == 0 ? 1 : 0;
+            worst = std::fmax(worst, std::fabs(derivative - numeric(mean.row(row)[sample], loss)));
+        }
+    }
+    report("policy loss by mean and log-std", clipped > 0 && clipped < ACTIONS * SAMPLES ? worst : 1);
+}
+
 void check_alpha() {
     const T log_probability[3] = {-0.3, 1.2, 0.7};
     const T target_entropy = -2;
@@ -181,10 +251,13 @@ int main() {
     check_mlp<ActivationFunction::TANH, 19, 37, 21, 4, 41>("mlp, wide");
     check_mlp<ActivationFunction::TANH, 16, 32, 16, 3, 64>("mlp, whole tiles");
     check_mlp<ActivationFunction::TANH, 1, 1, 1, 2, 1>("mlp, one of each");
-    check_critic_loss<13>();
+    check_mlp<ActivationFunction::RELU, 3, 7, 2, 3, 5, ActivationFunction::TANH>("mlp, tanh at the end");
+    check_squared_error<13>();
     check_actor_loss<1, 6>("actor loss, one action", 20);
     check_actor_loss<3, 13>("actor loss, three actions", 20);
     check_actor_loss<2, 9>("actor loss, clamped log-std", 0.1);
+    check_td3_actor_loss();
+    check_policy_loss();
     check_alpha();
     return failed ? 1 : 0;
 }

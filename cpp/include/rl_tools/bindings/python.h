@@ -1,5 +1,5 @@
 // The Python face of rl_tools::rl::Trainer, for pybind11. It knows no sizes: compiled once per machine and Python.
-// Arrays cross through the buffer protocol as C-contiguous float32; Python has checked and converted them.
+// Arrays cross through the buffer protocol as they are, C-contiguous; Python has checked and converted them.
 #pragma once
 
 #include <rl_tools/math/functions.h>
@@ -13,27 +13,38 @@
 
 namespace rl_tools::bindings {
 
-// A C-contiguous buffer of float32, held for the time of a call.
-class Floats {
+template <typename T>
+constexpr char FORMAT = 'f';
+template <>
+constexpr char FORMAT<bool> = '?';
+
+// A C-contiguous buffer of float32 or of NumPy's bool, held for the time of a call.
+template <typename T>
+class Buffer {
 public:
-    Floats(pybind11::handle object, size_t multiple_of, bool writable = false) {
+    explicit Buffer(pybind11::handle object, bool writable = false) {
         const int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
         if (PyObject_GetBuffer(object.ptr(), &view_, flags) != 0) {
             throw pybind11::error_already_set();
         }
-        const bool is_float =
-            view_.itemsize == sizeof(float) && view_.format != nullptr && std::string(view_.format) == "f";
-        if (!is_float || size() % multiple_of != 0 || size() == 0) {
+        if (view_.itemsize != sizeof(T) || view_.format == nullptr || view_.format != std::string(1, FORMAT<T>)) {
             PyBuffer_Release(&view_);
-            throw std::invalid_argument("expected a multiple of " + std::to_string(multiple_of) + " float32 numbers");
+            throw std::invalid_argument(std::string("expected numbers of the format ") + FORMAT<T>);
         }
     }
-    Floats(const Floats&) = delete;
-    Floats& operator=(const Floats&) = delete;
-    ~Floats() { PyBuffer_Release(&view_); }
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+    ~Buffer() { PyBuffer_Release(&view_); }
 
-    [[nodiscard]] float* data() const { return static_cast<float*>(view_.buf); }
-    [[nodiscard]] size_t size() const { return static_cast<size_t>(view_.len) / sizeof(float); }
+    [[nodiscard]] T* data() const { return static_cast<T*>(view_.buf); }
+    [[nodiscard]] size_t size() const { return static_cast<size_t>(view_.len) / sizeof(T); }
+
+    void check_size(size_t count) const {
+        if (size() != count) {
+            throw std::invalid_argument("expected " + std::to_string(count) + " numbers, not " +
+                                        std::to_string(size()));
+        }
+    }
 
 private:
     Py_buffer view_{};
@@ -58,12 +69,14 @@ inline rl::Settings settings_from(uint64_t seed, const pybind11::dict& numbers, 
 // One action per observation. Returns the index of the first number that is not finite (then nothing is written), or
 // -1.
 inline ptrdiff_t act(rl::Trainer& trainer, pybind11::handle observations, pybind11::handle actions) {
-    const Floats from(observations, trainer.observation_dim());
-    const Floats to(actions, trainer.action_dim(), true);
+    const Buffer<float> from(observations);
+    const Buffer<float> to(actions, true);
     const size_t count = from.size() / trainer.observation_dim();
-    if (to.size() != count * trainer.action_dim()) {
-        throw std::invalid_argument("as many actions as observations are needed");
+    if (count == 0) {
+        throw std::invalid_argument("expected an observation");
     }
+    from.check_size(count * trainer.observation_dim());
+    to.check_size(count * trainer.action_dim());
     for (size_t i = 0; i < from.size(); i++) {
         if (!math::is_finite(from.data()[i])) {
             return static_cast<ptrdiff_t>(i);
@@ -75,16 +88,26 @@ inline ptrdiff_t act(rl::Trainer& trainer, pybind11::handle observations, pybind
     return -1;
 }
 
-inline void explore(rl::Trainer& trainer, pybind11::handle observation, pybind11::handle action) {
-    const Floats from(observation, trainer.observation_dim());
-    const Floats to(action, trainer.action_dim(), true);
+inline void explore(rl::Trainer& trainer, pybind11::handle observations, pybind11::handle actions) {
+    const Buffer<float> from(observations);
+    const Buffer<float> to(actions, true);
+    from.check_size(trainer.environments() * trainer.observation_dim());
+    to.check_size(trainer.environments() * trainer.action_dim());
     trainer.explore(from.data(), to.data());
 }
 
-inline bool observe(rl::Trainer& trainer, float reward, pybind11::handle next_observation, bool terminated,
-                    bool truncated) {
-    const Floats from(next_observation, trainer.observation_dim());
-    return trainer.observe(reward, from.data(), terminated, truncated);
+inline bool observe(rl::Trainer& trainer, pybind11::handle rewards, pybind11::handle next_observations,
+                    pybind11::handle terminated, pybind11::handle truncated) {
+    const Buffer<float> reward(rewards);
+    const Buffer<float> next(next_observations);
+    const Buffer<bool> ended(terminated);
+    const Buffer<bool> cut(truncated);
+    const size_t count = trainer.environments();
+    reward.check_size(count);
+    next.check_size(count * trainer.observation_dim());
+    ended.check_size(count);
+    cut.check_size(count);
+    return trainer.observe(reward.data(), next.data(), ended.data(), cut.data());
 }
 
 inline pybind11::bytes numbers(rl::Trainer& trainer, const std::string& name) {

@@ -27,19 +27,21 @@ public:
     Trainer& operator=(const Trainer&) = delete;
     virtual ~Trainer() = default;
 
+    // How many environments are stepped side by side.
+    [[nodiscard]] virtual size_t environments() const = 0;
     [[nodiscard]] virtual size_t observation_dim() const = 0;
     [[nodiscard]] virtual size_t action_dim() const = 0;
 
     // The deterministic policy in the environment's units: the same bits as the exported policy gives.
     virtual void act(const float* observation, float* action) = 0;
 
-    // An exploring action in the environment's units. Remembers both for `observe`.
-    virtual void explore(const float* observation, float* action) = 0;
+    // An exploring action per environment, in its units. Remembers both for `observe`.
+    virtual void explore(const float* observations, float* actions) = 0;
 
-    // What the explored action led to; then the optimisation steps that are due. False: a parameter or its gradient is
-    // not finite.
-    [[nodiscard]] virtual bool observe(float reward, const float* next_observation, bool terminated,
-                                       bool truncated) = 0;
+    // What the explored actions led to, before any reset; then the optimisation steps that are due.
+    // False: a parameter or its gradient is not finite.
+    [[nodiscard]] virtual bool observe(const float* rewards, const float* next_observations, const bool* terminated,
+                                       const bool* truncated) = 0;
 
     // Numbers of the training state by name ("actor", "critic_1", …), for export and tests. Throws where there is no
     // such name.

@@ -1,4 +1,4 @@
-// Adam (Kingma and Ba, arXiv:1412.6980), with the second epsilon that RLtools adds under the root.
+// Adam (Kingma and Ba, arXiv:1412.6980), with RLtools' second epsilon: the least that stands under the root.
 #pragma once
 
 #include <rl_tools/nn/training/parameters.h>
@@ -11,7 +11,7 @@ struct Settings {
     T beta_1;
     T beta_2;
     T epsilon;       // added to the root
-    T epsilon_sqrt;  // added under the root
+    T epsilon_sqrt;  // the least under the root
 };
 
 template <typename MODEL>
@@ -37,12 +37,13 @@ inline void step_array(const Settings<T>& settings, const BiasCorrection<T>& cor
     const T rate = settings.learning_rate * correction.first;
     const T beta_1 = settings.beta_1;
     const T beta_2 = settings.beta_2;
+    const T least = settings.epsilon_sqrt;
     for (size_t i = 0; i < size; i++) {
         const T g = gradient[i];
         first[i] = beta_1 * first[i] + (1 - beta_1) * g;
         second[i] = beta_2 * second[i] + (1 - beta_2) * g * g;
-        numbers[i] -=
-            rate * first[i] / (std::sqrt(second[i] * correction.second + settings.epsilon_sqrt) + settings.epsilon);
+        const T square = second[i] * correction.second;
+        numbers[i] -= rate * first[i] / (std::sqrt(square > least ? square : least) + settings.epsilon);
     }
 }
 

@@ -8,27 +8,28 @@ namespace rl_tools::nn::training {
 
 // NUM_LAYERS counts as RLtools does: input, hidden and output layers, so 3 means two layers of HIDDEN_DIM units.
 template <typename T, size_t INPUT_DIM, size_t OUTPUT_DIM, size_t HIDDEN_DIM, size_t NUM_LAYERS,
-          ActivationFunction HIDDEN_ACTIVATION, typename... LAYERS>
+          ActivationFunction HIDDEN_ACTIVATION, ActivationFunction OUTPUT_ACTIVATION, typename... LAYERS>
 struct MlpOf {
     static_assert(NUM_LAYERS >= 2, "rl_tools: an mlp has at least an input and an output layer");
     using NEXT =
         layers::dense::Layer<layers::dense::Specification<T, size_t, sizeof...(LAYERS) == 0 ? INPUT_DIM : HIDDEN_DIM,
                                                           HIDDEN_DIM, HIDDEN_ACTIVATION>>;
-    using type =
-        typename MlpOf<T, INPUT_DIM, OUTPUT_DIM, HIDDEN_DIM, NUM_LAYERS - 1, HIDDEN_ACTIVATION, LAYERS..., NEXT>::type;
+    using type = typename MlpOf<T, INPUT_DIM, OUTPUT_DIM, HIDDEN_DIM, NUM_LAYERS - 1, HIDDEN_ACTIVATION,
+                                OUTPUT_ACTIVATION, LAYERS..., NEXT>::type;
 };
 
 template <typename T, size_t INPUT_DIM, size_t OUTPUT_DIM, size_t HIDDEN_DIM, ActivationFunction HIDDEN_ACTIVATION,
-          typename FIRST, typename... LAYERS>
-struct MlpOf<T, INPUT_DIM, OUTPUT_DIM, HIDDEN_DIM, 1, HIDDEN_ACTIVATION, FIRST, LAYERS...> {
-    using LAST = layers::dense::Layer<
-        layers::dense::Specification<T, size_t, HIDDEN_DIM, OUTPUT_DIM, ActivationFunction::IDENTITY>>;
+          ActivationFunction OUTPUT_ACTIVATION, typename FIRST, typename... LAYERS>
+struct MlpOf<T, INPUT_DIM, OUTPUT_DIM, HIDDEN_DIM, 1, HIDDEN_ACTIVATION, OUTPUT_ACTIVATION, FIRST, LAYERS...> {
+    using LAST =
+        layers::dense::Layer<layers::dense::Specification<T, size_t, HIDDEN_DIM, OUTPUT_DIM, OUTPUT_ACTIVATION>>;
     using type = nn_models::mlp::NeuralNetwork<FIRST, LAYERS..., LAST>;
 };
 
 template <typename T, size_t INPUT_DIM, size_t OUTPUT_DIM, size_t HIDDEN_DIM, size_t NUM_LAYERS,
-          ActivationFunction HIDDEN_ACTIVATION>
-using Mlp = typename MlpOf<T, INPUT_DIM, OUTPUT_DIM, HIDDEN_DIM, NUM_LAYERS, HIDDEN_ACTIVATION>::type;
+          ActivationFunction HIDDEN_ACTIVATION, ActivationFunction OUTPUT_ACTIVATION = ActivationFunction::IDENTITY>
+using Mlp =
+    typename MlpOf<T, INPUT_DIM, OUTPUT_DIM, HIDDEN_DIM, NUM_LAYERS, HIDDEN_ACTIVATION, OUTPUT_ACTIVATION>::type;
 
 template <typename CHAIN, size_t SAMPLES>
 struct ChainTape;

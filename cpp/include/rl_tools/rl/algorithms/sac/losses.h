@@ -20,20 +20,6 @@ inline void critic_target(T gamma, bool ignore_termination, T alpha, const T* re
     }
 }
 
-// Derivative by Q of: mean over samples of (Q - target)^2 / 2. Leaves the padding at zero. Returns the loss.
-template <typename T, size_t SAMPLES>
-inline T critic_loss(const nn::training::Batch<T, 1, SAMPLES>& value, const T (&target)[SAMPLES],
-                     nn::training::Batch<T, 1, SAMPLES>& by_value) {
-    constexpr T WEIGHT = T(1) / static_cast<T>(SAMPLES);
-    T loss = 0;
-    for (size_t sample = 0; sample < SAMPLES; sample++) {
-        const T difference = value.row(0)[sample] - target[sample];
-        by_value.row(0)[sample] = WEIGHT * difference;
-        loss += T(0.5) * WEIGHT * difference * difference;
-    }
-    return loss;
-}
-
 // Derivatives by Q1 and Q2 of: mean over samples of -min(Q1, Q2). Leaves the padding at zero. Returns the loss.
 template <typename T, size_t SAMPLES>
 inline T actor_value_loss(const nn::training::Batch<T, 1, SAMPLES>& value_1,

@@ -1,0 +1,233 @@
+// What SAC and TD3 share: one environment, whose transitions go into a replay buffer; twin critics that learn from its
+// batches; and when which update is due. An algorithm derives from it and says how it explores, what the critics'
+// target is and how the actor learns.
+//
+//  1. actions are uniform until N_WARMUP_STEPS transitions are stored, then the algorithm's own;
+//  2. both critics share one target, computed once per update;
+//  3. a truncated transition bootstraps from the observation it led to, a terminated one does not;
+//  4. order of an update: critics, actor, targets; each with the values the ones before it left.
+#pragma once
+
+#include <rl_tools/rl/components/normal.h>
+#include <rl_tools/rl/components/replay_buffer.h>
+#include <rl_tools/rl/components/twin_critics.h>
+#include <rl_tools/rl/inference.h>
+#include <rl_tools/rl/policy.h>
+#include <rl_tools/rl/trainer.h>
+
+#include <stdexcept>
+
+namespace rl_tools::rl::off_policy {
+
+// The options that are code: sizes and activation functions.
+//
+//     struct Config {
+//         static constexpr size_t OBSERVATION_DIM, ACTION_DIM, BATCH_SIZE;
+//         static constexpr size_t ACTOR_HIDDEN_DIM, ACTOR_NUM_LAYERS, CRITIC_HIDDEN_DIM, CRITIC_NUM_LAYERS;
+//         static constexpr nn::ActivationFunction ACTOR_ACTIVATION_FUNCTION, CRITIC_ACTIVATION_FUNCTION;
+//         static constexpr bool RESCALE;  // the environment's action box is not [-1, 1]
+//     };
+
+struct Options {
+    float gamma;
+    float critic_polyak;
+    nn::training::adam::Settings<float> adam;
+    bool ignore_termination;
+    bool shared_batch;
+    size_t critic_training_interval;
+    size_t actor_training_interval;
+    size_t critic_target_update_interval;
+    size_t n_warmup_steps;
+    size_t n_warmup_steps_actor;
+    size_t n_warmup_steps_critic;
+    size_t replay_buffer_cap;
+
+    explicit Options(const Settings& settings) : adam(adam_settings(settings)) {
+        const auto number = [&settings](const char* name) { return static_cast<float>(settings.numbers.at(name)); };
+        const auto count = [&settings](const char* name) { return static_cast<size_t>(settings.numbers.at(name)); };
+        gamma = number("GAMMA");
+        critic_polyak = number("CRITIC_POLYAK");
+        ignore_termination = count("IGNORE_TERMINATION") != 0;
+        shared_batch = count("SHARED_BATCH") != 0;
+        critic_training_interval = count("CRITIC_TRAINING_INTERVAL");
+        actor_training_interval = count("ACTOR_TRAINING_INTERVAL");
+        critic_target_update_interval = count("CRITIC_TARGET_UPDATE_INTERVAL");
+        n_warmup_steps = count("N_WARMUP_STEPS");
+        n_warmup_steps_actor = count("N_WARMUP_STEPS_ACTOR");
+        n_warmup_steps_critic = count("N_WARMUP_STEPS_CRITIC");
+        replay_buffer_cap = count("REPLAY_BUFFER_CAP");
+    }
+};
+
+template <typename CONFIG>
+class Trainer : public rl::Trainer {
+public:
+    static constexpr size_t OBSERVATION_DIM = CONFIG::OBSERVATION_DIM;
+    static constexpr size_t ACTION_DIM = CONFIG::ACTION_DIM;
+    static constexpr size_t BATCH_SIZE = CONFIG::BATCH_SIZE;
+    using T = float;
+    using Critic = nn::training::Mlp<T, OBSERVATION_DIM + ACTION_DIM, 1, CONFIG::CRITIC_HIDDEN_DIM,
+                                     CONFIG::CRITIC_NUM_LAYERS, CONFIG::CRITIC_ACTIVATION_FUNCTION>;
+
+    explicit Trainer(const Settings& settings)
+        : options_(settings),
+          random_(random::default_engine(devices::random::Generic{}, settings.seed)),
+          rescale_(rescale_of<ACTION_DIM>(settings)),
+          buffer_(options_.replay_buffer_cap) {}
+
+    [[nodiscard]] size_t environments() const override { return 1; }
+    [[nodiscard]] size_t observation_dim() const override { return OBSERVATION_DIM; }
+    [[nodiscard]] size_t action_dim() const override { return ACTION_DIM; }
+
+    void explore(const float* observation, float* action) override {
+        memcpy(pending_.observation, observation, sizeof pending_.observation);
+        if (step_ < options_.n_warmup_steps) {
+            for (float& number : pending_.action) {
+                number = 2.0F * random::uniform(random_) - 1.0F;
+            }
+        } else {
+            sample(observation, pending_.action);
+        }
+        if constexpr (CONFIG::RESCALE) {
+            evaluate(device_, rescale_, pending_.action, action);
+        } else {
+            memcpy(action, pending_.action, sizeof pending_.action);
+        }
+    }
+
+    [[nodiscard]] bool observe(const float* reward, const float* next_observation, const bool* terminated,
+                               const bool* truncated) override {
+        pending_.reward = *reward;
+        memcpy(pending_.next_observation, next_observation, sizeof pending_.next_observation);
+        pending_.terminated = *terminated;
+        pending_.truncated = *truncated;
+        buffer_.add(pending_);
+        step_++;
+        return update();
+    }
+
+    [[nodiscard]] std::vector<float> numbers(const std::string& name) override {
+        if (name == "critic_1" || name == "critic_2") {
+            return nn::training::numbers_of(critics_.online[name == "critic_2" ? 1 : 0]);
+        }
+        if (name == "critic_target_1" || name == "critic_target_2") {
+            return nn::training::numbers_of(critics_.target[name == "critic_target_2" ? 1 : 0]);
+        }
+        if (name == "observations") {
+            return replayed([](std::vector<float>& all, const auto& transition) {
+                all.insert(all.end(), transition.observation, transition.observation + OBSERVATION_DIM);
+            });
+        }
+        if (name == "transitions") {
+            return replayed([](std::vector<float>& all, const auto& transition) {
+                all.insert(all.end(), transition.observation, transition.observation + OBSERVATION_DIM);
+                all.insert(all.end(), transition.action, transition.action + ACTION_DIM);
+                all.push_back(transition.reward);
+                all.insert(all.end(), transition.next_observation, transition.next_observation + OBSERVATION_DIM);
+                all.push_back(transition.terminated ? 1.0F : 0.0F);
+                all.push_back(transition.truncated ? 1.0F : 0.0F);
+            });
+        }
+        throw std::invalid_argument("no numbers are called " + name);
+    }
+
+protected:
+    using CriticInput = nn::training::Batch<T, OBSERVATION_DIM + ACTION_DIM, BATCH_SIZE>;
+    using Actions = nn::training::Batch<T, ACTION_DIM, BATCH_SIZE>;
+
+    // An exploring action in [-1, 1].
+    virtual void sample(const float* observation, float* action) = 0;
+    // What the critics should say of the batch, into `target_`.
+    virtual void compute_target() = 0;
+    virtual void update_actor() = 0;
+    [[nodiscard]] virtual bool actor_is_finite() = 0;
+    virtual void update_target_actor() {}
+
+    void draw_noise(Actions& noise) {
+        for (size_t i = 0; i < ACTION_DIM; i++) {
+            fill_normal(random_, noise.row(i), BATCH_SIZE);
+        }
+    }
+
+    static void join(const nn::training::Batch<T, OBSERVATION_DIM, BATCH_SIZE>& observation, const Actions& action,
+                     CriticInput& input) {
+        nn::training::copy_rows(observation, input, 0, OBSERVATION_DIM);
+        nn::training::copy_rows(action, input, OBSERVATION_DIM, ACTION_DIM);
+    }
+
+    // Per sample of the last update: observation, action, reward, next observation, terminated, the target's noise,
+    // then what the algorithm adds, the target. Tests repeat the update from it in NumPy.
+    template <typename... COLUMNS>
+    std::vector<float> last_batch_with(const COLUMNS&... columns) const {
+        std::vector<float> all;
+        const auto append = [&all](const auto& batch, size_t sample) {
+            for (size_t i = 0; i < batch.FEATURES; i++) {
+                all.push_back(batch.row(i)[sample]);
+            }
+        };
+        for (size_t sample = 0; sample < BATCH_SIZE; sample++) {
+            append(batch_.observation_action, sample);
+            all.push_back(batch_.reward[sample]);
+            append(batch_.next_observation, sample);
+            all.push_back(batch_.terminated[sample] ? 1.0F : 0.0F);
+            (append(columns, sample), ...);
+            all.push_back(target_[sample]);
+        }
+        return all;
+    }
+
+    Options options_;
+    devices::TrainingHost device_;
+    random::Engine random_;
+    Rescale<ACTION_DIM> rescale_;
+    size_t step_ = 0;
+
+    // Zero-initialised: the padding of derivatives stays zero from here on.
+    TwinCritics<Critic, BATCH_SIZE> critics_;
+    TransitionBatch<T, OBSERVATION_DIM, ACTION_DIM, BATCH_SIZE> batch_{};
+    T target_[BATCH_SIZE]{};
+
+private:
+    // False: a parameter or its gradient is not finite.
+    [[nodiscard]] bool update() {
+        const bool critics_are_due =
+            step_ > options_.n_warmup_steps_critic && step_ % options_.critic_training_interval == 0;
+        const bool actor_is_due =
+            step_ > options_.n_warmup_steps_actor && step_ % options_.actor_training_interval == 0;
+        bool finite = true;
+        if (critics_are_due || actor_is_due) {
+            gather(buffer_, random_, batch_);
+        }
+        if (critics_are_due) {
+            compute_target();
+            critics_.update(options_.adam, batch_.observation_action, target_);
+            finite = critics_.is_finite();
+        }
+        if (actor_is_due) {
+            if (critics_are_due && !options_.shared_batch) {
+                gather(buffer_, random_, batch_);
+            }
+            update_actor();
+            finite = finite && actor_is_finite();
+        }
+        if (step_ > options_.n_warmup_steps_critic && step_ % options_.critic_target_update_interval == 0) {
+            critics_.update_targets(options_.critic_polyak);
+        }
+        update_target_actor();
+        return finite;
+    }
+
+    template <typename APPEND>
+    std::vector<float> replayed(const APPEND& append) const {
+        std::vector<float> all;
+        for (size_t i = 0; i < buffer_.size(); i++) {
+            append(all, buffer_[i]);
+        }
+        return all;
+    }
+
+    ReplayBuffer<OBSERVATION_DIM, ACTION_DIM> buffer_;
+    Transition<OBSERVATION_DIM, ACTION_DIM> pending_{};
+};
+
+}  // namespace rl_tools::rl::off_policy

@@ -1,0 +1,126 @@
+// Twin delayed deep deterministic policy gradient (Fujimoto et al., arXiv:1802.09477).
+//
+//  1. all of rl_tools/rl/algorithms/off_policy.h;
+//  2. the actor ends in a tanh, exploration adds normal noise and clamps to [-1, 1];
+//  3. the critics' target sees the target actor's action with clipped noise (target policy smoothing);
+//  4. the actor and the targets follow every other step by default, the actor climbs the first critic alone.
+#pragma once
+
+#include <rl_tools/nn/layers/td3_sampling/operations_generic.h>
+#include <rl_tools/rl/algorithms/off_policy.h>
+#include <rl_tools/rl/algorithms/td3/losses.h>
+
+namespace rl_tools::rl::td3 {
+
+template <typename CONFIG>
+class Trainer final : public off_policy::Trainer<CONFIG> {
+    using Base = off_policy::Trainer<CONFIG>;
+
+public:
+    using Base::ACTION_DIM;
+    using Base::BATCH_SIZE;
+    using Base::OBSERVATION_DIM;
+    using typename Base::Critic;
+    using typename Base::T;
+    using Actor = nn::training::Mlp<T, OBSERVATION_DIM, ACTION_DIM, CONFIG::ACTOR_HIDDEN_DIM, CONFIG::ACTOR_NUM_LAYERS,
+                                    CONFIG::ACTOR_ACTIVATION_FUNCTION, nn::ActivationFunction::TANH>;
+    using Clamp = nn::layers::td3_sampling::Layer<nn::layers::td3_sampling::Specification<float, size_t, ACTION_DIM>>;
+    using Policy = PolicyOf<CONFIG::RESCALE, ACTION_DIM, Actor, Clamp>;
+
+    explicit Trainer(const Settings& settings)
+        : Base(settings),
+          actor_polyak_(number(settings, "ACTOR_POLYAK")),
+          exploration_noise_(number(settings, "EXPLORATION_NOISE")),
+          target_noise_std_(number(settings, "TARGET_NEXT_ACTION_NOISE_STD")),
+          target_noise_clip_(number(settings, "TARGET_NEXT_ACTION_NOISE_CLIP")),
+          actor_target_update_interval_(static_cast<size_t>(settings.numbers.at("ACTOR_TARGET_UPDATE_INTERVAL"))) {
+        nn::training::initialize(actor(), random_);
+        target_actor_ = actor();
+        critics_.initialize(random_);
+        policy_.modules.tail.head.std = exploration_noise_;
+        if constexpr (CONFIG::RESCALE) {
+            policy_.modules.tail.tail.head = rescale_;
+        }
+    }
+
+    void act(const float* observation, float* action) override {
+        evaluate(device_, policy_, observation, action, policy_buffer_);
+    }
+
+    [[nodiscard]] std::vector<float> numbers(const std::string& name) override {
+        if (name == "actor") {
+            return nn::training::numbers_of(actor());
+        }
+        if (name == "actor_target") {
+            return nn::training::numbers_of(target_actor_);
+        }
+        if (name == "last_batch") {
+            return this->last_batch_with(noise_);
+        }
+        return Base::numbers(name);
+    }
+
+private:
+    using Base::batch_;
+    using Base::critics_;
+    using Base::device_;
+    using Base::options_;
+    using Base::random_;
+    using Base::rescale_;
+    using Base::step_;
+    using Base::target_;
+
+    static T number(const Settings& settings, const char* name) { return static_cast<T>(settings.numbers.at(name)); }
+
+    Actor& actor() { return policy_.modules.head; }
+
+    void sample(const float* observation, float* action) override {
+        float noise[ACTION_DIM];
+        nn_models::sequential::evaluate_prefix(device_, policy_, observation, action, policy_buffer_,
+                                               Actor::NUM_LAYERS);
+        fill_normal(random_, noise, ACTION_DIM);
+        for (size_t i = 0; i < ACTION_DIM; i++) {
+            action[i] = clamped(action[i] + exploration_noise_ * noise[i], -1.0F, 1.0F);
+        }
+    }
+
+    void compute_target() override {
+        this->draw_noise(noise_);
+        nn::training::forward(target_actor_, batch_.next_observation, pass_.actor);
+        smooth_actions(target_noise_std_, target_noise_clip_, noise_, pass_.actor.last().output, smoothed_);
+        this->join(batch_.next_observation, smoothed_, pass_.critic_input);
+        critics_.evaluate_targets(pass_.critic_input);
+        critic_target(options_.gamma, options_.ignore_termination, batch_.reward, batch_.terminated, critics_.value(0),
+                      critics_.value(1), target_);
+    }
+
+    void update_actor() override {
+        pass_.loss_and_gradient(actor(), critics_.online[0], batch_.observation, optimizer_.gradient);
+        optimizer_.step(options_.adam, actor());
+    }
+
+    [[nodiscard]] bool actor_is_finite() override { return optimizer_.is_finite(actor()); }
+
+    void update_target_actor() override {
+        if (step_ > options_.n_warmup_steps_actor && step_ % actor_target_update_interval_ == 0) {
+            nn::training::update_target(target_actor_, actor(), actor_polyak_);
+        }
+    }
+
+    T actor_polyak_;
+    T exploration_noise_;
+    T target_noise_std_;
+    T target_noise_clip_;
+    size_t actor_target_update_interval_;
+
+    // Zero-initialised: the padding of derivatives stays zero from here on.
+    Policy policy_{};
+    typename Policy::template Buffer<1> policy_buffer_{};
+    Actor target_actor_{};
+    Optimizer<Actor> optimizer_;
+    typename Base::Actions noise_{};
+    typename Base::Actions smoothed_{};
+    ActorPass<T, Actor, Critic, OBSERVATION_DIM, ACTION_DIM, BATCH_SIZE> pass_{};
+};
+
+}  // namespace rl_tools::rl::td3

@@ -1,0 +1,35 @@
+// What lies beside a network while it learns: its gradient and Adam's moments.
+#pragma once
+
+#include <rl_tools/nn/training/adam.h>
+#include <rl_tools/nn/training/mlp.h>
+#include <rl_tools/rl/trainer.h>
+
+namespace rl_tools::rl {
+
+inline nn::training::adam::Settings<float> adam_settings(const Settings& settings) {
+    const auto number = [&settings](const char* name) { return static_cast<float>(settings.numbers.at(name)); };
+    return {number("OPTIMIZER_ALPHA"), number("OPTIMIZER_BETA_1"), number("OPTIMIZER_BETA_2"),
+            number("OPTIMIZER_EPSILON"), number("OPTIMIZER_EPSILON_SQRT")};
+}
+
+// Zero-initialised: the moments start at zero.
+template <typename NETWORK>
+struct Optimizer {
+    NETWORK gradient{};
+    nn::training::adam::Moments<NETWORK> moments{};
+    uint64_t updates = 0;
+
+    template <typename T>
+    void step(const nn::training::adam::Settings<T>& settings, NETWORK& network) {
+        updates++;
+        nn::training::adam::step(settings, updates, network, gradient, moments);
+    }
+
+    // An infinite second moment would leave its weight where it is for ever: finite, and no longer learning.
+    [[nodiscard]] bool is_finite(NETWORK& network) {
+        return nn::training::all_finite(network) && nn::training::all_finite(moments.second);
+    }
+};
+
+}  // namespace rl_tools::rl

@@ -1,0 +1,182 @@
+"""What SAC and TD3 share: options, sizes, numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from string import Template
+
+from rltools_embed.policy.model import Activation, Mlp
+from rltools_embed.training import options as of
+from rltools_embed.training.algorithm import Numbers, mlp_of
+from rltools_embed.training.options import option
+from rltools_embed.training.spaces import EnvSpec
+
+_TRANSLATION_UNIT = Template("""\
+#include <rl_tools/rl/algorithms/$algorithm/trainer.h>
+
+namespace {
+struct Config {
+    static constexpr size_t OBSERVATION_DIM = $observation_dim;
+    static constexpr size_t ACTION_DIM = $action_dim;
+    static constexpr size_t BATCH_SIZE = $batch_size;
+    static constexpr size_t ACTOR_HIDDEN_DIM = $actor_hidden_dim;
+    static constexpr size_t ACTOR_NUM_LAYERS = $actor_num_layers;
+    static constexpr size_t CRITIC_HIDDEN_DIM = $critic_hidden_dim;
+    static constexpr size_t CRITIC_NUM_LAYERS = $critic_num_layers;
+    static constexpr auto ACTOR_ACTIVATION_FUNCTION = rl_tools::nn::ActivationFunction::$actor_activation_function;
+    static constexpr auto CRITIC_ACTIVATION_FUNCTION = rl_tools::nn::ActivationFunction::$critic_activation_function;
+    static constexpr bool RESCALE = $rescale;
+};
+}  // namespace
+
+std::unique_ptr<rl_tools::rl::Trainer> rl_tools::rl::make_trainer(const Settings& settings) {
+    return std::make_unique<$algorithm::Trainer<Config>>(settings);
+}
+""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OffPolicyOptions:
+    """The options that SAC and TD3 share.
+
+    Only sizes, layer counts and activation functions become code; everything else may change without a compilation.
+
+    Attributes:
+        GAMMA: discount per environment step.
+        ACTOR_BATCH_SIZE: transitions per actor update.
+        CRITIC_BATCH_SIZE: transitions per critic update; must equal ACTOR_BATCH_SIZE.
+        CRITIC_TRAINING_INTERVAL: environment steps between critic updates.
+        ACTOR_TRAINING_INTERVAL: environment steps between actor updates.
+        CRITIC_TARGET_UPDATE_INTERVAL: environment steps between updates of the target critics.
+        ACTOR_POLYAK: share of itself that a target actor keeps at an update.
+        CRITIC_POLYAK: share of itself that a target critic keeps at an update.
+        IGNORE_TERMINATION: bootstrap after terminated transitions too.
+        N_ENVIRONMENTS: environments stepped side by side.
+        N_WARMUP_STEPS: environment steps with uniform random actions and no update; None: the batch size.
+        STEP_LIMIT: environment steps of the whole training.
+        REPLAY_BUFFER_CAP: transitions that are kept; None: STEP_LIMIT.
+        EPISODE_STEP_LIMIT: steps after which an episode is truncated; None: only the environment decides.
+        ACTOR_HIDDEN_DIM: units per hidden layer.
+        ACTOR_NUM_LAYERS: input, hidden and output layers: 3 means two hidden layers.
+        ACTOR_ACTIVATION_FUNCTION: IDENTITY, RELU, GELU, TANH, FAST_TANH or SIGMOID, of the hidden layers.
+        COLLECT_EPISODE_STATS: keep return and length of training episodes (`state.episodes`).
+        EPISODE_STATS_BUFFER_SIZE: how many of them are kept.
+        SHARED_BATCH: actor and critics are updated on the same transitions.
+        OPTIMIZER_ALPHA: learning rate of Adam (arXiv:1412.6980).
+        OPTIMIZER_EPSILON: added to the root of Adam's second moment.
+        OPTIMIZER_EPSILON_SQRT: the least that stands under that root.
+    """
+
+    GAMMA: float = option(0.99, of.UNIT_INTERVAL)
+    ACTOR_BATCH_SIZE: int = option(100, of.BATCH)
+    CRITIC_BATCH_SIZE: int = option(100, of.BATCH)
+    CRITIC_TRAINING_INTERVAL: int = option(1, of.COUNT)
+    ACTOR_TRAINING_INTERVAL: int = option(1, of.COUNT)
+    CRITIC_TARGET_UPDATE_INTERVAL: int = option(1, of.COUNT)
+    ACTOR_POLYAK: float = option(0.995, of.UNIT_INTERVAL)
+    CRITIC_POLYAK: float = option(0.995, of.UNIT_INTERVAL)
+    IGNORE_TERMINATION: bool = option(False, of.boolean)
+    N_ENVIRONMENTS: int = option(1, of.only(1, "SAC and TD3 step one environment here"))
+    N_WARMUP_STEPS: int | None = option(None, of.COUNT_FROM_ZERO_OR_NONE)
+    STEP_LIMIT: int = option(10000, of.COUNT)
+    REPLAY_BUFFER_CAP: int | None = option(None, of.or_none(of.integer(1, 2**32 - 1)))
+    EPISODE_STEP_LIMIT: int | None = option(None, of.COUNT_OR_NONE)
+    ACTOR_HIDDEN_DIM: int = option(64, of.DIM)
+    ACTOR_NUM_LAYERS: int = option(3, of.LAYERS)
+    ACTOR_ACTIVATION_FUNCTION: str = option("RELU", of.activation)
+    CRITIC_HIDDEN_DIM: int = option(64, of.DIM)
+    CRITIC_NUM_LAYERS: int = option(3, of.LAYERS)
+    CRITIC_ACTIVATION_FUNCTION: str = option("RELU", of.activation)
+    COLLECT_EPISODE_STATS: bool = option(True, of.boolean)
+    EPISODE_STATS_BUFFER_SIZE: int = option(1000, of.COUNT)
+    SHARED_BATCH: bool = option(True, of.boolean)
+    OPTIMIZER_ALPHA: float = option(1e-3, of.POSITIVE)
+    OPTIMIZER_BETA_1: float = option(0.9, of.BETA)
+    OPTIMIZER_BETA_2: float = option(0.999, of.BETA)
+    OPTIMIZER_EPSILON: float = option(1e-7, of.POSITIVE)
+    OPTIMIZER_EPSILON_SQRT: float = option(1e-7, of.NOT_NEGATIVE)
+
+    def __post_init__(self) -> None:
+        of.check_fields(self)
+        if self.CRITIC_BATCH_SIZE != self.ACTOR_BATCH_SIZE:
+            raise ValueError(
+                f"CRITIC_BATCH_SIZE is {self.CRITIC_BATCH_SIZE} and ACTOR_BATCH_SIZE is {self.ACTOR_BATCH_SIZE}: "
+                "they must be equal"
+            )
+
+    @property
+    def warmup_steps(self) -> int:
+        return self.ACTOR_BATCH_SIZE if self.N_WARMUP_STEPS is None else self.N_WARMUP_STEPS
+
+
+@dataclass(frozen=True)
+class OffPolicyAlgorithm:
+    """The part of an `Algorithm` that SAC and TD3 share."""
+
+    options: OffPolicyOptions
+
+    environments = 1
+    interactions_per_step = 1
+    evaluation_interval = 1000
+
+    @property
+    def step_limit(self) -> int:
+        return self.options.STEP_LIMIT
+
+    @property
+    def episode_step_limit(self) -> int | None:
+        return self.options.EPISODE_STEP_LIMIT
+
+    @property
+    def episodes_kept(self) -> int:
+        return self.options.EPISODE_STATS_BUFFER_SIZE if self.options.COLLECT_EPISODE_STATS else 0
+
+
+def translation_unit(algorithm: str, options: OffPolicyOptions, spec: EnvSpec) -> str:
+    """C++ that makes the trainer of namespace `algorithm` for these sizes."""
+    return _TRANSLATION_UNIT.substitute(
+        algorithm=algorithm,
+        observation_dim=spec.observation_dim,
+        action_dim=spec.action_dim,
+        batch_size=options.ACTOR_BATCH_SIZE,
+        actor_hidden_dim=options.ACTOR_HIDDEN_DIM,
+        actor_num_layers=options.ACTOR_NUM_LAYERS,
+        critic_hidden_dim=options.CRITIC_HIDDEN_DIM,
+        critic_num_layers=options.CRITIC_NUM_LAYERS,
+        actor_activation_function=options.ACTOR_ACTIVATION_FUNCTION,
+        critic_activation_function=options.CRITIC_ACTIVATION_FUNCTION,
+        rescale="true" if spec.is_rescaled else "false",
+    )
+
+
+def settings(options: OffPolicyOptions) -> Mapping[str, float]:
+    """The numbers of the shared options."""
+    cap = options.STEP_LIMIT if options.REPLAY_BUFFER_CAP is None else options.REPLAY_BUFFER_CAP
+    return {
+        "GAMMA": options.GAMMA,
+        "CRITIC_POLYAK": options.CRITIC_POLYAK,
+        "OPTIMIZER_ALPHA": options.OPTIMIZER_ALPHA,
+        "OPTIMIZER_BETA_1": options.OPTIMIZER_BETA_1,
+        "OPTIMIZER_BETA_2": options.OPTIMIZER_BETA_2,
+        "OPTIMIZER_EPSILON": options.OPTIMIZER_EPSILON,
+        "OPTIMIZER_EPSILON_SQRT": options.OPTIMIZER_EPSILON_SQRT,
+        "IGNORE_TERMINATION": options.IGNORE_TERMINATION,
+        "SHARED_BATCH": options.SHARED_BATCH,
+        "CRITIC_TRAINING_INTERVAL": options.CRITIC_TRAINING_INTERVAL,
+        "ACTOR_TRAINING_INTERVAL": options.ACTOR_TRAINING_INTERVAL,
+        "CRITIC_TARGET_UPDATE_INTERVAL": options.CRITIC_TARGET_UPDATE_INTERVAL,
+        "N_WARMUP_STEPS": options.warmup_steps,
+        "N_WARMUP_STEPS_ACTOR": options.warmup_steps,
+        "N_WARMUP_STEPS_CRITIC": options.warmup_steps,
+        "REPLAY_BUFFER_CAP": cap,
+    }
+
+
+def actor_of(
+    options: OffPolicyOptions, spec: EnvSpec, numbers: Numbers, outputs: int, last: Activation = Activation.IDENTITY
+) -> Mlp:
+    """The actor's network as it stands now."""
+    hidden = (options.ACTOR_HIDDEN_DIM,) * (options.ACTOR_NUM_LAYERS - 1)
+    widths = (spec.observation_dim, *hidden, outputs)
+    return mlp_of(numbers("actor"), widths, Activation[options.ACTOR_ACTIVATION_FUNCTION], last)

@@ -1,0 +1,61 @@
+"""TD3: what of it is code, what is a number, and what its policy is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rltools_embed.policy.model import Activation, Module, Td3Sampling
+from rltools_embed.training import off_policy
+from rltools_embed.training import options as of
+from rltools_embed.training.algorithm import Numbers, bounds_of
+from rltools_embed.training.off_policy import OffPolicyAlgorithm, OffPolicyOptions
+from rltools_embed.training.options import option
+from rltools_embed.training.spaces import EnvSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Td3Options(OffPolicyOptions):
+    """Options of TD3 (Fujimoto et al., arXiv:1802.09477), besides those it shares with SAC.
+
+    Attributes:
+        ACTOR_TARGET_UPDATE_INTERVAL: environment steps between updates of the target actor.
+        TARGET_NEXT_ACTION_NOISE_STD: noise on the target actor's action, in units of the action's half range.
+        TARGET_NEXT_ACTION_NOISE_CLIP: the largest such noise.
+        EXPLORATION_NOISE: standard deviation of the noise on training actions, in the same unit.
+    """
+
+    ACTOR_TRAINING_INTERVAL: int = option(2, of.COUNT)
+    CRITIC_TARGET_UPDATE_INTERVAL: int = option(2, of.COUNT)
+    ACTOR_TARGET_UPDATE_INTERVAL: int = option(2, of.COUNT)
+    TARGET_NEXT_ACTION_NOISE_STD: float = option(0.2, of.NOT_NEGATIVE)
+    TARGET_NEXT_ACTION_NOISE_CLIP: float = option(0.5, of.NOT_NEGATIVE)
+    EXPLORATION_NOISE: float = option(0.1, of.NOT_NEGATIVE)
+
+
+@dataclass(frozen=True)
+class Td3Algorithm(OffPolicyAlgorithm):
+    """TD3 with its options; an `Algorithm`."""
+
+    options: Td3Options
+
+    name = "TD3"
+
+    def translation_unit(self, spec: EnvSpec) -> str:
+        return off_policy.translation_unit("td3", self.options, spec)
+
+    def settings(self, spec: EnvSpec) -> Mapping[str, float]:
+        options = self.options
+        return {
+            **off_policy.settings(options),
+            "ACTOR_POLYAK": options.ACTOR_POLYAK,
+            "ACTOR_TARGET_UPDATE_INTERVAL": options.ACTOR_TARGET_UPDATE_INTERVAL,
+            "TARGET_NEXT_ACTION_NOISE_STD": options.TARGET_NEXT_ACTION_NOISE_STD,
+            "TARGET_NEXT_ACTION_NOISE_CLIP": options.TARGET_NEXT_ACTION_NOISE_CLIP,
+            "EXPLORATION_NOISE": options.EXPLORATION_NOISE,
+        }
+
+    def modules(self, spec: EnvSpec, numbers: Numbers) -> tuple[Module, ...]:
+        mlp = off_policy.actor_of(self.options, spec, numbers, spec.action_dim, Activation.TANH)
+        clamp = Td3Sampling(output_dim=spec.action_dim, std=self.options.EXPLORATION_NOISE)
+        return (mlp, clamp, bounds_of(spec)) if spec.is_rescaled else (mlp, clamp)
