@@ -28,6 +28,7 @@ PEER = "rltools==2.2.1"
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 PAGE = emulator.ROOT / "docs" / "performance.md"
 TANH_NUMBERS = 1000
+TANH_TABLE_BYTES = 1480
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,6 +274,79 @@ def memory_table(rows: Sequence[Row], nothing: Measurement) -> Iterator[str]:
     )
 
 
+# ------------------------------------------------------------------------------------------------------------- targets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What a figure must not fall short of: at least or at most its bound."""
+
+    figure: str
+    found: float
+    bound: float
+    at_most: bool = False
+
+    @property
+    def is_met(self) -> bool:
+        return self.found <= self.bound if self.at_most else self.found >= self.bound
+
+    def cells(self) -> tuple[str, str, str]:
+        return (self.figure, f"{'≤' if self.at_most else '≥'} {self.bound:g}", f"{self.found:.4g}")
+
+
+def cycle_ratio(row: Row) -> float:
+    assert row.peer.cycles is not None
+    assert row.separate.cycles is not None
+    return row.peer.cycles / row.separate.cycles
+
+
+def cycles_per_multiply_add(row: Row) -> float:
+    assert row.separate.cycles is not None
+    return row.separate.cycles / row.net.multiply_adds
+
+
+def targets(measured: dict[str, list[Row]], tanh: dict[str, Measurement], nothing: Measurement) -> Iterator[Target]:
+    """The worst figure of each kind beside its bound."""
+    m4f, m7f = measured["cortex-m4"], measured["cortex-m7"]
+    m4f_relu, m4f_tanh = m4f[:3], m4f[3:]
+    smallest_tanh = m4f_tanh[0]
+    yield Target(figure="M4F, RLtools ÷ separate, cycles, ReLU", found=min(map(cycle_ratio, m4f_relu)), bound=1.8)
+    yield Target(figure="the same, tanh, 64 wide", found=min(map(cycle_ratio, m4f_tanh[:2])), bound=2.5)
+    yield Target(figure="the same, tanh, 256 wide", found=cycle_ratio(m4f_tanh[2]), bound=2.0)
+    yield Target(
+        figure="M4F separate, cycles per multiply-add, 24-256-256-6 ReLU",
+        found=cycles_per_multiply_add(m4f_relu[2]),
+        bound=3.4,
+        at_most=True,
+    )
+    yield Target(
+        figure="M4F separate, instructions per multiply-add, ReLU",
+        found=max(row.separate.instructions / row.net.multiply_adds for row in m4f_relu),
+        bound=2.25,
+        at_most=True,
+    )
+    fused = [row.peer.instructions / row.fused.instructions for row in m4f]
+    yield Target(figure="M4F, RLtools ÷ fused, instructions, 64 wide", found=min(fused[:2] + fused[3:5]), bound=2.7)
+    yield Target(figure="the same, 256 wide", found=min(fused[2], fused[5]), bound=3.4)
+    yield Target(figure="M7F, RLtools ÷ separate, cycles, ReLU", found=min(map(cycle_ratio, m7f[:3])), bound=2.6)
+    yield Target(figure="the same, tanh, 64 wide", found=min(map(cycle_ratio, m7f[3:5])), bound=4.2)
+    yield Target(
+        figure="M7F separate, cycles per multiply-add, 24-256-256-6 ReLU",
+        found=cycles_per_multiply_add(m7f[2]),
+        bound=1.25,
+        at_most=True,
+    )
+    per_call = tanh["cortex-m4"].instructions / TANH_NUMBERS
+    yield Target(figure="M4F, instructions per tanh", found=per_call, bound=32.0, at_most=True)
+    code = smallest_tanh.separate.flash_bytes - nothing.flash_bytes - smallest_tanh.net.weight_bytes - TANH_TABLE_BYTES
+    yield Target(
+        figure="M4F, 3-64-64-1 tanh, bytes of code beside weights and table", found=code, bound=2500, at_most=True
+    )
+    yield Target(figure="the same, bytes of .data", found=smallest_tanh.separate.data_bytes, bound=0, at_most=True)
+    stack = max(row.separate.stack_bytes for row in m4f)
+    yield Target(figure="M4F, bytes of stack", found=stack, bound=128, at_most=True)
+
+
 # --------------------------------------------------------------------------------------------------------------- page
 
 
@@ -292,6 +366,8 @@ def page(measured: dict[str, list[Row]], tanh: dict[str, Measurement], nothing: 
             for name, one in tanh.items()
         ],
     )
+    lines += ["", *TARGETS.splitlines(), ""]
+    lines += table(("figure", "target", "found"), [target.cells() for target in targets(measured, tanh, nothing)])
     lines += ["", *CLOSING.splitlines()]
     return "\n".join(lines) + "\n"
 
@@ -334,6 +410,11 @@ TANH = """\
 Per number, of {numbers} numbers; four at a time. The largest error is below 2 ULP (tests/policy/test_functions.py)."""
 TANH = TANH.format(numbers=TANH_NUMBERS)
 
+TARGETS = """\
+## Targets
+
+The worst figure of each kind; the benchmark's exit code is 1 if one is missed."""
+
 CLOSING = """\
 ## Limits
 
@@ -372,6 +453,8 @@ def main() -> None:
         tanh = {core: bench.tanh(emulator.core(core)) for core in cycles.MODELS}
         nothing = bench.nothing(emulator.core("cortex-m4"))
     output.write_text(page(measured, tanh, nothing), encoding="utf-8")
+    missed = [target.figure for target in targets(measured, tanh, nothing) if not target.is_met]
+    sys.exit(f"missed: {'; '.join(missed)}" if missed else 0)
 
 
 if __name__ == "__main__":
