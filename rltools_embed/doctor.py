@@ -20,6 +20,7 @@ def examine() -> tuple[Finding, ...]:
     """Every tool that some stage needs."""
     return (
         Finding(tool=toolchain.check_host_compiler(), purpose="training, and the host board"),
+        Finding(tool=toolchain.check_python_headers(), purpose="training"),
         Finding(tool=toolchain.check_platformio(), purpose="building any board"),
         Finding(tool=toolchain.check_scons(), purpose="building without PlatformIO's registry"),
         Finding(tool=toolchain.check_cross_compiler(), purpose="emulated Cortex-M boards"),

@@ -6,6 +6,22 @@ import os
 import tempfile
 from pathlib import Path
 
+from rltools_embed.errors import ProjectError
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder and a file in it, and remove the file: to know before hours of work whether it can be kept.
+
+    Raises:
+        ProjectError: the folder cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ProjectError(f"cannot write into {folder}: {error.strerror}", "choose another folder") from error
+
 
 def write_atomically(path: Path, text: str) -> None:
     """Write the whole text beside `path`, then rename: readers see the old file or the new one."""

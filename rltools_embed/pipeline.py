@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+from filelock import FileLock, Timeout
 
 from rltools_embed import process
 from rltools_embed.errors import ProjectError, ToolchainError
-from rltools_embed.files import write_atomically
+from rltools_embed.files import check_writable, write_atomically
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import platformio, project, render, toolchain
+from rltools_embed.firmware.board import Board
 from rltools_embed.firmware.platformio import Firmware
-from rltools_embed.firmware.spec import PolicyFacts, Project, ProjectSpec, WriteResult
+from rltools_embed.firmware.spec import MANIFEST, PolicyFacts, Project, ProjectSpec, WriteResult
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Policy
 from rltools_embed.training import environment_factory, trainer_of
@@ -29,9 +34,11 @@ from rltools_embed.validation import validate as _validate
 CHECKPOINT = "checkpoint.h"
 RUN = "run.json"
 _RUN_FORMAT = 1
+_LOCK = ".rlt_embed.lock"
 _ANOTHER_FOLDER = "choose another folder with -o, or replace it with --force"
 
-Progress = Callable[[int, int], None]
+Progress: TypeAlias = Callable[[int, int], None]
+Curve: TypeAlias = Sequence[tuple[int, float, float]]
 
 
 def _silent(done: int, total: int) -> None:
@@ -64,44 +71,88 @@ def train(
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     force: bool = False,
+    preflight: Callable[[Policy], None] = lambda policy: None,
     on_message: Say = print_line,
     progress: Progress = _silent,
 ) -> Run:
     """Train a policy and write `checkpoint.h` and `run.json` into `output`.
 
+    An interrupted training leaves the policy as it stood then.
+
     Args:
         environment: a Gymnasium id, or a function without arguments that makes an environment.
         options: the algorithm's options by their upper-case names.
-        force: replace a run in `output` that was made with other settings.
+        force: replace a run in `output` that was made with other settings, or by a function: two functions cannot be
+            told apart.
+        preflight: called before the first step with the untrained policy, which has the sizes of the trained one;
+            what it raises ends the training before it began.
         on_message: takes each line of progress, evaluations among them; prints to stdout by default.
         progress: called with the steps done and to do.
 
     Raises:
         UnsupportedEnvError, ToolchainError, BuildError, TrainingError: as the trainer.
-        ProjectError: `output` holds something else, which is left as it is.
+        ProjectError: `output` holds something else, which is left as it is; or it cannot be written.
     """
     folder = Path(output)
     check_options(algorithm, options or {})
+    settings = _settings(environment, algorithm, steps, seed, options or {})
+    _refuse_other_run(folder, settings, force=force)
     factory = environment_factory(environment) if isinstance(environment, str) else environment
-    settings = {
-        "environment": environment if isinstance(environment, str) else getattr(environment, "__qualname__", "factory"),
+    trainer = trainer_of(algorithm)(factory, on_message=on_message, STEP_LIMIT=steps, **(options or {}))
+    with trainer.State(seed) as state:
+        preflight(state.policy())
+        with _alone_in(folder):
+            _refuse_other_run(folder, settings, force=force)  # again: it may have come in while we compiled
+            progress(0, steps)
+            try:
+                while not state.step():
+                    progress(state.step_count, steps)
+                progress(steps, steps)
+            except KeyboardInterrupt:
+                on_message(f"interrupted at step {state.step_count}: keeping the policy as it is")
+                _keep(folder, settings, state.policy(), state.learning_curve)
+                raise
+            return _keep(folder, settings, state.policy(), state.learning_curve)
+
+
+def _settings(
+    environment: str | Callable[[], Any], algorithm: str, steps: int, seed: int, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What makes a run what it is. A function is None: it cannot be compared with another one."""
+    return {
+        "environment": environment if isinstance(environment, str) else None,
         "algorithm": algorithm,
         "steps": steps,
         "seed": seed,
-        "options": dict(options or {}),
+        "options": dict(options),
     }
-    _refuse_other_run(folder, settings, force=force)
-    trainer = trainer_of(algorithm)(factory, on_message=on_message, STEP_LIMIT=steps, **(options or {}))
-    with trainer.State(seed) as state:
-        progress(0, steps)
-        while not state.step():
-            progress(state.step_count, steps)
-        progress(steps, steps)
-        policy, curve = state.policy(), state.learning_curve
-    write_atomically(folder / CHECKPOINT, checkpoint.dumps(policy))
+
+
+def _keep(folder: Path, settings: Mapping[str, Any], policy: Policy, curve: Curve) -> Run:
+    """Write the run; where the folder has become unwritable meanwhile, save the policy elsewhere."""
+    text = checkpoint.dumps(policy)
     document = {"format": _RUN_FORMAT, "settings": settings, "learning_curve": [list(point) for point in curve]}
-    write_atomically(folder / RUN, json.dumps(document, indent=2) + "\n")
+    try:
+        write_atomically(folder / CHECKPOINT, text)
+        write_atomically(folder / RUN, json.dumps(document, indent=2) + "\n")
+    except OSError as error:
+        rescue = Path(tempfile.mkdtemp(prefix="rltools_embed_")) / CHECKPOINT
+        write_atomically(rescue, text)
+        message = f"cannot write {error.filename or folder}: {error.strerror}"
+        raise ProjectError(message, f"the policy was saved as {rescue}") from error
     return Run(folder=folder, policy=policy, learning_curve=tuple(curve))
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder against another rlt-embed, from before the work to after the last file."""
+    check_writable(folder)
+    try:
+        with FileLock(folder / _LOCK, timeout=0):
+            yield
+    except Timeout:
+        message = f"another rlt-embed is at work in {folder}"
+        raise ProjectError(message, "wait for it, or choose another folder with -o") from None
 
 
 def check_options(algorithm: str, options: Mapping[str, Any]) -> None:
@@ -119,34 +170,26 @@ def _refuse_other_run(folder: Path, settings: Mapping[str, object], *, force: bo
     """Training again with the same settings gives the same run; anything else in its place is not ours to replace."""
     if folder.exists() and not folder.is_dir():
         raise ProjectError(f"{folder} is not a folder", "choose another one with -o")
-    try:
-        json.dumps(settings)
-    except TypeError as error:
-        raise TypeError(f"an option is no number, text or flag: {error}") from error
     if force or not (folder / CHECKPOINT).exists():
         return
     try:
         found = json.loads((folder / RUN).read_text(encoding="utf-8"))["settings"]
+        is_the_same = found == settings and found["environment"] is not None
     except (OSError, ValueError, KeyError, TypeError):
-        raise ProjectError(
-            f"{folder / CHECKPOINT} exists and is not from `rlt-embed train`",
-            "choose another folder with -o, or --force",
-        ) from None
-    if found != settings:
-        raise ProjectError(
-            f"{folder} holds a run with other settings ({_described(found)})",
-            "choose another folder with -o, or --force",
-        )
+        message = f"{folder / CHECKPOINT} exists and is not from `rlt-embed train`"
+        raise ProjectError(message, _ANOTHER_FOLDER) from None
+    if not is_the_same:
+        raise ProjectError(f"{folder} holds a run with other settings ({_described(found)})", _ANOTHER_FOLDER)
 
 
 def _described(settings: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in settings.items() if value != {})
+    return ", ".join(f"{name} {value}" for name, value in settings.items() if value not in ({}, None))
 
 
 def load_run(path: str | Path) -> Policy:
     """The policy of a run's folder, of a project's folder, or of a checkpoint file."""
     given = Path(path)
-    for candidate in (given, given / CHECKPOINT, given / "include" / CHECKPOINT):
+    for candidate in (given, given / CHECKPOINT, given / "include" / CHECKPOINT, given / "run" / CHECKPOINT):
         if candidate.is_file():
             return checkpoint.load(candidate)
     if given.is_dir():
@@ -182,33 +225,43 @@ def export(source: str | Path, output: str | Path, *, board: str | Sequence[str]
     """
     policy = load_run(source)
     names = (board,) if isinstance(board, str) else tuple(board)
-    targets = tuple(boards.load(name) for name in names)
-    facts = PolicyFacts.of(policy)
-    for target in targets:
-        project.check_fit(target, facts.parameter_bytes)
-    spec = ProjectSpec(
+    return _export(policy, Path(output), tuple(boards.load(name) for name in names), force=force)
+
+
+def _export(policy: Policy, output: Path, targets: tuple[Board, ...], *, force: bool) -> Export:
+    written = project.write(project.render(_spec(policy, targets)), output, force=force)
+    return Export(project=project.load(output), files=written)
+
+
+def _spec(policy: Policy, targets: tuple[Board, ...]) -> ProjectSpec:
+    return ProjectSpec(
         name=render.identifier(policy.name),
         boards=targets,
         checkpoint_text=checkpoint.dumps(policy),
-        policy=facts,
+        policy=PolicyFacts.of(policy),
     )
-    written = project.write(project.render(spec), Path(output), force=force)
-    return Export(project=project.load(Path(output)), files=written)
+
+
+def _project_folder(path: str | Path) -> Path:
+    """The project itself, or the one inside the folder that `run` wrote."""
+    given = Path(path)
+    inside = given / "firmware"
+    return inside if not (given / MANIFEST).exists() and (inside / MANIFEST).exists() else given
 
 
 def build(folder: str | Path, *, board: str | None = None) -> Firmware:
     """Compile a project for one of its boards; see `firmware.platformio.build`."""
-    return platformio.build(Path(folder), board)
+    return platformio.build(_project_folder(folder), board)
 
 
 def flash(folder: str | Path, *, board: str | None = None, port: str | None = None) -> str | None:
     """Put a project's firmware on its board; the board's port, where it is known."""
-    return platformio.upload(Path(folder), board, port)
+    return platformio.upload(_project_folder(folder), board, port)
 
 
 def power_off(folder: str | Path, *, board: str | None = None, port: str | None = None) -> None:
     """Switch an emulated board off."""
-    platformio.power_off(Path(folder), board, port)
+    platformio.power_off(_project_folder(folder), board, port)
 
 
 def validate(
@@ -229,7 +282,9 @@ def validate(
         ProjectError, BoardError, CheckpointError, LinkError, ProtocolError: nothing could be measured.
     """
     policy = load_run(source) if source is not None else None
-    return _validate(folder, board=board, port=port, policy=policy, settings=settings, progress=progress)
+    return _validate(
+        _project_folder(folder), board=board, port=port, policy=policy, settings=settings, progress=progress
+    )
 
 
 def run(
@@ -256,36 +311,46 @@ def run(
     """
     target = boards.load(board)
     toolchain.require((*toolchain.for_build(target), *toolchain.for_upload(target)))
+    is_emulated = target.runner.kind is not boards.RunnerKind.HARDWARE
+    # A port of its own: a board that runs for somebody else is neither stopped nor measured.
+    where = port or (platformio.free_port() if is_emulated else None)
     folder = Path(output)
-    announce("train")
-    trained = train(
-        environment,
-        folder / "run",
-        algorithm=algorithm,
-        steps=steps,
-        seed=seed,
-        options=options,
-        force=force,
-        on_message=on_message,
-        progress=progress,
-    )
-    announce("export")
-    exported = export(trained.folder, folder / "firmware", board=board, force=force)
-    announce("build")
-    build(exported.project.folder, board=target.name)
-    announce("flash")
-    flash(exported.project.folder, board=target.name, port=port)
-    try:
-        announce("validate")
-        return validate(exported.project.folder, board=target.name, port=port, source=trained.folder, progress=progress)
-    finally:
-        if target.runner.kind is not boards.RunnerKind.HARDWARE:
-            power_off(exported.project.folder, board=target.name, port=port)
+    firmware = folder / "firmware"
+
+    def preflight(policy: Policy) -> None:
+        project.check(project.render(_spec(policy, (target,))), firmware, force=force)
+
+    with _alone_in(folder):
+        announce("train")
+        trained = train(
+            environment,
+            folder / "run",
+            algorithm=algorithm,
+            steps=steps,
+            seed=seed,
+            options=options,
+            force=force,
+            preflight=preflight,
+            on_message=on_message,
+            progress=progress,
+        )
+        announce("export")
+        _export(trained.policy, firmware, (target,), force=force)
+        announce("build")
+        build(firmware, board=target.name)
+        announce("flash")
+        flash(firmware, board=target.name, port=where)
+        try:
+            announce("validate")
+            return _validate(firmware, board=target.name, port=where, policy=trained.policy, progress=progress)
+        finally:
+            if is_emulated:
+                power_off(firmware, board=target.name, port=where)
 
 
 def monitor(folder: str | Path, *, board: str | None = None, port: str | None = None) -> int:
     """PlatformIO's serial monitor on a project's board, in the user's terminal; its exit code."""
-    opened = project.load(Path(folder))
+    opened = project.load(_project_folder(folder))
     target = opened.board(board)
     where = port or opened.upload_port(target)
     if not sys.stdin.isatty():

@@ -14,7 +14,7 @@ from rltools_embed import __version__, pipeline
 from rltools_embed.cli import show
 from rltools_embed.doctor import examine
 from rltools_embed.errors import ToolchainError
-from rltools_embed.files import write_atomically
+from rltools_embed.files import check_writable, write_atomically
 from rltools_embed.firmware import board as boards
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest
@@ -24,13 +24,22 @@ from rltools_embed.validation.report import to_json, to_junit
 
 ALGORITHMS = ("sac",)
 _DIFFERENT = 1
+_MOST = 2**31 - 1
 
 _file = click.Path(dir_okay=False, path_type=Path)
+_path = click.Path(path_type=Path)
 _folder = click.argument("folder", type=click.Path(path_type=Path))
 _board_of_project = click.option("--board", help="One of the project's boards; the first by default.")
 _port = click.option("--port", help="/dev/ttyACM0, COM3, socket://HOST:PORT, rfc2217://HOST:PORT.")
 _force = click.option("--force", is_flag=True, help="Replace what is in the way.")
 _json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
+
+
+def _named(context: click.Context, param: click.Parameter, path: Path) -> Path:
+    """A folder that has a name: an empty one would be the current folder."""
+    if path == Path():
+        raise click.BadParameter("it is empty", context, param)
+    return path
 
 
 def _parsed_options(context: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
@@ -43,7 +52,7 @@ def _parsed_options(context: click.Context, param: click.Parameter, given: tuple
             raise click.BadParameter(f"{word!r} is not NAME=VALUE", context, param)
         try:
             options[name] = constants[text] if text in constants else json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             options[name] = text
     return options
 
@@ -52,8 +61,8 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         (
             click.option("--algorithm", default="sac", show_default=True, type=click.Choice(ALGORITHMS)),
-            click.option("--steps", default=10_000, show_default=True, type=click.IntRange(min=1)),
-            click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0)),
+            click.option("--steps", default=10_000, show_default=True, type=click.IntRange(1, _MOST)),
+            click.option("--seed", default=0, show_default=True, type=click.IntRange(0, _MOST)),
             click.option(
                 "--option",
                 "options",
@@ -105,7 +114,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("environment")
 @_training_options
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("-o", "--output", required=True, type=_path, callback=_named, help="Folder of the run.")
 @_force
 @_json_flag
 def train(
@@ -154,7 +163,7 @@ def inspect(source: Path, as_json: bool) -> None:
 @cli.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--board", "board", multiple=True, required=True, help="A board's name or a board file; repeatable.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the project.")
+@click.option("-o", "--output", required=True, type=_path, callback=_named, help="Folder of the project.")
 @_force
 @_json_flag
 def export(source: Path, board: tuple[str, ...], output: Path, force: bool, as_json: bool) -> None:
@@ -199,8 +208,8 @@ def flash(folder: Path, board: str | None, port: str | None, power_off: bool) ->
 @_board_of_project
 @_port
 @click.option("--source", type=click.Path(path_type=Path), help="Run or checkpoint that should be on the board.")
-@click.option("--random", "random_count", type=click.IntRange(min=0), help="Number of random observations.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+@click.option("--random", "random_count", type=click.IntRange(0, _MOST), help="Number of random observations.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, _MOST))
 @_report_options
 def validate(
     folder: Path,
@@ -214,6 +223,7 @@ def validate(
     html: Path | None,
 ) -> None:
     """Compare the board's outputs with the host's, bit for bit. Exit code 0: the same, 1: measured and different."""
+    _check_destinations(json_path, junit, html)
     counts = Counts() if random_count is None else Counts(random=random_count)
     with show.watching("validating") as watched:
         report = pipeline.validate(
@@ -231,7 +241,7 @@ def validate(
 @click.argument("environment")
 @_training_options
 @click.option("--board", required=True, help="A board's name or a board file.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for everything.")
+@click.option("-o", "--output", required=True, type=_path, callback=_named, help="Folder for everything.")
 @_port
 @_force
 @_report_options
@@ -251,6 +261,7 @@ def run(
 ) -> None:
     """Train, export, build, flash and validate in one go."""
     _check_options(algorithm, options)
+    _check_destinations(json_path, junit, html)
     with show.watching("running") as watched:
         report = pipeline.run(
             environment,
@@ -269,17 +280,24 @@ def run(
     _publish(report, json_path, junit, html)
 
 
+def _check_destinations(*paths: str | Path | None) -> None:
+    """A report that cannot be written is told before the board is asked anything."""
+    for path in paths:
+        if path is not None and path != "-":
+            check_writable(Path(path).parent)
+
+
 def _publish(report: Report, json_path: str | None, junit: Path | None, html: Path | None) -> None:
+    if json_path == "-":
+        click.echo(to_json(report), nl=False)
+    else:
+        show.report(report)
+    if json_path not in (None, "-"):
+        write_atomically(Path(str(json_path)), to_json(report))
     if junit is not None:
         write_atomically(junit, to_junit(report))
     if html is not None:
         write_atomically(html, to_html(report))
-    if json_path == "-":
-        click.echo(to_json(report), nl=False)
-    else:
-        if json_path is not None:
-            write_atomically(Path(json_path), to_json(report))
-        show.report(report)
     if not report.passed:
         raise click.exceptions.Exit(_DIFFERENT)
 

@@ -237,7 +237,7 @@ class Client:
         if tally.size == 0:
             return LinkError(
                 f"the board is silent: no byte arrived ({waited})",
-                "is it powered, flashed with this project, and does its serial speed match?",
+                "is it powered and flashed with this project, is the serial speed right, is nobody else connected?",
             )
         if tally.frames == 0:
             return ProtocolError(

@@ -195,7 +195,9 @@ def _cannot_open(url: str, baud: int, error: BaseException) -> LinkError:
     if number in (errno.EBUSY, errno.EAGAIN):
         return LinkError(f"{url} is in use by another program", "close the serial monitor or the other validation")
     if number == errno.ECONNREFUSED:
-        return LinkError(f"{url} refuses the connection", "is the emulator or the port server running on that port?")
+        return LinkError(
+            f"{url} refuses the connection", "nothing listens there: switch the board on with `rlt-embed flash`"
+        )
     if isinstance(error, ValueError):
         return LinkError(f"{url} cannot be opened at {baud} baud: {error}", f"try {DEFAULT_BAUD} baud")
     return LinkError(f"{url} cannot be opened: {_root(error)}", "check the name, the cable and the network")

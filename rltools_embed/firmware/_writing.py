@@ -22,12 +22,17 @@ def write(files: Mapping[str, bytes], before: Mapping[str, str], output: Path, *
         ) from error
 
 
-def _write(files: Mapping[str, bytes], before: Mapping[str, str], output: Path, *, force: bool) -> WriteResult:
+def check(files: Mapping[str, bytes], before: Mapping[str, str], output: Path, *, force: bool) -> None:
+    """Refuse what `write` would refuse; nothing is written."""
     for path in files:
         check_inside(path, output)
     _refuse_obstacles(files, output)
     if not force:
         _refuse_losses(files, before, output)
+
+
+def _write(files: Mapping[str, bytes], before: Mapping[str, str], output: Path, *, force: bool) -> WriteResult:
+    check(files, before, output, force=force)
     unchanged = tuple(path for path in sorted(files) if _content(output / path) == files[path])
     written = tuple(path for path in sorted(files) if path not in unchanged)
     gone = sorted(set(before) - set(files))

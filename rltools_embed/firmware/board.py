@@ -330,6 +330,11 @@ def _runner(table: Table) -> Runner:
             machine=table.text("machine", _WORD_PATTERN, "a machine that `qemu-system-arm -M help` lists"),
             icount_shift=table.integer("icount_shift", 0, 10, "powers of two"),
         )
+    if kind is RunnerKind.HARDWARE:
+        raise BoardError(
+            f"{table.source}: runner.kind is hardware; this version serves emulated boards and the host only",
+            'kind = "qemu" runs the same firmware on an emulated machine of the same core',
+        )
     for key in ("machine", "icount_shift"):
         if table.has(key):
             raise BoardError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from rltools_embed import process
 from rltools_embed.errors import BuildError, LinkError
 from rltools_embed.firmware import memory, project, toolchain
-from rltools_embed.firmware.board import Board
+from rltools_embed.firmware.board import Board, RunnerKind
 from rltools_embed.firmware.memory import Memory
 from rltools_embed.firmware.project import Project
 
@@ -75,6 +76,7 @@ def upload(project_dir: Path, environment: str | None = None, port: str | None =
     """
     opened = project.load(project_dir)
     board = opened.board(environment)
+    _check_port(board, port)
     toolchain.require((*toolchain.for_build(board), *toolchain.for_upload(board)))
     build(project_dir, environment)
     log = _run(opened, board, "upload", ("-t", "nobuild", *_upload_arguments("upload", port)))
@@ -92,9 +94,11 @@ def power_off(project_dir: Path, environment: str | None = None, port: str | Non
     """
     opened = project.load(project_dir)
     board = opened.board(environment)
+    _check_port(board, port)
     toolchain.require(toolchain.for_build(board))
     log = _run(opened, board, "poweroff", _upload_arguments("poweroff", port))
     if log.failed:
+        _refuse_port(log.output)
         raise BuildError(f"{board.name} could not be switched off; all of it is in {log.path}", log.last_lines)
 
 
@@ -141,6 +145,20 @@ def _run(opened: Project, board: Board, what: str, arguments: tuple[str, ...]) -
     path.parent.mkdir(exist_ok=True)
     path.write_text(done.output, encoding="utf-8")
     return _Log(path=path, output=done.output, failed=done.exit_code != 0)
+
+
+def free_port() -> str:
+    """The URL of a port of this computer that nobody listens on, for an emulated board."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"socket://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def _check_port(board: Board, port: str | None) -> None:
+    if port is None or board.runner.kind is RunnerKind.HARDWARE:
+        return
+    if not re.fullmatch(r"socket://(127\.0\.0\.1|localhost):\d{4,5}", port):
+        raise LinkError(f"{port!r} is no port of an emulated board", "name one as socket://127.0.0.1:<port>")
 
 
 def _refuse_port(output: str) -> None:

@@ -37,11 +37,31 @@ def write(files: Mapping[str, bytes], output: Path, *, force: bool = False) -> W
     Raises:
         ProjectError: the folder is in use for something else, or a file would be lost. Nothing was written.
     """
-    if "$" in str(output.resolve()):
-        raise ProjectError(
-            f"PlatformIO cannot build in {output.resolve()}: it takes the $ for a variable", "choose another folder"
-        )
+    _refuse_variable(output)
     return _writing.write(files, _files_of_last_export(output), output, force=force)
+
+
+def check(files: Mapping[str, bytes], output: Path, *, force: bool = False) -> None:
+    """Refuse what `write` would refuse, long before it is called; nothing is written.
+
+    Raises:
+        ProjectError: the folder is in use for something else, or a file would be lost.
+    """
+    _refuse_variable(output)
+    _writing.check(files, _files_of_last_export(output), output, force=force)
+
+
+def _refuse_variable(output: Path) -> None:
+    folder = str(output.resolve())
+    if "$" in folder:
+        raise ProjectError(
+            f"PlatformIO cannot build in {folder}: it takes the $ for a variable", "choose another folder"
+        )
+    unprintable = [character for character in folder if not character.isprintable()]
+    if unprintable:
+        raise ProjectError(
+            f"SCons cannot build in {folder!r}: {unprintable[0]!r} is in its name", "choose another folder"
+        )
 
 
 def _files_of_last_export(output: Path) -> Mapping[str, str]:

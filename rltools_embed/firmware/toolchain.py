@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import sys
+import sysconfig
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,10 +131,24 @@ def check_qemu() -> Tool:
 
 def check_host_compiler() -> Tool:
     """The C++ compiler of this computer: CXX if that is set, else g++, clang++ or c++."""
-    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++"]
-    name = next((name for name in names if shutil.which(name)), names[0])
+    # "ccache g++" names a program and its argument.
+    chosen = os.environ.get("CXX", "").split()
+    commands = [chosen] if chosen else [["g++"], ["clang++"], ["c++"]]
+    command = next((words for words in commands if shutil.which(words[0])), commands[0])
     hint = "xcode-select --install" if sys.platform == "darwin" else _install("g++", "gcc")
-    return _program(name, MINIMUM_HOST_COMPILER, (name, "--version"), hint=hint)
+    return _program(command[0], MINIMUM_HOST_COMPILER, (*command, "--version"), hint=hint)
+
+
+def check_python_headers() -> Tool:
+    """Python.h, which Debian packages apart from Python: training compiles an extension module."""
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    return Tool(
+        name="Python.h",
+        found=header if header.is_file() else None,
+        version=".".join(str(part) for part in sys.version_info[:3]),
+        minimum="3.10",
+        install_hint=_install("python3-dev", "python"),
+    )
 
 
 def _scons_of_core() -> str:

@@ -2,11 +2,13 @@
 
 The writer is a pure function of the policy. The reader parses, it never compiles or executes: it builds a policy from
 the manifest and the byte arrays, writes that policy again, and accepts the file only if the text is the same.
-So whatever was edited, in a number, a type or a comment, is found and named.
+So whatever was edited, in a number, a type or a comment, is found, and named where it can be; what the text would not
+contradict (a return, a version) the last line's checksum does. That is against accidents, not against an attacker.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -35,7 +37,7 @@ from rltools_embed.policy.model import Policy, Provenance, Signal
 
 FORMAT = 1
 _FIRST_LINE = "// rltools_embed checkpoint, format "
-_LAST_LINE = "// end of checkpoint"
+_LAST_LINE = "// end of checkpoint, SHA-256 of the lines above: "
 _MANIFEST_BEGIN = "// manifest:"
 _MANIFEST_END = "// end of manifest"
 _EXPORT_AGAIN = "export the policy again, or use the file as it was exported"
@@ -79,28 +81,33 @@ def loads(text: str) -> Policy:
     Raises:
         CheckpointError: truncated, edited, of another program or version, or with a number that is not finite.
     """
-    lines = text.splitlines()
+    if not isinstance(text, str):
+        raise TypeError(f"load_checkpoint takes the text of a checkpoint, not {type(text).__name__}")
+    # Only what a C++ compiler takes for a line's end: splitlines() knows more, and could hide a line in a comment.
+    lines = [line.removesuffix("\r") for line in text.rstrip("\r\n").split("\n")]
     _check_frame(lines)
     told = _parse_manifest(lines)
     arrays = _parse_arrays(lines)
     try:
         policy = _policy(told, arrays)
-    except (KeyError, TypeError, ValueError) as error:
+        found, expected = digest(policy), dumps(policy)
+    except (AttributeError, KeyError, OverflowError, TypeError, UnicodeError, ValueError) as error:
         raise CheckpointError(f"the manifest does not fit the numbers: {error}", _EXPORT_AGAIN) from error
-    found = digest(policy)
     if found != told.get("digest"):
         raise CheckpointError(
             f"a number was changed after the export: their digest is {found[:16]}…, "
             f"the manifest says {str(told.get('digest'))[:16]}…",
             _EXPORT_AGAIN,
         )
-    _check_text(lines, dumps(policy).splitlines())
+    _check_text(lines, expected.rstrip("\n").split("\n"))
     return policy
 
 
 def _check_frame(lines: Sequence[str]) -> None:
-    first = lines[0] if lines else ""
+    first = lines[0]
     if not first.startswith(_FIRST_LINE):
+        if first.startswith("\ufeff"):
+            raise CheckpointError("the file begins with a byte-order mark", "save it as UTF-8 without one")
         if any("rl_tools" in line for line in lines):
             raise CheckpointError(
                 "this header was not exported by rltools_embed",
@@ -113,7 +120,7 @@ def _check_frame(lines: Sequence[str]) -> None:
             f"checkpoint format {version}; this version of rltools_embed reads {FORMAT}",
             "use the version of rltools_embed that exported it (its manifest names it), or export again",
         )
-    if lines[-1] != _LAST_LINE:
+    if not lines[-1].startswith(_LAST_LINE):
         raise CheckpointError(f"the checkpoint is truncated after line {len(lines)}", "copy the whole file again")
 
 
@@ -121,7 +128,7 @@ def _parse_manifest(lines: Sequence[str]) -> Mapping[str, Any]:
     try:
         begin, end = lines.index(_MANIFEST_BEGIN), lines.index(_MANIFEST_END)
         told = json.loads("\n".join(line.removeprefix("// ") for line in lines[begin + 1 : end]))
-    except ValueError as error:  # JSONDecodeError is one
+    except (ValueError, RecursionError) as error:  # JSONDecodeError is a ValueError
         raise CheckpointError(f"the manifest cannot be read: {error}", _EXPORT_AGAIN) from error
     if not isinstance(told, dict):
         raise CheckpointError("the manifest is not a JSON object", _EXPORT_AGAIN)
@@ -162,7 +169,7 @@ def _parse_bytes(name: str, line_number: int, size: int, lines: Iterator[tuple[i
 
 def _check_text(lines: Sequence[str], expected: Sequence[str]) -> None:
     for number, (found, wanted) in enumerate(zip(lines, expected, strict=False), start=1):
-        if found != wanted:
+        if found != wanted and not found.startswith(_LAST_LINE):
             raise CheckpointError(
                 f"line {number} was changed after the export: {found.strip()[:80]!r}, "
                 f"exported as {wanted.strip()[:80]!r}",
@@ -170,6 +177,9 @@ def _check_text(lines: Sequence[str], expected: Sequence[str]) -> None:
             )
     if len(lines) != len(expected):
         raise CheckpointError(f"the checkpoint has {len(lines)} lines, exported were {len(expected)}", _EXPORT_AGAIN)
+    if lines[-1] != expected[-1]:
+        message = "the manifest was changed after the export: the checksum in the last line differs"
+        raise CheckpointError(message, _EXPORT_AGAIN)
 
 
 def _numbers(arrays: Mapping[str, bytes], name: str, shape: tuple[int, ...] = (-1,)) -> Float32Array:
@@ -180,25 +190,35 @@ def _numbers(arrays: Mapping[str, bytes], name: str, shape: tuple[int, ...] = (-
     return numbers.astype(np.float32)
 
 
+def _is(value: Any, *kinds: type) -> Any:
+    """`value`, if it is of one of these types; a flag is not a number."""
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise TypeError(f"{value!r} is not of type {' or '.join(kind.__name__ for kind in kinds)}")
+    return value
+
+
 def _policy(told: Mapping[str, Any], arrays: Mapping[str, bytes]) -> Policy:
     layers = tuple(_module(entry, arrays, f"layer_{i}") for i, entry in enumerate(told["modules"]))
-    provenance = told["provenance"]
     observation = tuple(_signal(entry) for entry in told["observation"])
     return Policy(
-        name=told["name"],
+        name=_is(told["name"], str),
         layers=layers,
         observation=observation,
         action=tuple(_signal(entry) for entry in told["action"]),
         example_observations=_numbers(arrays, "example::observations", (-1, len(observation))),
-        control_period_s=told["control_period_s"],
-        provenance=Provenance(
-            environment=provenance["environment"],
-            algorithm=provenance["algorithm"],
-            seed=provenance["seed"],
-            steps=provenance["steps"],
-            mean_return=provenance["mean_return"],
-            versions=tuple((name, version) for name, version in provenance["versions"].items()),
-        ),
+        control_period_s=_is(told["control_period_s"], int, float, type(None)),
+        provenance=_provenance(told["provenance"]),
+    )
+
+
+def _provenance(told: Mapping[str, Any]) -> Provenance:
+    return Provenance(
+        environment=_is(told["environment"], str),
+        algorithm=_is(told["algorithm"], str),
+        seed=_is(told["seed"], int, type(None)),
+        steps=_is(told["steps"], int, type(None)),
+        mean_return=_is(told["mean_return"], int, float, type(None)),
+        versions=tuple((name, _is(version, str)) for name, version in told["versions"].items()),
     )
 
 
@@ -237,10 +257,10 @@ def _dense(entry: Mapping[str, Any], arrays: Mapping[str, bytes], scope: str) ->
 def _signal(entry: Mapping[str, Any]) -> Signal:
     low, high = entry["low"], entry["high"]
     return Signal(
-        name=entry["name"],
-        low=-math.inf if low is None else low,
-        high=math.inf if high is None else high,
-        unit=entry["unit"],
+        name=_is(entry["name"], str),
+        low=-math.inf if low is None else _is(low, int, float),
+        high=math.inf if high is None else _is(high, int, float),
+        unit=_is(entry["unit"], str),
     )
 
 
@@ -276,9 +296,9 @@ def dumps(policy: Policy) -> str:
         *_CHECKPOINT_STRUCT.format(count=len(policy.example_observations)).splitlines(),
         "",
         "}  // namespace policy",
-        _LAST_LINE,
     ]
-    return "\n".join(sections) + "\n"
+    text = "\n".join(sections) + "\n"
+    return f"{text}{_LAST_LINE}{hashlib.sha256(text.encode()).hexdigest()}\n"
 
 
 _CHECKPOINT_STRUCT = """\

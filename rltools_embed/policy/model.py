@@ -146,8 +146,11 @@ def as_observations(values: npt.ArrayLike, observation_dim: int) -> tuple[Float3
     Raises:
         ValueError: another shape, or a number that is not finite as float32.
     """
+    given = np.asarray(values)
+    if given.dtype.kind not in "biuf":
+        raise ValueError(f"an observation is made of real numbers, not of {given.dtype}")
     with np.errstate(over="ignore"):
-        array = np.ascontiguousarray(np.asarray(values), dtype=np.float32)
+        array = np.ascontiguousarray(given, dtype=np.float32)
     if array.ndim not in (1, 2) or np.ndim(values) == 0 or array.shape[-1] != observation_dim:
         expected = f"({observation_dim},) or (batch, {observation_dim})"
         raise ValueError(f"an observation has shape {expected}, not {np.shape(values)}")

@@ -8,6 +8,7 @@ It guards against both sides being wrong together.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from rltools_embed.policy.layers import (
 )
 
 Float64Array = npt.NDArray[np.float64]
+_UNIT_ROUNDOFF = 2.0**-24
 
 
 def evaluate(modules: Sequence[Module], observations: Float32Array, arithmetic: Arithmetic) -> Float32Array:
@@ -96,28 +98,62 @@ def fused_multiply_add(a: Float32Array, b: Float32Array, c: Float32Array) -> Flo
     return odd.astype(np.float32)
 
 
-def evaluate_float64(modules: Sequence[Module], observations: Float32Array) -> Float64Array:
-    """Actions (k, m) in float64, by NumPy's own functions: independent of the float32 reference."""
+@dataclass(frozen=True, eq=False)
+class Float64Actions:
+    """Actions in float64, and how far a correct float32 evaluation is expected to be from them at most: both (k, m).
+
+    The allowance treats rounding errors as independent (Higham and Mary, 2019, doi:10.1137/18M1226312): a sum of n
+    products is off by the square root of n units roundoff of its terms' magnitudes, errors that come in add up by
+    squares, an activation's slope passes them on. Sums are mostly smaller than their terms, so what is seen is some
+    ten times less; a wrong weight, bias or function is far more.
+    """
+
+    values: Float64Array
+    allowance: Float64Array
+
+
+def evaluate_float64(modules: Sequence[Module], observations: Float32Array) -> Float64Actions:
+    """Actions in float64, by NumPy's own functions: independent of the float32 reference."""
     x = observations.astype(np.float64)
+    variance = np.zeros_like(x)
     with np.errstate(over="ignore", invalid="ignore"):
         for layer in primitives(tuple(modules)):
-            x = _apply_float64(layer, x)
-    return x
+            x, variance = _apply_float64(layer, x, variance)
+    return Float64Actions(x, np.sqrt(variance))
 
 
-def _apply_float64(layer: Primitive, x: Float64Array) -> Float64Array:
+def _apply_float64(layer: Primitive, x: Float64Array, variance: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """A layer's values and the variance of their float32 errors."""
     match layer:
         case Dense():
-            return _ACTIVATIONS_FLOAT64[layer.activation](x @ layer.weights.astype(np.float64).T + layer.biases)
+            weights, biases = layer.weights.astype(np.float64), layer.biases.astype(np.float64)
+            terms = np.abs(x) @ np.abs(weights).T + np.abs(biases)
+            variance = variance @ np.square(weights).T + (layer.input_dim + 1) * np.square(_UNIT_ROUNDOFF * terms)
+            values = _ACTIVATIONS_FLOAT64[layer.activation](x @ weights.T + biases)
+            return values, _after_activation(layer.activation, values, variance)
         case Standardize():
-            return (x - layer.mean) * layer.precision
+            precision = layer.precision.astype(np.float64)
+            values = (x - layer.mean) * precision
+            rounding = np.square(_UNIT_ROUNDOFF * (np.abs(x) + np.abs(layer.mean)) * precision)
+            return values, variance * np.square(precision) + 2 * rounding
         case SampleAndSquash():
-            return np.tanh(x[:, : layer.output_dim])
+            values = np.tanh(x[:, : layer.output_dim])
+            return values, _after_activation(Activation.TANH, values, variance[:, : layer.output_dim])
         case Td3Sampling():
-            return np.clip(x, -1.0, 1.0)
+            return np.clip(x, -1.0, 1.0), variance
         case Rescale():
             low, high = layer.low.astype(np.float64), layer.high.astype(np.float64)
-            return low + (np.clip(x, -1.0, 1.0) + 1.0) / 2.0 * (high - low)
+            values = low + (np.clip(x, -1.0, 1.0) + 1.0) / 2.0 * (high - low)
+            magnitude = np.maximum(np.abs(low), np.abs(high))
+            return values, variance * np.square((high - low) / 2.0) + 4 * np.square(_UNIT_ROUNDOFF * magnitude)
+
+
+def _after_activation(activation: Activation, values: Float64Array, variance: Float64Array) -> Float64Array:
+    """With the steepest slope, and the few roundings of the function itself."""
+    if activation in (Activation.IDENTITY, Activation.RELU):
+        return variance
+    slope = 1.13 if activation is Activation.GELU else 1.0
+    return slope**2 * variance + np.square(8 * _UNIT_ROUNDOFF * np.abs(values))
 
 
 def _fast_tanh_float64(x: Float64Array) -> Float64Array:

@@ -12,7 +12,7 @@ from pathlib import Path
 import filelock
 import platformdirs
 
-from rltools_embed.errors import ToolchainError
+from rltools_embed.errors import BuildError, ToolchainError
 
 ENVIRONMENT_VARIABLE = "RLTOOLS_EMBED_CACHE_DIR"
 
@@ -100,6 +100,10 @@ class Cache:
         checksum = _checksum_path(path)
         try:
             build(temporary)
+            if not temporary.is_file():
+                raise BuildError(
+                    "the compiler ended without an error, and without a file", "set RL_TOOLS_COMPILER to a C++ compiler"
+                )
             temporary.chmod(0o700)
             # The old checksum goes first: at no moment does a checksum stand beside a file it is not of and match.
             checksum.unlink(missing_ok=True)

@@ -76,7 +76,10 @@ def _command(variable: str, chosen: str, environment: Mapping[str, str]) -> tupl
     if whole:
         return (whole,)
     # "ccache g++" is as common as a path with a space in it; the latter was tried first.
-    program, *arguments = shlex.split(chosen)
+    try:
+        program, *arguments = shlex.split(chosen)
+    except ValueError as error:
+        raise ToolchainError(f"{variable} is {chosen!r}: {error}", f"correct or unset {variable}") from error
     found = shutil.which(program, path=path)
     if not found:
         raise ToolchainError(f"{variable} is {chosen!r}, and there is no such program", f"correct or unset {variable}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -169,17 +170,22 @@ def make(env_factory: EnvFactory) -> gymnasium.Env[Any, Any]:
 def environment_factory(environment_id: str) -> EnvFactory:
     """A function that makes the registered Gymnasium environment `environment_id`.
 
+    `module:id` imports the module first, which may register its own environments.
+
     Raises:
         UnsupportedEnvError: there is none of this id.
     """
+    module, separator, registered_id = environment_id.rpartition(":")
     try:
-        gymnasium.spec(environment_id)
+        if separator:
+            importlib.import_module(module)
+        gymnasium.spec(registered_id)
     except (gymnasium.error.Error, ImportError, ValueError) as error:
         raise UnsupportedEnvError(
             f"no environment is called {environment_id!r}: {error}",
             "python -c 'import gymnasium; gymnasium.pprint_registry()' lists those that are installed",
         ) from error
-    return lambda: gymnasium.make(environment_id)
+    return lambda: gymnasium.make(registered_id)
 
 
 def probe(env_factory: EnvFactory) -> EnvSpec:

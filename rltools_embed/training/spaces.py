@@ -108,6 +108,9 @@ def _action_bounds(space: spaces.Box, name: str) -> tuple[tuple[float, ...], tup
         )
     with np.errstate(over="ignore"):
         low, high = np.asarray(space.low, np.float32), np.asarray(space.high, np.float32)
+    # A float64 bound rounds inwards: an action at the float32 bound must still be inside the box.
+    low = np.where(low < space.low, np.nextafter(low, np.float32(np.inf)), low)
+    high = np.where(high > space.high, np.nextafter(high, np.float32(-np.inf)), high)
     for index in range(space.shape[0]):
         if not (np.isfinite(low[index]) and np.isfinite(high[index])):
             raise UnsupportedEnvError(

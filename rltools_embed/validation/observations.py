@@ -6,13 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from rltools_embed.policy import reference
-from rltools_embed.policy.layers import Arithmetic, Dense, Float32Array
+from rltools_embed.policy.layers import Activation, Arithmetic, Dense, Float32Array
 from rltools_embed.policy.model import Policy
 
 _LARGEST = float(np.finfo(np.float32).max)
 _SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
+_KINK_ATTEMPTS = 20
+# 24 bits of mantissa and some exponents: further steps change nothing.
+_BISECTIONS = 40
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,7 +37,7 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """How many observations of each kind; 1,354 altogether as it stands."""
+    """How many observations of each kind, besides the checkpoint's examples and four of zeros."""
 
     rollout: int = 512
     random: int = 512
@@ -50,7 +54,14 @@ class Counts:
 Rollout = Callable[[int, int], Float32Array]
 
 
-def samples(policy: Policy, *, counts: Counts, seed: int, rollout: Rollout | None) -> tuple[Sample, ...]:
+def samples(
+    policy: Policy,
+    *,
+    counts: Counts,
+    seed: int,
+    rollout: Rollout | None,
+    arithmetic: Arithmetic = Arithmetic.SEPARATE,
+) -> tuple[Sample, ...]:
     """Every kind of observation for `policy`; the same for the same arguments.
 
     Args:
@@ -67,7 +78,7 @@ def samples(policy: Policy, *, counts: Counts, seed: int, rollout: Rollout | Non
         Sample(name="random", observations=_uniform(rng, ranges, random_count)),
         Sample(name="zeros", observations=_zeros(policy.observation_dim)),
         Sample(name="denormals", observations=_denormals(rng, policy.observation_dim, counts.denormals)),
-        Sample(name="relu kinks", observations=_kinks(rng, policy, ranges, counts.kinks)),
+        Sample(name="relu kinks", observations=_kinks(rng, policy, ranges, counts.kinks, arithmetic)),
         Sample(name="extremes", observations=_extremes(rng, ranges, counts.extremes), is_ordinary=False),
     ]
     return tuple(sample for sample in found if len(sample.observations))
@@ -113,26 +124,44 @@ def _extremes(rng: np.random.Generator, ranges: Float32Array, count: int) -> Flo
     return np.concatenate([corners, mixed * signs]).astype(np.float32)
 
 
-def _kinks(rng: np.random.Generator, policy: Policy, ranges: Float32Array, count: int) -> Float32Array:
-    """Observations on both sides of the place where a unit of a hidden layer turns on, a last place apart.
+def _kinks(
+    rng: np.random.Generator, policy: Policy, ranges: Float32Array, count: int, arithmetic: Arithmetic
+) -> Float32Array:
+    """Pairs of observations on both sides of the place where a ReLU turns on, a last place or two apart.
 
-    Found by bisection on the float32 reference itself between two random observations.
+    Found by bisection on the float32 reference itself between two observations of which one turns the unit on.
     """
-    hidden = [i for i, layer in enumerate(policy.primitives[:-1]) if isinstance(layer, Dense)]
-    if not hidden or not count:
-        return np.empty((0, policy.observation_dim), np.float32)
-    pairs = count // 2 + count % 2
-    a, b = (_uniform(rng, ranges, pairs) for _ in range(2))
-    layers = rng.choice(hidden, pairs)
-    units = np.array([rng.integers(policy.primitives[layer].output_dim) for layer in layers])
+    layers = [
+        index
+        for index, layer in enumerate(policy.primitives)
+        if isinstance(layer, Dense) and layer.activation is Activation.RELU
+    ]
+    found: list[Float32Array] = []
+    for _ in range(_KINK_ATTEMPTS if layers else 0):
+        found += _kink_pairs(rng, policy, ranges, count, int(rng.choice(layers)), arithmetic)
+        if len(found) >= count:
+            break
+    return np.array(found[:count], np.float32).reshape(-1, policy.observation_dim)
 
-    def is_on(observations: Float32Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        trace = reference.trace(policy.layers, observations, Arithmetic.SEPARATE)
-        return np.array([trace[layer][row, units[row]] > 0 for row, layer in enumerate(layers)], dtype=np.bool_)
+
+def _kink_pairs(
+    rng: np.random.Generator, policy: Policy, ranges: Float32Array, count: int, layer: int, arithmetic: Arithmetic
+) -> list[Float32Array]:
+    """Some pairs for units of one layer, the two of a pair one after the other."""
+    a, b = (_uniform(rng, ranges, count) for _ in range(2))
+    units = rng.integers(policy.primitives[layer].output_dim, size=count)
+
+    def is_on(observations: Float32Array) -> npt.NDArray[np.bool_]:
+        output = reference.trace(policy.layers, observations, arithmetic)[layer]
+        return np.asarray(output[np.arange(len(units)), units] > 0, dtype=np.bool_)
 
     on_at_a = is_on(a)
-    for _ in range(40):  # 24 bits of mantissa and some exponents: further steps change nothing
+    straddle = on_at_a != is_on(b)
+    a, b, units, on_at_a = a[straddle], b[straddle], units[straddle], on_at_a[straddle]
+    if not len(units):
+        return []
+    for _ in range(_BISECTIONS):
         middle = a + (b - a) * np.float32(0.5)
         same_as_a = (is_on(middle) == on_at_a)[:, None]
         a, b = np.where(same_as_a, middle, a), np.where(same_as_a, b, middle)
-    return np.concatenate([a, b])[:count]
+    return [observation for pair in zip(a, b, strict=True) for observation in pair]

@@ -136,7 +136,7 @@ def to_junit(report: Report) -> str:
     """The report as JUnit XML: one test case per check."""
     suite = ElementTree.Element(
         "testsuite",
-        name=f"rltools_embed.validate.{report.board}",
+        name=_xml_text(f"rltools_embed.validate.{report.board}"),
         tests=str(len(report.checks)),
         failures=str(sum(not check.passed for check in report.checks)),
         errors="0",
@@ -145,7 +145,7 @@ def to_junit(report: Report) -> str:
     for name in ("policy", "board", "port", "arithmetic", "digest_expected", "digest_found"):
         ElementTree.SubElement(properties, "property", name=name, value=_xml_text(getattr(report, name)))
     for check in report.checks:
-        classname = f"{report.board}.{report.digest_expected[:16]}"
+        classname = _xml_text(f"{report.board}.{report.digest_expected[:16]}")
         case = ElementTree.SubElement(suite, "testcase", classname=classname, name=check.name)
         message = _xml_text(check.message)
         if check.passed:

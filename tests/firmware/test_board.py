@@ -232,3 +232,12 @@ def test_the_host_has_no_machine(tmp_path: Path) -> None:
 def test_a_cortex_m_cannot_run_the_hosts_port(tmp_path: Path) -> None:
     with pytest.raises(BoardError, match="contradict"):
         load_text(tmp_path, with_value("port", '"host"'))
+
+
+def test_a_hardware_board_is_refused_until_there_is_a_port_for_it(tmp_path: Path) -> None:
+    text = (resources.boards_dir() / "qemu_mps2_an386.toml").read_text()
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace('kind = "qemu"', 'kind = "hardware"'))
+
+    with pytest.raises(BoardError, match=r"mine\.toml: runner\.kind is hardware"):
+        board.load(str(path))

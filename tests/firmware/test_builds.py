@@ -210,11 +210,23 @@ def test_a_project_that_was_moved_still_builds(export: Export, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["host", pytest.param("qemu_mps2_an386", marks=emulated)])
-def test_a_folder_with_a_difficult_name_builds(export: Export, running: Callable[[Path, str], str], name: str) -> None:
-    folder = export(name, folder="it's my {project}; ls")
+@pytest.mark.parametrize("folder", ["it's my {project}; ls", 'a"b`touch pwned`', "-e ü %s #1"])
+def test_a_folder_with_a_difficult_name_builds_and_runs(
+    export: Export, running: Callable[[Path, str], str], tmp_path: Path, name: str, folder: str
+) -> None:
+    project = export(name, folder=folder)
 
-    with open_link(running(folder, name)) as link:
+    with open_link(running(project, name)) as link:
         assert Client(link).hello().board == name
+    assert not list(tmp_path.rglob("pwned"))
+
+
+def test_a_port_with_a_command_in_it_is_refused_and_not_executed(export: Export, tmp_path: Path) -> None:
+    folder = export("host")
+
+    with pytest.raises(LinkError, match="is no port of an emulated board"):
+        platformio.upload(folder, "host", 'socket://127.0.0.1:5000"; touch pwned; "')
+    assert not list(tmp_path.rglob("pwned"))
 
 
 @pytest.mark.skipif(shutil.which("clang++") is None, reason="needs clang++")
@@ -276,7 +288,7 @@ def test_a_port_that_another_program_uses_is_an_error_of_the_link(export: Export
     with socket.create_server(("127.0.0.1", number)), pytest.raises(LinkError) as caught:
         platformio.upload(folder, "host", port)
     assert caught.value.message == f"port {number} is in use by another program"
-    assert "--upload-port" in caught.value.hint
+    assert "choose another port" in caught.value.hint
 
 
 @emulated

@@ -28,6 +28,7 @@ with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
         client.sendall(str(os.getpid()).encode())
         client.close()
 """
+OURS = ("--project", "/somewhere/ours")
 
 
 def run_board(*words: str | Path, **environment: str) -> Completed:
@@ -50,11 +51,11 @@ def firmware(tmp_path: Path) -> Path:
 def url() -> Iterator[str]:
     url = f"socket://127.0.0.1:{free_port()}"
     yield url
-    run_board("stop", "--port", url)
+    run_board("stop", "--port", url, *OURS)
 
 
 def start(firmware: Path, url: str) -> Completed:
-    return run_board("start", "--elf", firmware, "--port", url)
+    return run_board("start", "--elf", firmware, "--port", url, *OURS)
 
 
 def ask_pid(url: str) -> int:
@@ -86,7 +87,7 @@ def test_stop_ends_the_board_and_frees_the_port(firmware: Path, url: str) -> Non
     start(firmware, url)
     pid = ask_pid(url)
 
-    done = run_board("stop", "--port", url)
+    done = run_board("stop", "--port", url, *OURS)
 
     assert (done.exit_code, done.output) == (0, f"{url} is off\n")
     assert not is_alive(pid)
@@ -95,7 +96,7 @@ def test_stop_ends_the_board_and_frees_the_port(firmware: Path, url: str) -> Non
 
 
 def test_stopping_what_does_not_run_is_no_error(url: str) -> None:
-    done = run_board("stop", "--port", url)
+    done = run_board("stop", "--port", url, *OURS)
 
     assert (done.exit_code, done.output) == (0, f"nothing ran on {url}\n")
 
@@ -116,8 +117,21 @@ def test_a_board_that_ignores_sigterm_is_ended_all_the_same(tmp_path: Path, url:
     start(deaf, url)
     pid = ask_pid(url)
 
-    assert run_board("stop", "--port", url).exit_code == 0
+    assert run_board("stop", "--port", url, *OURS).exit_code == 0
     assert not is_alive(pid)
+
+
+@pytest.mark.parametrize("action", ["start", "stop"])
+def test_the_board_of_another_project_is_left_alone(firmware: Path, url: str, action: str) -> None:
+    start(firmware, url)
+    pid = ask_pid(url)
+
+    elf = ("--elf", firmware) if action == "start" else ()
+    done = run_board(action, *elf, "--port", url, "--project", "/somewhere/else")
+
+    assert done.exit_code != 0
+    assert f"port {port_of(url)} is in use by the board of another project, /somewhere/ours" in done.output
+    assert ask_pid(url) == pid
 
 
 def test_a_port_of_another_program_is_told_and_left_alone(firmware: Path, url: str) -> None:
@@ -156,13 +170,13 @@ def test_a_recycled_process_number_is_not_ended(firmware: Path, url: str, state_
     # The number now belongs to this very test, which began at another time than the board.
     state.write_text(json.dumps({**json.loads(state.read_text()), "pid": os.getpid()}))
 
-    assert run_board("stop", "--port", url).output == f"nothing ran on {url}\n"
+    assert run_board("stop", "--port", url, *OURS).output == f"nothing ran on {url}\n"
     os.kill(board, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"pid": "x", "began": "1"}', '{"pid": -1, "began": "1"}', "\0"])
 def test_a_damaged_state_file_is_passed_over(firmware: Path, url: str, state_of_its_own: Path, content: str) -> None:
-    run_board("stop", "--port", url)
+    run_board("stop", "--port", url, *OURS)
     state_file(state_of_its_own, url).write_text(content)
 
     assert start(firmware, url).exit_code == 0
@@ -191,7 +205,7 @@ def test_a_port_that_no_emulated_board_has_is_refused(firmware: Path, port: str)
 
 
 def test_a_missing_qemu_is_told_with_the_command_that_installs_it(firmware: Path, url: str, tmp_path: Path) -> None:
-    done = run_board("start", "--elf", firmware, "--port", url, "--machine", "mps2-an386", PATH=str(tmp_path))
+    done = run_board("start", "--elf", firmware, "--port", url, *OURS, "--machine", "mps2-an386", PATH=str(tmp_path))
 
     assert done.exit_code != 0
     assert "apt-get install qemu-system-arm" in done.output

@@ -98,7 +98,16 @@ REFUSED = {
     "empty": ("", "not a checkpoint"),
     "foreign": ("int main() {}\n", "not a checkpoint"),
     "truncated": (TEXT[: len(TEXT) // 2], "truncated after line"),
-    "last line gone": (TEXT.removesuffix("// end of checkpoint\n"), "truncated after line"),
+    "last line gone": (TEXT.rpartition("// end")[0], "truncated after line"),
+    "steps edited": (TEXT.replace('"steps": 0', '"steps": 9'), "the manifest was changed"),
+    "bound edited": (TEXT.replace('"low": -8.0', '"low": -9.0'), "was changed after"),
+    "name is a number": (TEXT.replace('"name": "made-up"', '"name": 5'), "5 is not of type str"),
+    "period is a list": (TEXT.replace('"control_period_s": null', '"control_period_s": []'), "is not of type int"),
+    "modules are a number": (TEXT.replace('"modules": [', '"modules": 5, "x": ['), "does not fit"),
+    "manifest too deep": (TEXT.replace('"seed": 0', '"seed": ' + "[" * 100_000), "manifest cannot be read"),
+    "line hidden in a comment": (TEXT.replace("//\n", "//\u2028", 1), "was changed after"),
+    "line ended by a form feed": (TEXT.replace("//\n", "//\x0c", 1), "was changed after"),
+    "byte-order mark": ("\ufeff" + TEXT, "byte-order mark"),
     "one bit flipped": (flip_weight_bit(TEXT), "a number was changed"),
     "activation edited": (TEXT.replace("ActivationFunction::RELU", "ActivationFunction::TANH", 1), "was changed after"),
     "manifest activation edited": (TEXT.replace('"RELU"', '"TANH"', 1), "a number was changed"),
@@ -121,6 +130,30 @@ def test_checkpoint_of_rltools_is_named_as_such() -> None:
     foreign = "#include <rl_tools/containers/matrix/matrix.h>\nnamespace policy {}\n"
     with pytest.raises(CheckpointError, match="not exported by rltools_embed"):
         checkpoint.loads(foreign)
+
+
+def test_blank_lines_at_the_end_do_no_harm() -> None:
+    assert digest(checkpoint.loads(TEXT + "\n\n")) == digest(POLICIES["sac"])
+
+
+@pytest.mark.parametrize("text", [None, b"bytes", 5])
+def test_what_is_no_text_is_a_type_error(text: object) -> None:
+    with pytest.raises(TypeError, match="takes the text of a checkpoint"):
+        checkpoint.loads(text)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_edit_of_a_manifest_value_goes_unnoticed(seed: int) -> None:
+    """Any value replaced by any other JSON: refused in one sentence, never accepted, never a crash."""
+    rng = np.random.default_rng(seed)
+    values = list(re.finditer(r'^// +"\w+": (.+?),?$', TEXT, flags=re.MULTILINE))
+    for _ in range(25):
+        value = values[rng.integers(len(values))]
+        other = str(rng.choice(['"x"', "5", "-1", "1e400", "null", "true", "[]", "{}", '"\\ud800"', "0.1", "NaN"]))
+        if other == value[1]:
+            continue
+        with pytest.raises(CheckpointError):
+            checkpoint.loads(TEXT[: value.start(1)] + other + TEXT[value.end(1) :])
 
 
 def test_missing_file_and_binary_file_are_named(tmp_path: Path) -> None:

@@ -39,9 +39,10 @@ def mean_return(state: State, factory: Callable[[], gymnasium.Env[Any, Any]]) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("factory", "seed"), [(native, 0), (rescaled, 1)])
+@pytest.mark.parametrize(("factory", "seed"), [*((native, seed) for seed in range(5)), (rescaled, 1)])
 def test_sac_swings_the_pendulum_up(factory: Callable[[], gymnasium.Env[Any, Any]], seed: int) -> None:
     state = SAC(factory, enable_evaluation=False).State(seed)
     while not state.step():
         pass
-    assert mean_return(state, factory) >= GOOD_ENOUGH
+    found = mean_return(state, factory)
+    assert found >= GOOD_ENOUGH, f"mean return {found:.1f}"

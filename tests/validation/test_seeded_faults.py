@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from rltools_embed import process
+from rltools_embed.device import Client
+from rltools_embed.errors import LinkError
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.layers import Dense, Mlp
 from rltools_embed.policy.model import Policy
-from rltools_embed.validation import Report, validate
+from rltools_embed.validation import validate
 from tests import boards, policies
 
 LIBRARY = "lib/rl_tools/include/rl_tools"
@@ -87,11 +94,14 @@ def change_accumulation_order_of_m4f(folder: Path) -> None:
 
 
 def swap_byte_order(folder: Path) -> None:
-    def swapped(layer: Dense) -> Dense:
-        biases = layer.biases.byteswap()
-        return dataclasses.replace(layer, biases=np.where(np.isfinite(biases), biases, np.float32(0.0)))
-
-    write_checkpoint(folder, with_layer(POLICY, 0, swapped))
+    """The weights of a layer with the bytes of every number the other way round."""
+    path = folder / "include" / "checkpoint.h"
+    text = path.read_text(encoding="utf-8")
+    weights = re.search(r"namespace dense_1 \{\n[^\n]* weights\[\d+\] = \{\n(.*?)\};", text, re.DOTALL)
+    assert weights is not None
+    number = r"(0x..), (0x..), (0x..), (0x..),"
+    swapped = re.sub(number, r"\4, \3, \2, \1,", weights[1])
+    path.write_text(text[: weights.start(1)] + swapped + text[weights.end(1) :], encoding="utf-8")
 
 
 def normalise_twice(folder: Path) -> None:
@@ -100,15 +110,28 @@ def normalise_twice(folder: Path) -> None:
     replace_once(layer, old, f"({old} - layer.mean.data()[i]) * layer.precision.data()[i]")
 
 
-def failed_checks(report: Report) -> set[str]:
-    return {check.name for check in report.checks if not check.passed}
+@dataclass(frozen=True)
+class Verdict:
+    """What `rlt-embed validate` ended with and reported."""
+
+    exit_code: int
+    document: dict[str, Any]
+
+    @property
+    def failed_checks(self) -> set[str]:
+        return {check["name"] for check in self.document["checks"] if not check["passed"]}
 
 
-def validate_with_fault(tmp_path: Path, policy: Policy, fault: Callable[[Path], None], board: str = "host") -> Report:
+def validate_with_fault(tmp_path: Path, policy: Policy, fault: Callable[[Path], None], board: str = "host") -> Verdict:
+    """Export, put the fault in, build and start the firmware, and validate it from the command line."""
+    source = tmp_path / "checkpoint.h"
+    source.write_text(checkpoint.dumps(policy), encoding="utf-8")
     folder = boards.export(policy, tmp_path / "project", board)
     fault(folder)
     with boards.running(folder) as port:
-        return validate(folder, port=port, policy=policy)
+        command = [sys.executable, "-m", "rltools_embed", "validate", folder, "--port", port, "--source", source]
+        done = process.run([*command, "--json", "-"])
+    return Verdict(done.exit_code, json.loads(done.output))
 
 
 # policy, fault, the checks that fail (and no others), the layer in which the first difference is found
@@ -125,7 +148,12 @@ FAULTS = {
     "one weight bit flipped": (POLICY, flip_a_weight_bit, {"digest", "bits"}, "layer 1 (dense 64 → 64"),
     "another checkpoint's firmware": (POLICY, hold_another_policy, {"digest", "bits", "float64"}, "layer 0"),
     "accumulation order changed": (POLICY, change_accumulation_order, {"bits", "self-test"}, "layer 0"),
-    "byte order swapped": (POLICY, swap_byte_order, {"digest", "bits", "float64"}, "layer 0 (dense 3 → 64"),
+    "byte order swapped": (
+        POLICY,
+        swap_byte_order,
+        {"digest", "bits", "float64", "self-test"},
+        "layer 1 (dense 64 → 64",
+    ),
     "observation normalised twice": (
         NORMALISING,
         normalise_twice,
@@ -139,29 +167,52 @@ FAULTS = {
 def test_validation_fails_and_names_the_fault(
     tmp_path: Path, policy: Policy, fault: Callable[[Path], None], failing: set[str], layer: str
 ) -> None:
-    report = validate_with_fault(tmp_path, policy, fault)
-    assert not report.passed
-    assert failed_checks(report) == failing
-    assert report.first_difference is not None
-    assert report.first_difference.layer.startswith(layer)
+    verdict = validate_with_fault(tmp_path, policy, fault)
+    assert verdict.exit_code == 1
+    assert verdict.failed_checks == failing
+    assert verdict.document["first_difference"]["layer"].startswith(layer)
 
 
 @pytest.mark.emulated
 @pytest.mark.parametrize("fault", [flip_a_weight_bit, change_accumulation_order_of_m4f], ids=["bit", "order"])
 def test_faults_are_found_on_an_emulated_board(tmp_path: Path, fault: Callable[[Path], None]) -> None:
-    report = validate_with_fault(tmp_path, POLICY, fault, "qemu_mps2_an386")
-    assert "bits" in failed_checks(report)
+    verdict = validate_with_fault(tmp_path, POLICY, fault, "qemu_mps2_an386")
+    assert verdict.exit_code == 1
+    assert "bits" in verdict.failed_checks
 
 
 @pytest.mark.parametrize("policy", [POLICY, NORMALISING], ids=["sac", "ppo"])
 def test_firmware_without_a_fault_passes(tmp_path: Path, policy: Policy) -> None:
-    report = validate_with_fault(tmp_path, policy, lambda folder: None)
-    assert report.passed, report.checks
-    assert report.observations >= 1000
+    verdict = validate_with_fault(tmp_path, policy, lambda folder: None)
+    assert verdict.exit_code == 0, verdict.document["checks"]
+    assert verdict.document["observations"] >= 1000
 
 
 def test_policy_of_other_sizes_on_the_board_is_named(tmp_path: Path) -> None:
-    folder = boards.export(policies.td3_policy(), tmp_path / "project", "host")
+    def other_sizes(folder: Path) -> None:
+        write_checkpoint(folder, policies.td3_policy())
+
+    verdict = validate_with_fault(tmp_path, POLICY, other_sizes)
+    assert verdict.exit_code == 1
+    assert {"sizes", "digest"} <= verdict.failed_checks
+
+
+class DeafBoard(Client):
+    """A board that stops answering after the outputs were compared."""
+
+    def trace(self, layer: int, observation: np.ndarray) -> np.ndarray:
+        raise LinkError("the port vanished")
+
+
+def test_board_that_fails_later_does_not_hide_a_measured_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = boards.export(POLICY, tmp_path / "project", "host")
+    leave_tanh_out(folder)
+    monkeypatch.setattr("rltools_embed.validation.proof.Client", DeafBoard)
     with boards.running(folder) as port:
         report = validate(folder, port=port, policy=POLICY)
-    assert {"sizes", "digest"} <= failed_checks(report)
+    failed = {check.name: check.message for check in report.checks if not check.passed}
+    assert failed.keys() == {"bits", "float64", "self-test", "diagnostics"}
+    assert failed["diagnostics"] == "the port vanished"
+    assert report.first_difference is not None

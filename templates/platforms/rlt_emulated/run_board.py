@@ -74,23 +74,29 @@ def started_at(pid):
 
 
 def read_state(path):
-    """The process that a file names and that is still the same; None otherwise."""
+    """The process that a file names and that is still the same, and its project; None otherwise."""
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
-        pid, began = int(state["pid"]), state["began"]
+        pid, began, project = int(state["pid"]), state["began"], str(state["project"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if pid <= 1 or not isinstance(began, str) or started_at(pid) != began:
         return None
-    return pid, began
+    return pid, began, project
 
 
-def stop(port):
-    """End the board on this port; True if there was one."""
+def stop(port, project):
+    """End this project's board on this port; True if there was one. Another project's board is left alone."""
     path = state_dir() / f"{port}.json"
     running = read_state(path)
     if running is not None:
-        end(*running)
+        pid, began, owner = running
+        if owner != project:
+            fail(
+                f"port {port} is in use by the board of another project, {owner}; "
+                f"switch that off, or choose another port (socket://127.0.0.1:<port>)"
+            )
+        end(pid, began)
     path.unlink(missing_ok=True)
     return running is not None
 
@@ -146,17 +152,17 @@ def command(arguments, port):
 def start(arguments):
     port = tcp_port(arguments.port)
     with locked(port):
-        stop(port)
+        stop(port, arguments.project)
         if in_use(port):
             fail(
                 f"port {port} is in use by another program; "
-                "end it, or choose another port with --upload-port socket://127.0.0.1:<port>"
+                "end it, or choose another port (socket://127.0.0.1:<port>)"
             )
-        launch(command(arguments, port), port)
+        launch(command(arguments, port), port, arguments.project)
     print(f"{Path(arguments.elf).name} runs; its serial port is {arguments.port}")
 
 
-def launch(words, port):
+def launch(words, port, project):
     log = state_dir() / f"{port}.log"
     with log.open("wb") as output:
         # A session of its own and no inherited files: the board must outlive PlatformIO, which waits for open pipes.
@@ -164,14 +170,15 @@ def launch(words, port):
             words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/"
         )
     state = state_dir() / f"{port}.json"
-    state.write_text(json.dumps({"pid": process.pid, "began": started_at(process.pid), "command": words}), encoding="utf-8")
+    running = {"pid": process.pid, "began": started_at(process.pid), "project": project, "command": words}
+    state.write_text(json.dumps(running), encoding="utf-8")
     deadline = time.monotonic() + START_TIMEOUT_S
     while not listens(port):
         if process.poll() is not None:
             state.unlink()
             fail(f"{Path(words[0]).name} ended at once:\n{log.read_text(encoding='utf-8', errors='replace')}")
         if time.monotonic() > deadline:
-            stop(port)
+            stop(port, project)
             fail(f"{Path(words[0]).name} did not listen on port {port} within {START_TIMEOUT_S:g} s; its output is in {log}")
         time.sleep(POLL_S)
 
@@ -179,7 +186,7 @@ def launch(words, port):
 def switch_off(arguments):
     port = tcp_port(arguments.port)
     with locked(port):
-        print(f"{arguments.port} is off" if stop(port) else f"nothing ran on {arguments.port}")
+        print(f"{arguments.port} is off" if stop(port, arguments.project) else f"nothing ran on {arguments.port}")
 
 
 def main():
@@ -188,11 +195,13 @@ def main():
     on = actions.add_parser("start")
     on.add_argument("--elf", required=True)
     on.add_argument("--port", required=True)
+    on.add_argument("--project", required=True, help="the folder of the project that the board belongs to")
     on.add_argument("--machine", help="QEMU's name of the machine; without it the firmware is a program of this computer")
     on.add_argument("--icount-shift", type=int, default=8)
     on.set_defaults(run=start)
     off = actions.add_parser("stop")
     off.add_argument("--port", required=True)
+    off.add_argument("--project", required=True)
     off.set_defaults(run=switch_off)
     arguments = parser.parse_args()
     arguments.run(arguments)

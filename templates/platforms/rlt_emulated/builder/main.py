@@ -1,7 +1,9 @@
 """How PlatformIO builds and starts firmware for the emulated boards."""
 
 import os
+import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +11,6 @@ from SCons.Script import COMMAND_LINE_TARGETS, AlwaysBuild, Default, DefaultEnvi
 
 env = DefaultEnvironment()
 board = env.BoardConfig()
-run_board = Path(env.PioPlatform().get_dir()) / "run_board.py"
 
 
 def configure_host():
@@ -76,23 +77,35 @@ AlwaysBuild(env.Alias("nobuild", firmware))
 program = [firmware] if board.get("build.toolchain") == "host" else [firmware, env.Alias("checkprogsize")]
 Default(env.Alias("buildprog", program))
 
-env.Replace(
-    RUN_BOARD=str(run_board),
-    RUN_BOARD_FLAGS=board.get("build.run_flags"),
-)
+
+
+def run_board(action, *arguments):
+    """Starts or stops the board. Without a shell: folders and ports may have any characters in them."""
+    port = env.subst("$UPLOAD_PORT")
+    place = ["--port", port, "--project", env.subst("$PROJECT_DIR")]
+    program = str(Path(env.PioPlatform().get_dir()) / "run_board.py")
+    return subprocess.run([env.subst("$PYTHONEXE"), program, action, *arguments, *place], check=False).returncode
+
+
+def start_board(target, source, env):
+    return run_board("start", *shlex.split(board.get("build.run_flags")), "--elf", source[0].get_abspath())
+
+
+def stop_board(target, source, env):
+    return run_board("stop")
+
+
 env.AddPlatformTarget(
     "upload",
     firmware,
-    env.VerboseAction(
-        '"$PYTHONEXE" "$RUN_BOARD" start $RUN_BOARD_FLAGS --elf "$SOURCE" --port "$UPLOAD_PORT"', "Starting $SOURCE"
-    ),
+    env.VerboseAction(start_board, "Starting $SOURCE"),
     "Upload",
-    "Start the firmware, instead of what runs on this port",
+    "Start the firmware, instead of what this project runs on this port",
 )
 env.AddPlatformTarget(
     "poweroff",
     None,
-    env.VerboseAction('"$PYTHONEXE" "$RUN_BOARD" stop --port "$UPLOAD_PORT"', "Switching the board off"),
+    env.VerboseAction(stop_board, "Switching the board off"),
     "Power off",
-    "End what runs on this port",
+    "End what this project runs on this port",
 )
