@@ -294,9 +294,9 @@ def test_a_port_that_another_program_uses_is_an_error_of_the_link(export: Export
 @emulated
 def test_a_program_beyond_the_flash_is_told_in_sizes(tmp_path: Path) -> None:
     # Enough for the weights and the least of everything else, but not for all of it.
-    small = replace(board.load("qemu_mps2_an386"), flash_bytes=10_800)
+    small = replace(board.load("qemu_mps2_an386"), flash_bytes=10_200)
 
-    with pytest.raises(BoardError, match=r"offers 10800 B of flash, this policy needs 1\d{4} B"):
+    with pytest.raises(BoardError, match=r"offers 10200 B of flash, this policy needs 1\d{4} B"):
         platformio.build(write_with(tmp_path / "project", small))
 
 
