@@ -17,9 +17,19 @@ from tests.cli.conftest import RltEmbed
 COMMAND = (sys.executable, "-m", "rltools_embed")
 
 
+def heed_interrupts() -> None:
+    """A test run in the background of a shell passes its deafness to SIGINT on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def begin(*arguments: str | Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        preexec_fn=heed_interrupts,
     )
 
 

@@ -38,11 +38,11 @@ public:
         rl_tools::evaluate(device_, module_, observation, action, buffer_);
     }
 
-    static void reset() { rl_tools::reset(device_, CHECKPOINT::module(), state_); }
+    static void reset() { rl_tools::reset(device_, module_, state_); }
 
     // As `evaluate`, with the state that the steps before left behind. Without a state it is `evaluate`.
     static void step(const float* observation, float* action) {
-        rl_tools::evaluate_step(device_, CHECKPOINT::module(), observation, state_, action, buffer_);
+        rl_tools::evaluate_step(device_, module_, observation, state_, action, buffer_);
     }
 
     // The output of primitive layer `layer` (0 .. layer_count-1). Returns its width; `output` has room for
@@ -68,11 +68,10 @@ public:
         examples = CHECKPOINT::EXAMPLE_COUNT;
         uint32_t mismatches = 0;
         typename MODEL::template State<1> state;
-        rl_tools::reset(device_, CHECKPOINT::module(), state);
+        rl_tools::reset(device_, module_, state);
         for (uint32_t i = 0; i < examples; i++) {
             float action[action_dim];
-            rl_tools::evaluate_step(device_, CHECKPOINT::module(), observation + i * observation_dim, state, action,
-                                    buffer_);
+            rl_tools::evaluate_step(device_, module_, observation + i * observation_dim, state, action, buffer_);
             mismatches += memcmp(action, expected + i * action_dim, sizeof action) == 0 ? 0U : 1U;
         }
         return mismatches;
