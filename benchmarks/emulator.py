@@ -54,13 +54,11 @@ CORES = (
         flash_origin=0x1000_0000,
         ram_origin=0x3800_0000,
     ),
-    # Its vector instructions flush subnormal numbers to zero.
     Core(
         name="cortex-m55",
         tag="CortexM55",
         fpu="auto",
         machine="mps3-an547",
-        without="+nomve",
         ram_origin=0x3000_0000,
         memory_bytes=0x8_0000,
     ),

@@ -34,13 +34,22 @@ inline float rounded(float product) {
     return product;
 }
 
+// The vector unit of the Cortex-M55 flushes subnormal numbers to zero, and compilers use it for whole loops of plain
+// C++. What went through here stays a number of its own.
+inline float scalar(float x) {
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)
+    asm("" : "+t"(x));
+#endif
+    return x;
+}
+
 // accumulator + weight * x in the given mode.
 inline float multiply_add(Separate, float accumulator, float weight, float x) {
-    return accumulator + rounded(weight * x);
+    return scalar(accumulator + rounded(scalar(weight) * x));
 }
 
 inline float multiply_add(Fused, float accumulator, float weight, float x) {
-    return __builtin_fmaf(weight, x, accumulator);
+    return scalar(__builtin_fmaf(weight, x, accumulator));
 }
 
 }  // namespace rl_tools::arithmetic

@@ -6,6 +6,7 @@
 #include <rl_tools/nn/layers/dense/operations_arm/opt.h>
 
 #include <new>
+#include <type_traits>
 
 namespace {
 
@@ -16,7 +17,7 @@ using rlt::nn::ActivationFunction;
 extern "C" float __ram_last_kib[256];
 
 constexpr size_t LARGEST = 70;
-constexpr uint32_t GUARD = 0xDEADBEEF;
+const float GUARD = -6.2598534e+18F;
 
 struct Random {
     uint32_t state = 0x12345678;
@@ -28,6 +29,8 @@ struct Random {
     }
     // Uniform in [-1, 1).
     float number() { return static_cast<float>(static_cast<int32_t>(next())) * 0x1p-31F; }
+    // Biases and products of two of these are subnormal, or not far above.
+    float tiny() { return next() % 8 == 0 ? number() * 0x1p-125F : number() * 0x1p-63F; }
     float special() {
         constexpr uint32_t BITS[] = {0x00000000, 0x80000000, 0x7FC00000, 0xFFC00000, 0x7F800001, 0x7F800000,
                                      0xFF800000, 0x7F7FFFFF, 0xFF7FFFFF, 0x00000001, 0x80000001, 0x00800000};
@@ -43,11 +46,17 @@ uint32_t differences = 0;
 
 bool is_nan(uint32_t bits) { return (bits & 0x7FFFFFFF) > 0x7F800000; }
 
-void compare(const uint32_t* found, const uint32_t* expected, size_t size) {
+bool is_same(float found, float expected) {
+    const uint32_t a = rlt::math::bits_of(found);
+    const uint32_t b = rlt::math::bits_of(expected);
+    return a == b || (is_nan(a) && is_nan(b));
+}
+
+void compare(const float* found, const float* expected, size_t size) {
     comparisons++;
-    bool same = found[0] == GUARD && found[size + 1] == GUARD;
+    bool same = is_same(found[0], GUARD) && is_same(found[size + 1], GUARD);
     for (size_t i = 1; i <= size; i++) {
-        same = same && (found[i] == expected[i] || (is_nan(found[i]) && is_nan(expected[i])));
+        same = same && is_same(found[i], expected[i]);
     }
     differences += same ? 0 : 1;
 }
@@ -56,19 +65,18 @@ template <typename DEVICE, typename LAYER, typename REFERENCE>
 void compare_layer(const LAYER& layer, const REFERENCE& reference) {
     constexpr size_t INPUTS = REFERENCE::INPUT_DIM;
     constexpr size_t OUTPUTS = REFERENCE::OUTPUT_DIM;
-    uint32_t found[LARGEST + 2];
-    uint32_t expected[LARGEST + 2];
+    float found[LARGEST + 2];
+    float expected[LARGEST + 2];
     float* const input = __ram_last_kib + 256 - INPUTS;
-    for (uint32_t pass = 0; pass < 4; pass++) {
+    for (uint32_t pass = 0; pass < 5; pass++) {
         for (size_t i = 0; i < INPUTS; i++) {
-            input[i] = pass < 2 ? generator.number() : generator.special();
+            input[i] = pass < 2 ? generator.number() : pass < 4 ? generator.special() : generator.tiny();
         }
         for (size_t i = 0; i < OUTPUTS + 2; i++) {
             found[i] = GUARD;
         }
-        evaluate(DEVICE{}, layer, input, reinterpret_cast<float*>(found + 1));
-        evaluate(rlt::devices::Generic<typename DEVICE::ARITHMETIC>{}, reference, input,
-                 reinterpret_cast<float*>(expected + 1));
+        evaluate(DEVICE{}, layer, input, found + 1);
+        evaluate(rlt::devices::Generic<typename DEVICE::ARITHMETIC>{}, reference, input, expected + 1);
         compare(found, expected, OUTPUTS);
     }
 }
@@ -76,15 +84,17 @@ void compare_layer(const LAYER& layer, const REFERENCE& reference) {
 template <typename DEVICE, size_t INPUTS, size_t OUTPUTS, ActivationFunction FUNCTION>
 void compare_shape() {
     using SPEC = dense::Specification<float, size_t, INPUTS, OUTPUTS, FUNCTION>;
-    using PANELS = rlt::layout::Panels<8, 32>;
+    using LAYOUT = typename DEVICE::LAYOUT;
+    using PANELS = std::conditional_t<std::is_same_v<LAYOUT, rlt::layout::Rows>, rlt::layout::Panels<8>, LAYOUT>;
     auto& rows = *new (row_memory) dense::Layer<SPEC>;
     auto& panels = *new (panel_memory) dense::PanelLayer<SPEC, PANELS>;
     static_assert(sizeof rows <= sizeof row_memory && sizeof panels <= sizeof panel_memory);
+    const bool tiny = generator.next() % 2 == 0;
     for (size_t row = 0; row < OUTPUTS; row++) {
-        rows.biases.values[row] = generator.number();
+        rows.biases.values[row] = tiny ? generator.number() * 0x1p-126F : generator.number();
         const_cast<float&>(panels.bias(row)) = rows.biases.values[row];
         for (size_t col = 0; col < INPUTS; col++) {
-            rows.weights.values[row * INPUTS + col] = generator.number();
+            rows.weights.values[row * INPUTS + col] = tiny ? generator.tiny() : generator.number();
             const_cast<float&>(panels.weight(row, col)) = rows.weights.values[row * INPUTS + col];
         }
     }

@@ -31,9 +31,13 @@ struct CortexM4F : ARM<T_ARITHMETIC> {};
 template <typename T_ARITHMETIC = arithmetic::Separate>
 struct CortexM33 : CortexM4F<T_ARITHMETIC> {};
 
-// Its vector instructions flush subnormal numbers to zero, so the kernel does without them.
+// With vector instructions, if the part has them and the compiler is told so; otherwise as the Cortex-M33.
 template <typename T_ARITHMETIC = arithmetic::Separate>
-struct CortexM55 : CortexM33<T_ARITHMETIC> {};
+struct CortexM55 : CortexM33<T_ARITHMETIC> {
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)
+    using LAYOUT = layout::Panels<16>;
+#endif
+};
 
 // Dual issue: beside every multiply-add a load for the next input.
 template <typename T_ARITHMETIC = arithmetic::Separate>

@@ -1,8 +1,13 @@
 // The one way to clamp: comparisons, so that a NaN stays a NaN on every core.
 #pragma once
 
+#include <rl_tools/arithmetic.h>
+
 namespace rl_tools::math {
 
-inline float clamp(float x, float low, float high) { return x < low ? low : (x > high ? high : x); }
+inline float clamp(float x, float low, float high) {
+    x = arithmetic::scalar(x);
+    return x < low ? low : (x > high ? high : x);
+}
 
 }  // namespace rl_tools::math

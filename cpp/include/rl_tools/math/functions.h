@@ -55,7 +55,7 @@ inline void tanh_lanes(const float* x, float* y, std::index_sequence<LANES...>) 
     const uint32_t magnitudes[] = {(bits[LANES] & ~SIGN_BIT)...};
     // All ones for a NaN, else zero: set in the result, they make a NaN of it.
     const uint32_t nan[] = {(0U - ((INFINITY_BITS - magnitudes[LANES]) >> 31))...};
-    const float a[] = {float_of(at_most(SATURATED, magnitudes[LANES]))...};
+    const float a[] = {arithmetic::scalar(float_of(at_most(SATURATED, magnitudes[LANES])))...};
     const float shifted[] = {(a[LANES] + ROUND_TO_EIGHTHS)...};
     // The row of `bits - ROUND_TO_EIGHTHS_BITS`, with the subtraction taken out of the loop.
     constexpr uintptr_t ROW_BYTES = sizeof *TANH_TABLE;

@@ -9,7 +9,8 @@ template <typename ARITHMETIC, typename SPEC>
 inline void evaluate(const devices::Generic<ARITHMETIC>&, const Layer<SPEC>& layer, const typename SPEC::T* input,
                      typename SPEC::T* output) {
     for (typename SPEC::TI i = 0; i < SPEC::DIM; i++) {
-        output[i] = arithmetic::rounded((input[i] - layer.mean.data()[i]) * layer.precision.data()[i]);
+        output[i] =
+            arithmetic::rounded((arithmetic::scalar(input[i]) - layer.mean.data()[i]) * layer.precision.data()[i]);
     }
 }
 

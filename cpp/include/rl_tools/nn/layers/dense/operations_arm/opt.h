@@ -4,6 +4,7 @@
 
 #include <rl_tools/devices/arm.h>
 #include <rl_tools/nn/layers/dense/operations_arm/cortex_m4f.h>
+#include <rl_tools/nn/layers/dense/operations_arm/cortex_m55.h>
 #include <rl_tools/nn/layers/dense/operations_arm/cortex_m7f.h>
 #include <rl_tools/nn/layers/dense/operations_generic.h>
 
