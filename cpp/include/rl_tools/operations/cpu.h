@@ -7,6 +7,12 @@
 
 #include <cstdio>
 
+// A program names the sizes of its policy whether it uses each of them or not.
+// Clang warns of the unused ones in the main file, and there is no attribute that a header could set.
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wunused-const-variable"
+#endif
+
 namespace rl_tools {
 
 template <typename ARITHMETIC>
