@@ -14,7 +14,7 @@ from elftools.elf.elffile import ELFFile
 from benchmarks import emulator
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest
-from rltools_embed.policy.layers import Mlp
+from rltools_embed.policy.layers import Gru, Mlp
 from rltools_embed.policy.model import Policy
 from tests import policies
 
@@ -66,9 +66,12 @@ AGAIN = "evaluate_with_subnormals"
 KERNEL = re.compile(r"dense::evaluate<.*>\(rl_tools::devices::(\w+)<.*?> const&, rl_tools::nn::layers::dense::(\w+)<")
 
 
-def kernel_calls(folder: Path, core: emulator.Core, tag: str, *flags: str) -> Counter[tuple[str, str]]:
+def kernel_calls(
+    folder: Path, core: emulator.Core, tag: str, *flags: str, policy: Policy | None = None
+) -> Counter[tuple[str, str]]:
     """The kernels that one inference entered, and how often."""
-    (folder / "checkpoint.h").write_text(checkpoint.dumps(policies.sac_policy(hidden=16)), encoding="utf-8")
+    text = checkpoint.dumps(policy or policies.sac_policy(hidden=16))
+    (folder / "checkpoint.h").write_text(text, encoding="utf-8")
     instrument = ("-finstrument-functions", "-finstrument-functions-exclude-file-list=bare_metal")
     settings = ("-O1", *instrument, f"-I{folder}", f"-DTAG={tag}", *flags)
     elf = emulator.compile_program(core, SOURCES / "calls.cpp", folder / "calls.elf", *settings)
@@ -91,6 +94,24 @@ def kernel_calls(folder: Path, core: emulator.Core, tag: str, *flags: str) -> Co
 )
 def test_every_layer_runs_the_kernel_of_its_tag(tmp_path: Path, core: emulator.Core, tag: str) -> None:
     assert kernel_calls(tmp_path, core, tag) == KERNELS[tag]
+
+
+def compile_firmware(folder: Path, core: emulator.Core, policy: Policy, optimisation: str) -> Path:
+    (folder / "checkpoint.h").write_text(checkpoint.dumps(policy), encoding="utf-8")
+    flags = (optimisation, f"-I{folder}", f"-DTAG={core.tag}")
+    return emulator.compile_program(core, SOURCES / "firmware.cpp", folder / "firmware.elf", *flags)
+
+
+# Two products for the gates, and the dense layers around them.
+@pytest.mark.emulated
+@pytest.mark.parametrize("name", ["cortex-m4", "cortex-m7", "cortex-m55"])
+def test_the_gates_of_a_gru_run_the_kernel_of_their_core(tmp_path: Path, name: str) -> None:
+    core = emulator.core(name)
+    policy = policies.gru_policy()
+    dense = sum(2 if isinstance(layer, Gru) else 1 for layer in policy.primitives)
+    assert kernel_calls(tmp_path, core, core.tag, policy=policy) == {(core.tag, "PanelLayer"): dense}
+    elf = compile_firmware(tmp_path, core, policy, "-O2")
+    assert emulator.run(core, elf).split() == [digest(policy)]  # written after the self-test has passed
 
 
 def with_fault(folder: Path, header: str, old: str, new: str) -> str:
@@ -153,9 +174,7 @@ def first_row(policy: Policy) -> bytes:
 def test_weights_are_in_flash_once_and_never_in_ram(tmp_path: Path, name: str, optimisation: str) -> None:
     policy = policies.sac_policy()
     core = emulator.core(name)
-    (tmp_path / "checkpoint.h").write_text(checkpoint.dumps(policy), encoding="utf-8")
-    flags = (optimisation, f"-I{tmp_path}", f"-DTAG={core.tag}")
-    elf = emulator.compile_program(core, SOURCES / "firmware.cpp", tmp_path / "firmware.elf", *flags)
+    elf = compile_firmware(tmp_path, core, policy, optimisation)
     flash = flash_of(elf)
     assert flash.count(first_row(policy)) == (1 if name == "cortex-m3" else 0)
     assert flash.count(first_column_of_panel(policy)) == (0 if name == "cortex-m3" else 1)

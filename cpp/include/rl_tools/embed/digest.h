@@ -27,28 +27,12 @@ public:
 
     template <typename SPEC>
     void operator()(const nn::layers::dense::Layer<SPEC>& layer) {
-        tag(0x02);
-        word(SPEC::INPUT_DIM);
-        word(SPEC::OUTPUT_DIM);
-        tag(static_cast<uint8_t>(SPEC::ACTIVATION_FUNCTION));
-        weights_and_biases(layer);
+        dense(layer);
     }
 
-    // The same bytes as of the layer row by row, gathered from where the kernels read them.
     template <typename SPEC, typename LAYOUT>
     void operator()(const nn::layers::dense::PanelLayer<SPEC, LAYOUT>& layer) {
-        tag(0x02);
-        word(SPEC::INPUT_DIM);
-        word(SPEC::OUTPUT_DIM);
-        tag(static_cast<uint8_t>(SPEC::ACTIVATION_FUNCTION));
-        for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
-            for (size_t col = 0; col < SPEC::INPUT_DIM; col++) {
-                word(math::bits_of(layer.weight(row, col)));
-            }
-        }
-        for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
-            word(math::bits_of(layer.bias(row)));
-        }
+        dense(layer);
     }
 
     template <typename STORAGE, typename... LAYERS>
@@ -94,10 +78,32 @@ public:
     void finish(uint8_t out[32]) { hash_.finish(out); }
 
 private:
+    template <typename LAYER>
+    void dense(const LAYER& layer) {
+        tag(0x02);
+        word(LAYER::INPUT_DIM);
+        word(LAYER::OUTPUT_DIM);
+        tag(static_cast<uint8_t>(LAYER::SPEC::ACTIVATION_FUNCTION));
+        weights_and_biases(layer);
+    }
+
     template <typename SPEC>
     void weights_and_biases(const nn::layers::dense::Layer<SPEC>& layer) {
         array(layer.weights);
         array(layer.biases);
+    }
+
+    // The same bytes as of the layer row by row, gathered from where the kernels read them.
+    template <typename SPEC, typename LAYOUT>
+    void weights_and_biases(const nn::layers::dense::PanelLayer<SPEC, LAYOUT>& layer) {
+        for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
+            for (size_t col = 0; col < SPEC::INPUT_DIM; col++) {
+                word(math::bits_of(layer.weight(row, col)));
+            }
+        }
+        for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
+            word(math::bits_of(layer.bias(row)));
+        }
     }
 
     void tag(uint8_t value) { hash_.update(&value, 1); }

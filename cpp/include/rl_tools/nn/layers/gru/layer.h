@@ -6,7 +6,7 @@
 #pragma once
 
 #include <rl_tools/nn/chain.h>
-#include <rl_tools/nn/layers/dense/layer.h>
+#include <rl_tools/nn/layers/dense/panel_layer.h>
 
 namespace rl_tools::nn::layers::gru {
 
@@ -39,6 +39,12 @@ struct Layer {
     T_HIDDEN_GATES hidden;
     typename SPEC::STORAGE::template Array<T, HIDDEN_DIM> initial_state;
 };
+
+template <size_t ROWS, size_t READ_AHEAD_BYTES, typename SPEC, typename... GATES>
+constexpr auto in_layout(layout::Panels<ROWS, READ_AHEAD_BYTES> layout, const Layer<SPEC, GATES...>& layer) {
+    using RESULT = Layer<SPEC, decltype(in_layout(layout, layer.input)), decltype(in_layout(layout, layer.hidden))>;
+    return RESULT{in_layout(layout, layer.input), in_layout(layout, layer.hidden), layer.initial_state};
+}
 
 }  // namespace rl_tools::nn::layers::gru
 
