@@ -18,7 +18,12 @@ FORMAT = 1
 EMULATED_PLATFORM = "rlt_emulated"
 # Training is not for targets; everything else of the library is copied.
 _HOST_ONLY_HEADERS = ("rl", "bindings")
-_UART_TYPES: Mapping[UartDriver, str] = {UartDriver.CMSDK: "CmsdkUart", UartDriver.STM32: "Stm32Uart"}
+_UART_TYPES: Mapping[UartDriver, str] = {
+    UartDriver.CMSDK: "CmsdkUart",
+    UartDriver.NRF51: "Nrf51Uart",
+    UartDriver.PL011: "Pl011Uart",
+    UartDriver.STM32: "Stm32Uart",
+}
 # The tags of rl_tools/devices/arm.h by core; without an FPU, and for a core that has no kernel of its own, a base tag.
 _DEVICES: Mapping[Core, str] = {
     Core.CORTEX_M0: "CortexM0Plus",
@@ -27,7 +32,10 @@ _DEVICES: Mapping[Core, str] = {
     Core.CORTEX_M4: "CortexM4F",
     Core.CORTEX_M7: "CortexM7F",
     Core.CORTEX_M33: "CortexM33",
+    Core.CORTEX_M55: "CortexM55",
 }
+# The vector unit flushes subnormal numbers to zero: only our kernel, which looks for that, may use it for floats.
+_CORE_FLAGS: Mapping[Core, tuple[str, ...]] = {Core.CORTEX_M55: ("-fno-tree-vectorize",)}
 _CORES_WITHOUT_FPU = (Core.CORTEX_M0, Core.CORTEX_M0PLUS, Core.CORTEX_M3)
 
 # PlatformIO prints sizes for every board; nothing is checked against the host's.
@@ -118,7 +126,7 @@ def _platformio_ini(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes
             "port": ports[board.name],
             "baud": board.serial.baud,
             "port_folder": board.port.value,
-            "flags": board.platformio.flags,
+            "flags": (*_CORE_FLAGS.get(board.core, ()), *board.platformio.flags),
         }
         for board in spec.boards
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import sys
 from collections.abc import Mapping
@@ -39,6 +40,7 @@ class Core(Enum):
     CORTEX_M4 = "cortex-m4"
     CORTEX_M7 = "cortex-m7"
     CORTEX_M33 = "cortex-m33"
+    CORTEX_M55 = "cortex-m55"
 
 
 class Fpu(Enum):
@@ -59,6 +61,7 @@ FPUS_OF_CORE: Mapping[Core, tuple[Fpu, ...]] = {
     Core.CORTEX_M4: (Fpu.NONE, Fpu.FPV4_SP),
     Core.CORTEX_M7: (Fpu.NONE, Fpu.FPV5_SP, Fpu.FPV5),
     Core.CORTEX_M33: (Fpu.NONE, Fpu.FPV5_SP),
+    Core.CORTEX_M55: (Fpu.NONE, Fpu.FPV5_SP, Fpu.FPV5),
 }
 
 
@@ -73,6 +76,8 @@ class UartDriver(Enum):
     """The register set of the serial port: templates/ports/cortex_m/uart_<driver>.h."""
 
     CMSDK = "cmsdk"
+    NRF51 = "nrf51"
+    PL011 = "pl011"
     STM32 = "stm32"
 
 
@@ -199,17 +204,21 @@ def load(name_or_path: str) -> Board:
     if name_or_path.endswith(".toml") or "/" in name_or_path or "\\" in name_or_path:
         return _load_file(Path(name_or_path), name_or_path)
     if name_or_path not in names():
-        raise BoardError(f"there is no board {name_or_path!r}", did_you_mean(name_or_path, names()))
+        raise BoardError(f"there is no board {name_or_path!r}", _near_boards(name_or_path))
     return _load_file(resources.boards_dir() / f"{name_or_path}.toml", f"{name_or_path}.toml")
+
+
+def _near_boards(word: str) -> str:
+    near = difflib.get_close_matches(word, names(), n=3)
+    guess = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"{guess}`rlt-embed boards` lists them all"
 
 
 def _load_file(path: Path, source: str) -> Board:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BoardError(
-            f"cannot read the board file {source}: {error.strerror}", did_you_mean(path.stem, names())
-        ) from error
+        raise BoardError(f"cannot read the board file {source}: {error.strerror}", _near_boards(path.stem)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BoardError(
             f"{source} is not TOML: {error}", "start from a copy of one of the files in boards/"

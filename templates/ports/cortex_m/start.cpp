@@ -111,6 +111,7 @@ __attribute__((used, noreturn)) void report_fault(const std::uint32_t* frame) {
 // The stack may be what failed: with less than 255 bytes of it left, the report begins on a fresh one.
 __attribute__((naked)) void Fault_Handler() {
     asm volatile(
+        ".syntax unified\n"  // not what GCC assumes on an Armv6-M
         "mov r0, sp\n"
         "ldr r1, =__stack_begin\n"
         "adds r1, #255\n"
