@@ -13,7 +13,7 @@ from typing import Any
 
 from rltools_embed import resources
 from rltools_embed.errors import BoardError
-from rltools_embed.firmware._table import Table, did_you_mean
+from rltools_embed.firmware._table import Table
 from rltools_embed.policy.model import Arithmetic
 
 if sys.version_info >= (3, 11):

@@ -17,9 +17,7 @@ struct Pl011Uart {
         reg(control) = uart_enable | transmit_enable | receive_enable;
     }
     // Reading the data also ends the interrupt.
-    static int read() {
-        return (reg(flags) & receive_empty) != 0U ? -1 : static_cast<int>(reg(data) & 0xFFU);
-    }
+    static int read() { return (reg(flags) & receive_empty) != 0U ? -1 : static_cast<int>(reg(data) & 0xFFU); }
     static void write(std::uint8_t byte) {
         while ((reg(flags) & transmit_full) != 0U) {
         }

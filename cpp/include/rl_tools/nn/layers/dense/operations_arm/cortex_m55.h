@@ -1,8 +1,8 @@
-// The dense layer for the vector unit of the Cortex-M55: four outputs per register, sixteen per panel, beside every load
-// of four weights the multiplications of the four before.
-// That unit flushes subnormal numbers to zero, always, and says so in two flags of FPSCR. So nothing is lost: a layer in
-// which they appear is evaluated again, one number at a time. It costs time only where there are subnormal numbers.
-// What it must equal, bit for bit, is the portable kernel in operations_panel.h.
+// The dense layer for the vector unit of the Cortex-M55: four outputs per register, sixteen per panel, beside every
+// load of four weights the multiplications of the four before. That unit flushes subnormal numbers to zero, always, and
+// says so in two flags of FPSCR. So nothing is lost: a layer in which they appear is evaluated again, one number at a
+// time. It costs time only where there are subnormal numbers. What it must equal, bit for bit, is the portable kernel
+// in operations_panel.h.
 #pragma once
 
 #include <rl_tools/devices/arm.h>
@@ -119,13 +119,13 @@ template <size_t ROWS, typename ARITHMETIC, size_t COLUMNS, bool RELU_APPLIED>
 }
 
 // math::tanh of `size` numbers, four at a time, the last ones under a mask. See math::tanh_lanes for the steps.
-// q0: the numbers; q1: magnitudes, and then t; q2: rows of the table; q3: sums; q4: coefficients; q5: all ones for a NaN.
+// q0: the numbers; q1: magnitudes, and then t; q2: rows of the table; q3: sums; q4: coefficients; q5: all ones for a
+// NaN.
 [[gnu::noinline]] inline void tanh_all(float* numbers, size_t size) {
     constexpr uint32_t SATURATED = 0x41120000U;
     constexpr uint32_t ROUND_TO_EIGHTHS_BITS = 0x49800000U;
     constexpr uintptr_t ROW_BYTES = sizeof *math::TANH_TABLE;
-    const uintptr_t row_of_no_bits =
-        reinterpret_cast<uintptr_t>(math::TANH_TABLE) - ROUND_TO_EIGHTHS_BITS * ROW_BYTES;
+    const uintptr_t row_of_no_bits = reinterpret_cast<uintptr_t>(math::TANH_TABLE) - ROUND_TO_EIGHTHS_BITS * ROW_BYTES;
     // clang-format off
     asm volatile(
         "vdup.32 q6, %[saturated]\n"
