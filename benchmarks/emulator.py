@@ -1,11 +1,13 @@
-"""Programs for one Arm core each, compiled, and run in QEMU: for benchmarks/kernels.py and tests/kernels."""
+"""Programs for one core each, compiled, and run in QEMU: for benchmarks/ and tests/kernels."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 ROOT = Path(__file__).resolve().parent.parent
 INCLUDE = ROOT / "cpp" / "include"
@@ -17,12 +19,14 @@ TIMEOUT_S = 300
 
 @dataclass(frozen=True, kw_only=True)
 class Core:
-    """A core, the device tag of its kernels, and a machine of QEMU that has it.
+    """An Arm core, the device tag of its kernels, and a machine of QEMU that has it.
 
     Attributes:
+        name: as GCC's -mcpu.
         tag: the class template in `rl_tools::devices`.
         fpu: as GCC's -mfpu; empty without one.
         without: extensions of the core that the compiler must not use, as GCC writes them behind -mcpu.
+        compiler, start_up, libraries: its compiler, its start-up code in bare_metal/, flags that name the C library.
     """
 
     name: str
@@ -34,10 +38,55 @@ class Core:
     ram_origin: int = 0x2000_0000
     memory_bytes: int = 0x40_0000
 
+    compiler: ClassVar[str] = "arm-none-eabi-g++"
+    start_up: ClassVar[str] = "start.cpp"
+    libraries: ClassVar[tuple[str, ...]] = ("--specs=nano.specs", "--specs=nosys.specs")
+
     @property
     def flags(self) -> tuple[str, ...]:
         abi = ("-mfloat-abi=hard", f"-mfpu={self.fpu}") if self.fpu else ("-mfloat-abi=soft",)
         return (f"-mcpu={self.name}{self.without}", "-mthumb", *abi)
+
+    @property
+    def emulator(self) -> tuple[str, ...]:
+        return ("qemu-system-arm", "-M", self.machine)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RiscvCore(Core):
+    """A RISC-V core.
+
+    Attributes:
+        name: as GCC's -march.
+        fpu: the letter that the ABI has for it.
+        cpu: as QEMU's -cpu.
+    """
+
+    machine: str = "virt"
+    flash_origin: int = 0x8000_0000  # both are parts of the machine's RAM, which ends where RAM ends
+    ram_origin: int = 0x8040_0000
+    cpu: str
+
+    compiler: ClassVar[str] = "riscv64-unknown-elf-gcc"  # its g++ links a C++ library that Debian does not have
+    start_up: ClassVar[str] = "start_riscv.cpp"
+    libraries: ClassVar[tuple[str, ...]] = ("--specs=picolibc.specs",)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        # As before 2019, when the instructions for status registers were not yet an extension without libraries.
+        return (f"-march={self.name}", f"-mabi=ilp32{self.fpu}", "-misa-spec=2.2", *_freestanding_headers())
+
+    @property
+    def emulator(self) -> tuple[str, ...]:
+        return ("qemu-system-riscv32", "-M", self.machine, "-cpu", self.cpu, "-m", "8M", "-bios", "none")
+
+
+@cache
+def _freestanding_headers() -> tuple[str, ...]:
+    """The C++ headers of Arm's compiler: Debian has none for RISC-V, and those that we include suit any 32-bit core."""
+    words = _run(Core.compiler, "-mcpu=cortex-m3", "-mthumb", "-x", "c++", "-E", "-v", "/dev/null")
+    folders = (line.strip() for line in words.splitlines() if line.startswith(" /"))
+    return tuple(f"-isystem{folder}" for folder in folders if "/c++/" in folder)
 
 
 # QEMU has no machine with a Cortex-M0+; its instructions are a subset of the Cortex-M3's.
@@ -62,11 +111,14 @@ CORES = (
         ram_origin=0x3000_0000,
         memory_bytes=0x8_0000,
     ),
+    # The core of the ESP32-C3; QEMU's lowrisc-ibex refuses every instruction that is not RV32IMC.
+    RiscvCore(name="rv32imc", tag="RISCV", fpu="", cpu="lowrisc-ibex"),
+    RiscvCore(name="rv32imafc", tag="RISCVF", fpu="f", cpu="rv32"),
 )
 
 
 def core(name: str) -> Core:
-    """The core of this name, as GCC's -mcpu."""
+    """The core of this name."""
     return next(core for core in CORES if core.name == name)
 
 
@@ -84,7 +136,7 @@ def compile_program(target: Core, source: Path, elf: Path, *flags: str) -> Path:
     }
     symbols = [f"-Wl,--defsym={name}={value:#x}" for name, value in memory.items()]
     _run(
-        "arm-none-eabi-g++",
+        target.compiler,
         *target.flags,
         *LANGUAGE_FLAGS,
         *WARNINGS,
@@ -94,10 +146,9 @@ def compile_program(target: Core, source: Path, elf: Path, *flags: str) -> Path:
         f"-I{INCLUDE}",
         f"-I{BARE_METAL}",
         str(source),
-        str(BARE_METAL / "start.cpp"),
+        str(BARE_METAL / target.start_up),
         "-nostartfiles",
-        "--specs=nano.specs",
-        "--specs=nosys.specs",
+        *target.libraries,
         "-Wl,--gc-sections",
         "-Wl,--no-warn-rwx-segments",
         f"-T{BARE_METAL / 'machine.ld'}",
@@ -114,9 +165,9 @@ def run(target: Core, elf: Path, *options: str) -> str:
     Raises:
         RuntimeError: it faulted, or main() returned something else than 0; with what it wrote.
     """
-    command = ("qemu-system-arm", "-M", target.machine, "-nographic", "-monitor", "none", "-serial", "none")
+    quiet = ("-nographic", "-monitor", "none", "-serial", "none")
     semihosting = ("-semihosting-config", "enable=on,target=native", "-icount", "shift=0")
-    return _run(*command, *semihosting, *options, "-kernel", str(elf))
+    return _run(*target.emulator, *quiet, *semihosting, *options, "-kernel", str(elf))
 
 
 def symbols(elf: Path) -> dict[str, int]:

@@ -1,4 +1,5 @@
-// Text and the end of the program, through the debugger's breakpoint that QEMU answers (Arm, "Semihosting").
+// Text and the end of the program, through the debugger's breakpoint that QEMU answers (Arm, "Semihosting"; RISC-V took
+// it over).
 #pragma once
 
 #include <cstdint>
@@ -6,9 +7,22 @@
 namespace semihosting {
 
 inline void call(std::uint32_t operation, const void* argument) {
+#if defined(__riscv)
+    register std::uint32_t a0 asm("a0") = operation;
+    register const void* a1 asm("a1") = argument;
+    // The two instructions around the breakpoint mark it; the three must be whole words on one page.
+    asm volatile(
+        ".balign 16\n .option push\n .option norvc\n"
+        "slli zero, zero, 0x1f\n ebreak\n srai zero, zero, 7\n"
+        ".option pop"
+        : "+r"(a0)
+        : "r"(a1)
+        : "memory");
+#else
     register std::uint32_t r0 asm("r0") = operation;
     register const void* r1 asm("r1") = argument;
     asm volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+#endif
 }
 
 inline void write(const char* text) { call(0x04, text); }

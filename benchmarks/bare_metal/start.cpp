@@ -1,45 +1,30 @@
-// From reset to main() on an emulated Cortex-M, and out again through semihosting: main()'s result is QEMU's exit code.
-#include "semihosting.h"
+// From reset to main() on an emulated Cortex-M.
+#include "run_main.h"
 
-#include <cstdint>
-
-extern "C" {
-extern std::uint32_t __stack_end[];
-extern std::uint32_t __data_load[];
-extern std::uint32_t __data_begin[];
-extern std::uint32_t __data_end[];
-extern std::uint32_t __bss_begin[];
-extern std::uint32_t __bss_end[];
-using Constructor = void (*)();
-extern Constructor __init_array_begin[];
-extern Constructor __init_array_end[];
-}
-
-int main();
+extern "C" std::uint32_t __ram_end[];
 
 namespace {
 
+// The MPS2 boards answer behind their RAM, with zeros or with the RAM once more. Arm, "ARMv7-M Architecture Reference
+// Manual", B3.5: region 0 is a MiB without access rights, everything else is as without a protection unit.
+void forbid_access_behind_ram() {
+#if __ARM_ARCH < 8
+    auto* const registers = reinterpret_cast<volatile std::uint32_t*>(0xE000ED94);
+    registers[1] = 0;                                           // MPU_RNR
+    registers[2] = reinterpret_cast<std::uint32_t>(__ram_end);  // MPU_RBAR
+    registers[3] = 19U << 1 | 1U;                               // MPU_RASR: 2^20 bytes, no access, enabled
+    registers[0] = 5;                                           // MPU_CTRL: PRIVDEFENA, ENABLE
+    asm volatile("dsb\n isb" ::: "memory");
+#endif
+}
+
 [[noreturn]] void reset() {
+    forbid_access_behind_ram();
 #if defined(__ARM_FP)
     *reinterpret_cast<volatile std::uint32_t*>(0xE000ED88) |= 0xFU << 20;  // CPACR: coprocessors 10 and 11
     asm volatile("dsb\n isb" ::: "memory");
 #endif
-    const std::uint32_t* from = __data_load;
-    for (std::uint32_t* to = __data_begin; to < __data_end; to++) {
-        *to = *from++;
-    }
-    for (std::uint32_t* to = __bss_begin; to < __bss_end; to++) {
-        *to = 0;
-    }
-    for (Constructor* constructor = __init_array_begin; constructor < __init_array_end; constructor++) {
-        (*constructor)();
-    }
-    semihosting::exit(main() == 0);
-}
-
-[[noreturn]] void fault() {
-    semihosting::write("fault\n");
-    semihosting::exit(false);
+    run_main();
 }
 
 struct VectorTable {

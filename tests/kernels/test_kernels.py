@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import Gru, Mlp
 from rltools_embed.policy.model import Policy
 from tests import policies
+from tests.kernels.faults import with_fault
 
 SOURCES = Path(__file__).parent.parent / "cpp" / "kernels"
 LARGEST = 70
@@ -60,6 +60,8 @@ KERNELS = {
     "CortexM33": {("CortexM4F", "PanelLayer"): 3},
     "CortexM55": {("CortexM55", "PanelLayer"): 3},
     "ARM": {("Generic", "PanelLayer"): 3},
+    "RISCV": {("Generic", "Layer"): 3},
+    "RISCVF": {("Generic", "PanelLayer"): 3},
 }
 # On the Cortex-M55 a layer without subnormal numbers is not evaluated again.
 AGAIN = "evaluate_with_subnormals"
@@ -114,16 +116,6 @@ def test_the_gates_of_a_gru_run_the_kernel_of_their_core(tmp_path: Path, name: s
     assert emulator.run(core, elf).split() == [digest(policy)]  # written after the self-test has passed
 
 
-def with_fault(folder: Path, header: str, old: str, new: str) -> str:
-    """The flag that finds a copy of the library with this fault."""
-    shutil.copytree(emulator.INCLUDE, folder / "include")
-    path = folder / "include" / "rl_tools" / header
-    text = path.read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new), encoding="utf-8")
-    return f"-I{folder / 'include'}"
-
-
 @pytest.mark.emulated
 def test_a_sliced_tag_is_found(tmp_path: Path) -> None:
     base = "static_cast<const devices::Generic<typename DEVICE::ARITHMETIC>&>(device)"
@@ -149,6 +141,35 @@ def test_subnormal_numbers_that_the_vector_unit_flushed_are_found(tmp_path: Path
     flag = with_fault(tmp_path, header, "if (cortex_m55::has_flushed()) {", "if (false) {")
     with pytest.raises(RuntimeError, match="qemu-system-arm -M"):
         compare_bits(tmp_path, emulator.core("cortex-m55"), "Separate", flag)
+
+
+READS_BEHIND_RAM = """
+extern "C" volatile const float __ram_last_kib[256];
+int main() { return __ram_last_kib[INDEX] == 1.0F ? 1 : 0; }
+"""
+
+
+@pytest.mark.emulated
+@pytest.mark.parametrize("core", emulator.CORES, ids=lambda core: core.name)
+def test_a_read_behind_the_end_of_ram_is_a_fault(tmp_path: Path, core: emulator.Core) -> None:
+    source = tmp_path / "read.cpp"
+    source.write_text(READS_BEHIND_RAM, encoding="utf-8")
+    last, behind = (
+        emulator.compile_program(core, source, tmp_path / f"{index}.elf", f"-DINDEX={index}") for index in (255, 256)
+    )
+    assert emulator.run(core, last) == ""
+    with pytest.raises(RuntimeError, match="fault"):
+        emulator.run(core, behind)
+
+
+@pytest.mark.emulated
+def test_the_core_without_a_floating_point_unit_refuses_its_instructions(tmp_path: Path) -> None:
+    source = tmp_path / "float.cpp"
+    source.write_text("volatile float x = 1.0F;\nint main() { return x + x == 2.0F ? 0 : 1; }\n", encoding="utf-8")
+    elf = emulator.compile_program(emulator.core("rv32imafc"), source, tmp_path / "float.elf")
+    assert emulator.run(emulator.core("rv32imafc"), elf) == ""
+    with pytest.raises(RuntimeError, match="fault"):
+        emulator.run(emulator.core("rv32imc"), elf)
 
 
 def flash_of(elf: Path) -> bytes:

@@ -3,6 +3,7 @@
 // The mode is part of the device tag, so host and target cannot disagree unnoticed.
 #pragma once
 
+#include <rl_tools/math/fused_multiply_add.h>
 #include <rl_tools/rl_tools.h>
 
 namespace rl_tools::arithmetic {
@@ -23,7 +24,7 @@ inline float rounded(float product) {
     asm("" : "+t"(product));
 #elif defined(__aarch64__)
     asm("" : "+w"(product));
-#elif defined(__FMA__) || defined(__AVX512F__)
+#elif defined(__FMA__) || defined(__FMA4__) || defined(__AVX512F__)
     asm("" : "+x"(product));
 #elif defined(__riscv_flen) || defined(__XTENSA__)
     // A core without an FPU multiplies in a library call, which nothing can contract.
@@ -49,7 +50,12 @@ inline float multiply_add(Separate, float accumulator, float weight, float x) {
 }
 
 inline float multiply_add(Fused, float accumulator, float weight, float x) {
-    return scalar(__builtin_fmaf(weight, x, accumulator));
+#if defined(__FP_FAST_FMAF) || (defined(__ARM_FEATURE_FMA) && defined(__ARM_FP)) || defined(__FMA__) || \
+    defined(__AVX512F__) || defined(__riscv_flen)
+    return scalar(__builtin_fmaf(weight, x, accumulator));  // one instruction
+#else
+    return math::fused_multiply_add(weight, x, accumulator);
+#endif
 }
 
 }  // namespace rl_tools::arithmetic

@@ -2,6 +2,7 @@
 #include "checkpoint.h"
 #include "semihosting.h"
 
+#include <rl_tools/devices/riscv.h>
 #include <rl_tools/embed/policy.h>
 
 using Policy = rl_tools::embed::Policy<rl_tools::devices::TAG<>, policy::Checkpoint>;

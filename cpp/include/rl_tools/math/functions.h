@@ -4,27 +4,12 @@
 #pragma once
 
 #include <rl_tools/arithmetic.h>
+#include <rl_tools/math/bits.h>
 #include <rl_tools/math/tanh_table.h>
 
-#include <cstring>
 #include <utility>
 
 namespace rl_tools::math {
-
-inline uint32_t bits_of(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-inline float float_of(uint32_t bits) {
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-constexpr uint32_t SIGN_BIT = 0x80000000U;
-constexpr uint32_t INFINITY_BITS = 0x7F800000U;
 
 // c + a * b with both roundings, in every mode: an elementary function has one definition.
 inline float horner(float c, float a, float b) { return arithmetic::multiply_add(arithmetic::Separate{}, c, a, b); }
