@@ -15,6 +15,7 @@ demo: $(VENV)/.demo
 		--json $(DEMO)/report.json --junit $(DEMO)/report.xml --report $(DEMO)/report.html
 
 test: lint
+	.ci/gcc-8 .venv/gcc-8 || [ -z "$$CI" ]
 	python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.test

@@ -225,7 +225,7 @@ def test_a_core_without_that_unit_is_refused(tmp_path: Path) -> None:
 
 
 def test_fused_arithmetic_without_a_unit_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BoardError, match="needs a fused multiply-add"):
+    with pytest.raises(BoardError, match="is for cores with a fused multiply-add"):
         load_text(tmp_path, with_value("fpu", '"none"', with_value("arithmetic", '"fused"')))
 
 

@@ -1,4 +1,4 @@
-// A matrix of static size, row-major, whose numbers live inside it.
+// A matrix of static size, row-major, whose numbers live inside it: one row behind the other.
 #pragma once
 
 #include <rl_tools/rl_tools.h>
@@ -37,17 +37,6 @@ inline typename SPEC::T get(const MatrixStatic<SPEC>& matrix, typename SPEC::TI 
 template <typename SPEC>
 inline void set(MatrixStatic<SPEC>& matrix, typename SPEC::TI row, typename SPEC::TI col, typename SPEC::T value) {
     matrix._data[row * SPEC::COLS + col] = value;
-}
-
-// First number of a row; the row's COLS numbers follow each other.
-template <typename SPEC>
-inline const typename SPEC::T* row_data(const MatrixStatic<SPEC>& matrix, typename SPEC::TI row) {
-    return matrix._data + row * SPEC::COLS;
-}
-
-template <typename SPEC>
-inline typename SPEC::T* row_data(MatrixStatic<SPEC>& matrix, typename SPEC::TI row) {
-    return matrix._data + row * SPEC::COLS;
 }
 
 template <typename DEVICE, typename SPEC>

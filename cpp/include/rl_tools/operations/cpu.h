@@ -1,7 +1,8 @@
-// What a program on a host needs besides its layers: device tag, matrices, random numbers, a console.
+// What a program on a host needs besides its layers: device tag, matrices, tensors, random numbers, a console.
 #pragma once
 
 #include <rl_tools/containers/matrix.h>
+#include <rl_tools/containers/tensor.h>
 #include <rl_tools/devices/cpu.h>
 #include <rl_tools/random/random.h>
 
@@ -28,6 +29,21 @@ inline void print(const devices::CPU<ARITHMETIC>&, const MatrixStatic<SPEC>& mat
             printf(col == 0 ? "%.9g" : " %.9g", static_cast<double>(get(matrix, row, col)));
         }
         putchar('\n');
+    }
+}
+
+// One line per row of the last dimension, an empty line between the matrices.
+template <typename ARITHMETIC, typename SPEC>
+inline void print(const devices::CPU<ARITHMETIC>&, const Tensor<SPEC>& tensor) {
+    using SHAPE = typename SPEC::SHAPE;
+    constexpr auto COLS = SHAPE::DIMENSIONS[SHAPE::N - 1];
+    constexpr auto MATRIX = SHAPE::N > 1 ? COLS * SHAPE::DIMENSIONS[SHAPE::N > 1 ? SHAPE::N - 2 : 0] : SHAPE::SIZE;
+    for (typename SHAPE::TI i = 0; i < SHAPE::SIZE; i++) {
+        if (i > 0 && i % MATRIX == 0) {
+            putchar('\n');
+        }
+        const bool is_last = (i + 1) % COLS == 0;
+        printf(is_last ? "%.9g\n" : "%.9g ", static_cast<double>(tensor._data[i]));
     }
 }
 

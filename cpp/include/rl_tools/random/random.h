@@ -4,6 +4,7 @@
 #pragma once
 
 #include <rl_tools/containers/matrix.h>
+#include <rl_tools/containers/tensor.h>
 #include <rl_tools/devices/devices.h>
 #include <rl_tools/math/functions.h>
 
@@ -67,10 +68,17 @@ inline float normal(Engine& engine) {
 
 namespace rl_tools {
 
-// Fills a matrix with standard normal numbers.
+// Fills a matrix or a tensor with standard normal numbers.
 template <typename DEVICE, typename SPEC>
 inline void randn(const DEVICE&, MatrixStatic<SPEC>& matrix, random::Engine& engine) {
     for (auto& number : matrix._data) {
+        number = random::normal(engine);
+    }
+}
+
+template <typename DEVICE, typename SPEC>
+inline void randn(const DEVICE&, Tensor<SPEC>& tensor, random::Engine& engine) {
+    for (auto& number : tensor._data) {
         number = random::normal(engine);
     }
 }

@@ -2,6 +2,7 @@
 // Without a mode the policy is deterministic; mode::Sample draws from its distribution.
 #pragma once
 
+#include <rl_tools/containers/tensor.h>
 #include <rl_tools/devices/devices.h>
 #include <rl_tools/mode.h>
 #include <rl_tools/nn_models/sequential/model.h>
@@ -100,11 +101,28 @@ struct Reset {
     void numbers_of(const COMPOSITE&) {}
 };
 
-// Every row of a batch, one after another; `state` is nullptr where every row is a beginning.
-template <typename MODE, typename MODEL, typename DEVICE, typename INPUT_SPEC, typename OUTPUT_SPEC, typename BUFFER,
-          typename ENGINE>
-inline void evaluate_rows(const DEVICE& device, const MODEL& model, const MatrixStatic<INPUT_SPEC>& input,
-                          MatrixStatic<OUTPUT_SPEC>& output, BUFFER& buffer, typename MODEL::T* state, ENGINE& engine) {
+// `rows` vectors, one after another; `state` is nullptr where every row is a beginning.
+template <typename MODE, typename DEVICE, typename... MODULES, typename BUFFER, typename ENGINE>
+inline void evaluate_rows(const DEVICE& device, const Model<MODULES...>& model,
+                          const typename Model<MODULES...>::T* input, typename Model<MODULES...>::T* output,
+                          size_t rows, BUFFER& buffer, typename Model<MODULES...>::T* state, ENGINE& engine) {
+    using MODEL = Model<MODULES...>;
+    random::Engine* source = nullptr;
+    if constexpr (std::is_same_v<MODE, mode::Sample>) {
+        source = &engine;
+    } else {
+        static_cast<void>(engine);
+    }
+    for (size_t row = 0; row < rows; row++) {
+        auto* const own = state == nullptr ? nullptr : state + row * MODEL::STATE_DIM;
+        evaluate_prefix<MODE>(device, model, input + row * MODEL::INPUT_DIM, output + row * MODEL::OUTPUT_DIM, buffer,
+                              nn::Primitives<MODEL>::COUNT, own, source);
+    }
+}
+
+// Whether a pass can be made of these types at all; what is not so is said in a sentence.
+template <typename MODE, typename MODEL, typename INPUT_SPEC, typename OUTPUT_SPEC, typename ENGINE>
+constexpr bool has_matching_types() {
     constexpr bool HAS_OUR_TYPES = std::is_same_v<typename INPUT_SPEC::T, typename MODEL::T> &&
                                    std::is_same_v<typename OUTPUT_SPEC::T, typename MODEL::T>;
     constexpr bool HAS_A_MODE = std::is_same_v<MODE, mode::Deterministic> || std::is_same_v<MODE, mode::Sample>;
@@ -112,20 +130,22 @@ inline void evaluate_rows(const DEVICE& device, const MODEL& model, const Matrix
     static_assert(HAS_OUR_TYPES, "rl_tools: input and output need numbers of the model's type");
     static_assert(HAS_A_MODE, "rl_tools: the mode is mode::Deterministic or mode::Sample");
     static_assert(HAS_AN_ENGINE, "rl_tools: sampling needs a random::Engine, as from random::default_engine");
+    return HAS_OUR_TYPES && HAS_AN_ENGINE;
+}
+
+// A batch; `state` as above.
+template <typename MODE, typename MODEL, typename DEVICE, typename INPUT_SPEC, typename OUTPUT_SPEC, typename BUFFER,
+          typename ENGINE>
+inline void evaluate_batch(const DEVICE& device, const MODEL& model, const MatrixStatic<INPUT_SPEC>& input,
+                           MatrixStatic<OUTPUT_SPEC>& output, BUFFER& buffer, typename MODEL::T* state,
+                           ENGINE& engine) {
     static_assert(INPUT_SPEC::COLS == MODEL::INPUT_DIM, "rl_tools: the input needs INPUT_DIM columns");
     static_assert(OUTPUT_SPEC::COLS == MODEL::OUTPUT_DIM, "rl_tools: the output needs OUTPUT_DIM columns");
     static_assert(INPUT_SPEC::ROWS == OUTPUT_SPEC::ROWS, "rl_tools: input and output need the same number of rows");
     static_assert(INPUT_SPEC::ROWS <= BUFFER::BATCH_SIZE, "rl_tools: the buffer is for a smaller batch");
-    if constexpr (HAS_OUR_TYPES && HAS_AN_ENGINE) {  // else the sentence above would be followed by a page of others
-        random::Engine* source = nullptr;
-        if constexpr (std::is_same_v<MODE, mode::Sample>) {
-            source = &engine;
-        }
-        for (typename INPUT_SPEC::TI row = 0; row < INPUT_SPEC::ROWS; row++) {
-            auto* const own = state == nullptr ? nullptr : state + row * MODEL::STATE_DIM;
-            evaluate_prefix<MODE>(device, model, row_data(input, row), row_data(output, row), buffer,
-                                  nn::Primitives<MODEL>::COUNT, own, source);
-        }
+    // Without the condition the sentence would be followed by a page of others.
+    if constexpr (has_matching_types<MODE, MODEL, INPUT_SPEC, OUTPUT_SPEC, ENGINE>()) {
+        evaluate_rows<MODE>(device, model, input._data, output._data, INPUT_SPEC::ROWS, buffer, state, engine);
     }
 }
 
@@ -146,7 +166,7 @@ template <typename DEVICE, typename... MODULES, typename INPUT_SPEC, typename OU
 inline void evaluate(const DEVICE& device, const nn_models::sequential::Model<MODULES...>& model,
                      const MatrixStatic<INPUT_SPEC>& input, MatrixStatic<OUTPUT_SPEC>& output, BUFFER& buffer,
                      ENGINE& engine, const MODE& = MODE{}) {
-    nn_models::sequential::evaluate_rows<MODE>(device, model, input, output, buffer, nullptr, engine);
+    nn_models::sequential::evaluate_batch<MODE>(device, model, input, output, buffer, nullptr, engine);
 }
 
 // Begins a new episode.
@@ -176,7 +196,38 @@ inline void evaluate_step(const DEVICE& device, const nn_models::sequential::Mod
                           const MatrixStatic<INPUT_SPEC>& input, STATE& state, MatrixStatic<OUTPUT_SPEC>& output,
                           BUFFER& buffer, ENGINE& engine, const MODE& = MODE{}) {
     static_assert(STATE::BATCH_SIZE == INPUT_SPEC::ROWS, "rl_tools: the state needs as many rows as the input");
-    nn_models::sequential::evaluate_rows<MODE>(device, model, input, output, buffer, state.numbers.data(), engine);
+    nn_models::sequential::evaluate_batch<MODE>(device, model, input, output, buffer, state.numbers.data(), engine);
+}
+
+// Sequences [steps, batch, dimension] from their beginning: every row of the batch is an episode, step by step.
+template <typename DEVICE, typename... MODULES, typename INPUT_SPEC, typename OUTPUT_SPEC, typename BUFFER,
+          typename ENGINE, typename MODE = mode::Deterministic>
+inline void evaluate(const DEVICE& device, const nn_models::sequential::Model<MODULES...>& model,
+                     const Tensor<INPUT_SPEC>& input, Tensor<OUTPUT_SPEC>& output, BUFFER& buffer, ENGINE& engine,
+                     const MODE& = MODE{}) {
+    using MODEL = nn_models::sequential::Model<MODULES...>;
+    using INPUT_SHAPE = typename INPUT_SPEC::SHAPE;
+    using OUTPUT_SHAPE = typename OUTPUT_SPEC::SHAPE;
+    constexpr bool ARE_SEQUENCES = INPUT_SHAPE::N == 3 && OUTPUT_SHAPE::N == 3;
+    static_assert(ARE_SEQUENCES, "rl_tools: a sequence is [steps, batch, dimension]");
+    if constexpr (ARE_SEQUENCES &&
+                  nn_models::sequential::has_matching_types<MODE, MODEL, INPUT_SPEC, OUTPUT_SPEC, ENGINE>()) {
+        constexpr auto STEPS = INPUT_SHAPE::template GET<0>;
+        constexpr auto BATCH = INPUT_SHAPE::template GET<1>;
+        static_assert(INPUT_SHAPE::template GET<2> == MODEL::INPUT_DIM, "rl_tools: the input needs INPUT_DIM numbers");
+        static_assert(OUTPUT_SHAPE::template GET<2> == MODEL::OUTPUT_DIM,
+                      "rl_tools: the output needs OUTPUT_DIM numbers");
+        static_assert(STEPS == OUTPUT_SHAPE::template GET<0> && BATCH == OUTPUT_SHAPE::template GET<1>,
+                      "rl_tools: input and output need the same steps and the same batch");
+        static_assert(BATCH <= BUFFER::BATCH_SIZE, "rl_tools: the buffer is for a smaller batch");
+        typename MODEL::template State<BATCH> state;
+        reset(device, model, state);
+        for (typename INPUT_SPEC::TI step = 0; step < STEPS; step++) {
+            nn_models::sequential::evaluate_rows<MODE>(device, model, input._data + tensor::offset<INPUT_SHAPE>(step),
+                                                       output._data + tensor::offset<OUTPUT_SHAPE>(step), BATCH, buffer,
+                                                       state.numbers.data(), engine);
+        }
+    }
 }
 
 }  // namespace rl_tools

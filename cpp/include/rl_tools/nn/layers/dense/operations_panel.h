@@ -49,10 +49,10 @@ inline void panel(const T* biases, const T* weights, const T* input, T* output, 
     ((output[ROWS] = activate<per_output(FUNCTION)>(accumulators[ROWS])), ...);
 }
 
-// The panels from the one of output FIRST on, which are all of different sizes.
+// The panels from the one of output FIRST on, which are all of different sizes; maybe none, and GCC 8 warns of that.
 template <typename ARITHMETIC, size_t FIRST, typename SPEC, typename LAYOUT>
-inline void tail_panels(const PanelLayer<SPEC, LAYOUT>& layer, const typename SPEC::T* input,
-                        typename SPEC::T* output) {
+inline void tail_panels([[maybe_unused]] const PanelLayer<SPEC, LAYOUT>& layer,
+                        [[maybe_unused]] const typename SPEC::T* input, [[maybe_unused]] typename SPEC::T* output) {
     if constexpr (FIRST < SPEC::OUTPUT_DIM) {
         constexpr size_t ROWS = panel_of(FIRST, SPEC::OUTPUT_DIM, LAYOUT::ROWS).rows;
         using STRIDES = Strides<SPEC::INPUT_DIM, 1, ROWS>;

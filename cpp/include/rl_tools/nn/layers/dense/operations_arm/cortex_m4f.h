@@ -153,7 +153,8 @@ template <size_t ROWS, typename ARITHMETIC, size_t COLUMNS, bool RELU_APPLIED>
 
 // The panels from the one of output FIRST on, which are all of different sizes.
 template <size_t FIRST, typename ARITHMETIC, typename SPEC>
-[[gnu::always_inline]] inline void tail_panels(const float* stream, const float* input, float* output,
+[[gnu::always_inline]] inline void tail_panels([[maybe_unused]] const float* stream,
+                                               [[maybe_unused]] const float* input, [[maybe_unused]] float* output,
                                                uint32_t& status) {
     if constexpr (FIRST < SPEC::OUTPUT_DIM) {
         constexpr size_t ROWS = panel_of(FIRST, SPEC::OUTPUT_DIM, 8).rows;
