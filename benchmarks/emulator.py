@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +49,12 @@ class Core:
         return (f"-mcpu={self.name}{self.without}", "-mthumb", *abi)
 
     @property
+    def clang_flags(self) -> tuple[str, ...]:
+        """The same core for clang, which knows the FPU by its name."""
+        abi = "-mfloat-abi=hard" if self.fpu else "-mfloat-abi=soft"
+        return ("--target=arm-none-eabi", f"-mcpu={self.name}{self.without}", "-mthumb", abi)
+
+    @property
     def emulator(self) -> tuple[str, ...]:
         return ("qemu-system-arm", "-M", self.machine)
 
@@ -79,6 +86,15 @@ class RiscvCore(Core):
     @property
     def emulator(self) -> tuple[str, ...]:
         return ("qemu-system-riscv32", "-M", self.machine, "-cpu", self.cpu, "-m", "8M", "-bios", "none")
+
+
+@cache
+def _headers_of_gcc(target: Core) -> tuple[str, ...]:
+    """The C and C++ library of Arm's compiler, for clang."""
+    words = _run(target.compiler, *target.flags, "-x", "c++", "-E", "-v", "/dev/null")
+    folders = re.findall(r"(?m)^ (/\S+)$", words)
+    # The first of GCC's own folders has headers written for GCC alone; clang brings its own.
+    return tuple(f"-isystem{folder}" for folder in folders if "/../" in folder)
 
 
 @cache
@@ -122,12 +138,32 @@ def core(name: str) -> Core:
     return next(core for core in CORES if core.name == name)
 
 
-def compile_program(target: Core, source: Path, elf: Path, *flags: str) -> Path:
+def compile_program(target: Core, source: Path, elf: Path, *flags: str, clang: bool = False) -> Path:
     """The program of `source` with the start-up code of bare_metal/; returns `elf`.
+
+    Args:
+        clang: compile `source` by clang++ instead of GCC, which still links (Arm cores only).
 
     Raises:
         RuntimeError: the compiler refused, with its words.
     """
+    if clang:
+        compiled = elf.with_suffix(".o")
+        _run(
+            "clang++",
+            *target.clang_flags,
+            *LANGUAGE_FLAGS,
+            *WARNINGS,
+            *flags,
+            f"-I{INCLUDE}",
+            f"-I{BARE_METAL}",
+            *_headers_of_gcc(target),
+            "-c",
+            str(source),
+            "-o",
+            str(compiled),
+        )
+        source = compiled
     memory = {
         "__flash_origin": target.flash_origin,
         "__flash_bytes": target.memory_bytes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -31,13 +32,16 @@ def random_shapes(seed: int) -> list[tuple[int, int, str]]:
     return [(int(n), int(m), FUNCTIONS[i % len(FUNCTIONS)]) for i, (n, m) in enumerate(pairs)]
 
 
-def compare_bits(folder: Path, core: emulator.Core, arithmetic: str, *flags: str) -> tuple[int, int]:
+def compare_bits(
+    folder: Path, core: emulator.Core, arithmetic: str, *flags: str, clang: bool = False
+) -> tuple[int, int]:
     """How many comparisons the core made, and how many found a difference."""
     shapes = random_shapes(seed=7)
     rows = " ".join(f"SHAPE({inputs}, {outputs}, {function})" for inputs, outputs, function in shapes)
     (folder / "shapes.h").write_text(f"#define SHAPES {rows}\n", encoding="utf-8")
     settings = (f"-I{folder}", f"-DTAG={core.tag}", f"-DARITHMETIC={arithmetic}")
-    elf = emulator.compile_program(core, SOURCES / "same_bits.cpp", folder / "same_bits.elf", "-O2", *settings, *flags)
+    source, elf = SOURCES / "same_bits.cpp", folder / "same_bits.elf"
+    emulator.compile_program(core, source, elf, "-O2", *settings, *flags, clang=clang)
     comparisons, differences = (int(word, 16) for word in emulator.run(core, elf).split())
     return comparisons, differences
 
@@ -54,6 +58,16 @@ MODES = [(core, mode) for core in emulator.CORES for mode in ("Separate", "Fused
 def test_kernels_give_the_generic_kernels_bits(tmp_path: Path, core: emulator.Core, arithmetic: str) -> None:
     # Both layouts of LARGEST shapes, five inputs each.
     assert compare_bits(tmp_path, core, arithmetic) == (LARGEST * 2 * 5, 0)
+
+
+@pytest.mark.emulated
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("clang++") is None, reason="clang++ is not installed")
+@pytest.mark.parametrize(
+    ("name", "arithmetic"), [("cortex-m4", "Separate"), ("cortex-m7", "Separate"), ("cortex-m55", "Fused")]
+)
+def test_kernels_compiled_by_clang_do_too(tmp_path: Path, name: str, arithmetic: str) -> None:
+    assert compare_bits(tmp_path, emulator.core(name), arithmetic, clang=True) == (LARGEST * 2 * 5, 0)
 
 
 # The overload of dense::evaluate that each tag's inference must call, by its device and its layer.

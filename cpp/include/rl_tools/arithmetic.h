@@ -52,7 +52,7 @@ inline float multiply_add(Separate, float accumulator, float weight, float x) {
 inline float multiply_add(Fused, float accumulator, float weight, float x) {
 #if defined(__FP_FAST_FMAF) || (defined(__ARM_FEATURE_FMA) && defined(__ARM_FP)) || defined(__FMA__) || \
     defined(__AVX512F__) || defined(__riscv_flen)
-    return scalar(__builtin_fmaf(weight, x, accumulator));  // one instruction
+    return scalar(__builtin_fmaf(scalar(weight), x, accumulator));  // one instruction
 #else
     return math::fused_multiply_add(weight, x, accumulator);
 #endif

@@ -5,9 +5,6 @@
 
 namespace rl_tools::math {
 
-inline float clamp(float x, float low, float high) {
-    x = arithmetic::scalar(x);
-    return x < low ? low : (x > high ? high : x);
-}
+inline float clamp(float x, float low, float high) { return arithmetic::scalar(x < low ? low : (x > high ? high : x)); }
 
 }  // namespace rl_tools::math

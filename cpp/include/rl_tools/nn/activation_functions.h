@@ -10,8 +10,8 @@ enum class ActivationFunction : uint8_t { IDENTITY = 0, RELU = 1, GELU = 2, TANH
 template <ActivationFunction FUNCTION>
 inline float activate(float x) {
     if constexpr (FUNCTION == ActivationFunction::RELU) {
-        x = arithmetic::scalar(x);
-        return x > 0.0F ? x : 0.0F;  // +0 for -0 and for NaN on every core, unlike a maximum instruction
+        return arithmetic::scalar(
+            x > 0.0F ? x : 0.0F);  // +0 for -0 and for NaN on every core, unlike a maximum instruction
     } else if constexpr (FUNCTION == ActivationFunction::GELU) {
         return math::gelu(x);
     } else if constexpr (FUNCTION == ActivationFunction::TANH) {
