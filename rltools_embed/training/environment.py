@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -21,9 +20,10 @@ EnvFactory: TypeAlias = Callable[[], "gymnasium.Env[Any, Any]"]
 # Where neither the environment nor EPISODE_STEP_LIMIT names a limit, an evaluation episode must still end.
 EVALUATION_STEP_LIMIT = 1000
 
+_LARGEST_REWARD = float(np.finfo(np.float32).max)
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
+
+class Step(NamedTuple):  # made at every step: a third of a frozen dataclass's time
     """What an action led to. `observation` is where the step led, before any reset."""
 
     observation: Float32Array
@@ -76,7 +76,8 @@ class Environment:
 
     def step(self, action: Float32Array, where: str) -> Step:
         """Act once. The environment gets a copy in its own dtype, never outside of its bounds."""
-        bounded = np.clip(action.astype(self._action_dtype), self._action_low, self._action_high)
+        bounded = np.minimum(np.maximum(action, self._action_low), self._action_high)
+        bounded = bounded.astype(self._action_dtype, copy=False)
         result = self._env.step(bounded)
         if not (isinstance(result, tuple) and len(result) == 5):
             raise TrainingError(
@@ -106,6 +107,13 @@ class Environment:
             )
 
     def _observation(self, observation: object, where: str) -> Float32Array:
+        if (
+            type(observation) is np.ndarray
+            and observation.dtype == np.float32
+            and observation.shape == self._shape
+            and all(map(math.isfinite, observation.tolist()))  # few numbers: faster than NumPy's
+        ):
+            return observation.copy()
         numbers = _numbers(observation)
         if numbers is None:
             raise TrainingError(
@@ -127,11 +135,13 @@ class Environment:
         return array
 
     def _reward(self, reward: object, where: str) -> float:
+        if isinstance(reward, float) and abs(reward) <= _LARGEST_REWARD:  # np.float64 is one; NaN is not
+            return float(reward)
         numbers = _numbers(reward)
         if numbers is None or numbers.size != 1:
             raise TrainingError(f"{self.name}: the reward {where} is {_kind(reward)}, not a number")
         number = float(numbers.reshape(()))
-        if not math.isfinite(number) or abs(number) > float(np.finfo(np.float32).max):
+        if not math.isfinite(number) or abs(number) > _LARGEST_REWARD:
             raise TrainingError(
                 f"{self.name}: the reward is {number} {where}",
                 "find out in the environment where it comes from; nothing is learned from it",

@@ -180,6 +180,17 @@ def test_warm_up_and_a_fixed_std_leave_numbers_as_they_are() -> None:
     np.testing.assert_allclose(before["log_std"], np.log(0.5), rtol=1e-6)
 
 
+def test_the_first_policy_is_the_middle_of_the_range_whatever_it_observes() -> None:
+    trainer = trainer_of()
+    observations = np.random.default_rng(7).uniform(-1, 1, (50, OBSERVATIONS)).astype(np.float32)
+    for observation in observations:
+        action = np.empty(ACTIONS, np.float32)
+        trainer.act(observation, action)
+        # A hundredth of ±1/sqrt(8), for 8 units in [-1, 1] and a bias.
+        assert np.abs(action).max() <= 0.01 * 9 / np.sqrt(8)
+    assert np.abs(numbers(trainer, "critic")[-9:]).max() > 0.1  # the critic starts as large as ever
+
+
 def test_exploration_has_the_initial_standard_deviation_and_is_clamped_for_the_environment() -> None:
     trainer = trainer_of(INITIAL_ACTION_STD=2.0, N_WARMUP_STEPS_ACTOR=10**6)
     observations = np.zeros((ENVIRONMENTS, OBSERVATIONS), np.float32)

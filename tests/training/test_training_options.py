@@ -90,12 +90,22 @@ def test_the_defaults_are_those_of_rltools() -> None:
     assert (options.OPTIMIZER_ALPHA, options.OPTIMIZER_BETA_1, options.OPTIMIZER_BETA_2) == (1e-3, 0.9, 0.999)
 
 
-def test_the_defaults_of_td3_are_those_of_rltools() -> None:
+def test_the_defaults_of_td3_are_those_of_rltools_but_for_the_warm_up() -> None:
     options = Td3Options()
     assert (options.ACTOR_TRAINING_INTERVAL, options.CRITIC_TRAINING_INTERVAL) == (2, 1)
     assert (options.CRITIC_TARGET_UPDATE_INTERVAL, options.ACTOR_TARGET_UPDATE_INTERVAL) == (2, 2)
     assert (options.TARGET_NEXT_ACTION_NOISE_STD, options.TARGET_NEXT_ACTION_NOISE_CLIP) == (0.2, 0.5)
-    assert (options.EXPLORATION_NOISE, options.ACTOR_POLYAK, options.warmup_steps) == (0.1, 0.995, 100)
+    assert (options.EXPLORATION_NOISE, options.ACTOR_POLYAK) == (0.1, 0.995)
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [({}, 1000), ({"STEP_LIMIT": 10**6}, 1000), ({"STEP_LIMIT": 5000}, 500), ({"STEP_LIMIT": 900}, 100)],
+)
+def test_td3_warms_up_for_a_tenth_of_the_training_within_limits(options: dict[str, Any], steps: int) -> None:
+    assert Td3Options(**options).warmup_steps == steps
+    assert Td3Options(N_WARMUP_STEPS=100, **options).warmup_steps == 100
+    assert SacOptions(**options).warmup_steps == 100
 
 
 def test_the_defaults_of_ppo_are_those_of_rltools() -> None:

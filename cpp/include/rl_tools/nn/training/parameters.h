@@ -59,6 +59,27 @@ inline void initialize(nn_models::mlp::NeuralNetwork<LAYERS...>& network, random
     initialize(network.layers, engine);
 }
 
+// Multiplies the last layer's weights and biases, and so what the network puts into its last activation.
+template <typename HEAD, typename... TAIL, typename T>
+inline void scale_last_layer(Chain<HEAD, TAIL...>& chain, T factor) {
+    if constexpr (sizeof...(TAIL) > 0) {
+        scale_last_layer(chain.tail, factor);
+    } else {
+        for_each_array(
+            [factor](size_t size, T* numbers) {
+                for (size_t i = 0; i < size; i++) {
+                    numbers[i] *= factor;
+                }
+            },
+            chain.head);
+    }
+}
+
+template <typename... LAYERS, typename T>
+inline void scale_last_layer(nn_models::mlp::NeuralNetwork<LAYERS...>& network, T factor) {
+    scale_last_layer(network.layers, factor);
+}
+
 // target = polyak * target + (1 - polyak) * source.
 template <typename T, typename MODEL>
 inline void update_target(MODEL& target, MODEL& source, T polyak) {

@@ -10,7 +10,9 @@
 //  6. observations, where they are normalised, are normalised by all that were seen up to the same step, and stay so:
 //     the first minibatch of a training meets exactly the policy that collected it;
 //  7. the adaptive learning rate follows the divergence from the collecting policy, minibatch by minibatch, and is the
-//     actor's: the divergence says nothing about the critic.
+//     actor's: the divergence says nothing about the critic;
+//  8. the actor's last layer starts a hundred times smaller than the others: the first policy is the middle of the
+//     range with the initial noise, whatever it observes (Andrychowicz et al., arXiv:2006.05990, section 3.2).
 #pragma once
 
 #include <rl_tools/nn/layers/standardize/operations_generic.h>
@@ -109,6 +111,7 @@ public:
           adam_actor_(options_.adam),
           rollout_(options_.steps_per_env * ENVIRONMENTS) {
         nn::training::initialize(actor(), random_);
+        nn::training::scale_last_layer(actor(), FIRST_MEAN_SCALE);
         nn::training::initialize(critic_, random_);
         for (T& number : log_std_) {
             number = std::log(options_.initial_action_std);
@@ -196,6 +199,8 @@ public:
     }
 
 private:
+    static constexpr T FIRST_MEAN_SCALE = 0.01F;
+
     // All steps of all environments: step t of environment n is row t * ENVIRONMENTS + n.
     struct Rollout {
         std::vector<T> observations;  // as the environment gave them
