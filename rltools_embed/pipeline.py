@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,19 +26,19 @@ from rltools_embed.firmware.platformio import Firmware
 from rltools_embed.firmware.spec import MANIFEST, PolicyFacts, Project, ProjectSpec, WriteResult
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Policy
-from rltools_embed.training import environment_factory, trainer_of
+from rltools_embed.training import Evaluation, environment_factory, trainer_of
 from rltools_embed.training.trainer import Say, print_line
 from rltools_embed.validation import Report, Settings
 from rltools_embed.validation import validate as _validate
 
 CHECKPOINT = "checkpoint.h"
 RUN = "run.json"
-_RUN_FORMAT = 1
+_RUN_FORMAT = 2
 _LOCK = ".rlt_embed.lock"
 _ANOTHER_FOLDER = "choose another folder with -o, or replace it with --force"
 
 Progress: TypeAlias = Callable[[int, int], None]
-Curve: TypeAlias = Sequence[tuple[int, float, float]]
+Curve: TypeAlias = tuple[Evaluation, ...]
 
 
 def _silent(done: int, total: int) -> None:
@@ -50,12 +50,12 @@ class Run:
     """What training left in its folder.
 
     Attributes:
-        learning_curve: (environment steps, mean return, mean episode length) of each evaluation.
+        learning_curve: the evaluations, oldest first.
     """
 
     folder: Path
     policy: Policy
-    learning_curve: tuple[tuple[int, float, float], ...]
+    learning_curve: Curve
 
     @property
     def checkpoint(self) -> Path:
@@ -135,7 +135,7 @@ def _settings(
 def _keep(folder: Path, settings: Mapping[str, Any], policy: Policy, curve: Curve) -> Run:
     """Write the run; where the folder has become unwritable meanwhile, save the policy elsewhere."""
     text = checkpoint.dumps(policy)
-    document = {"format": _RUN_FORMAT, "settings": settings, "learning_curve": [list(point) for point in curve]}
+    document = {"format": _RUN_FORMAT, "settings": settings, "learning_curve": as_table(curve)}
     try:
         write_atomically(folder / CHECKPOINT, text)
         write_atomically(folder / RUN, json.dumps(document, indent=2) + "\n")
@@ -144,7 +144,15 @@ def _keep(folder: Path, settings: Mapping[str, Any], policy: Policy, curve: Curv
         write_atomically(rescue, text)
         message = f"cannot write {error.filename or folder}: {error.strerror}"
         raise ProjectError(message, f"the policy was saved as {rescue}") from error
-    return Run(folder=folder, policy=policy, learning_curve=tuple(curve))
+    return Run(folder=folder, policy=policy, learning_curve=curve)
+
+
+def as_table(curve: Curve) -> list[dict[str, Any]]:
+    """A learning curve as rows for JSON: step, mean_return, mean_length, and the returns and lengths behind them."""
+    return [
+        {"step": point.step, "mean_return": point.mean_return, "mean_length": point.mean_length, **asdict(point)}
+        for point in curve
+    ]
 
 
 @contextmanager

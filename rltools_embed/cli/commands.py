@@ -146,7 +146,7 @@ def train(
             progress=watched.progress,
         )
     if as_json:
-        curve = [dict(zip(("step", "mean_return", "mean_length"), point, strict=True)) for point in run.learning_curve]
+        curve = pipeline.as_table(run.learning_curve)
         show.as_json({"checkpoint": run.checkpoint, "digest": digest(run.policy), "learning_curve": curve})
     else:
         click.echo(run.checkpoint)

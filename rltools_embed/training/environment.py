@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from rltools_embed.errors import TrainingError, UnsupportedEnvError
 from rltools_embed.policy.model import Float32Array
+from rltools_embed.training import snapshot
 from rltools_embed.training.spaces import EnvSpec
 
 EnvFactory: TypeAlias = Callable[[], "gymnasium.Env[Any, Any]"]
@@ -91,6 +92,14 @@ class Environment:
             terminated=bool(terminated),
             truncated=bool(truncated),
         )
+
+    def snapshot(self) -> bytes:
+        """Its state in mid-episode; see `snapshot.take`."""
+        return snapshot.take(self._env)
+
+    def restore(self, taken: bytes) -> None:
+        """Go on where a snapshot was taken; see `snapshot.restore`."""
+        snapshot.restore(self._env, taken)
 
     def close(self) -> None:
         """Close the environment; a second call does nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,8 +20,26 @@ class Episode:
     end_step: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Underway:
+    """Episodes that have begun, one per environment.
+
+    Attributes:
+        observations: (N, n), where each stands.
+        returns, lengths: of each so far.
+        awaiting_reset: which have ended with the last step of training, and would have been reset before another.
+        snapshots: the environments' states; none where they cannot be kept.
+    """
+
+    observations: Float32Array
+    returns: tuple[float, ...]
+    lengths: tuple[int, ...]
+    awaiting_reset: tuple[bool, ...]
+    snapshots: tuple[bytes, ...] = ()
+
+
 class SideBySide:
-    """N environments of n observations.
+    """N environments of n observations. `begin` or `resume` comes first.
 
     Attributes:
         observations: (N, n), where each stands: what the next action is for.
@@ -29,20 +47,55 @@ class SideBySide:
         next_observations: (N, n), where the last actions led to, before any reset.
     """
 
-    def __init__(self, environments: Sequence[Environment], seeds: Sequence[int], episode_step_limit: int | None):
+    def __init__(self, environments: Sequence[Environment], episode_step_limit: int | None) -> None:
         self._environments = tuple(environments)
         self._limit = episode_step_limit
         count = len(self._environments)
-        starts = [
-            environment.reset(seed, "at reset") for environment, seed in zip(self._environments, seeds, strict=True)
-        ]
-        self.observations: Float32Array = np.stack(starts)
+        self.observations: Float32Array = np.zeros((count, environments[0].spec.observation_dim), dtype=np.float32)
         self.next_observations = np.empty_like(self.observations)
         self.rewards = np.zeros(count, dtype=np.float32)
         self.terminated = np.zeros(count, dtype=np.bool_)
         self.truncated = np.zeros(count, dtype=np.bool_)
         self._returns = [0.0] * count
         self._lengths = [0] * count
+        self._awaiting_reset = [False] * count
+
+    def begin(self, seeds: Sequence[int]) -> None:
+        """Reset each with a seed of its own."""
+        for index, seed in enumerate(seeds):
+            self.observations[index] = self._environments[index].reset(seed, "at reset")
+
+    def underway(self) -> Underway:
+        """The episodes as they stand.
+
+        Raises:
+            SnapshotError: an environment's state cannot be kept.
+        """
+        snapshots = tuple(environment.snapshot() for environment in self._environments)
+        return replace(self.underway_without_environments(), snapshots=snapshots)
+
+    def underway_without_environments(self) -> Underway:
+        """The part of `underway` that any environment allows, also when it is closed."""
+        return Underway(
+            observations=self.observations.copy(),
+            returns=tuple(self._returns),
+            lengths=tuple(self._lengths),
+            awaiting_reset=tuple(self._awaiting_reset),
+        )
+
+    def resume(self, underway: Underway) -> None:
+        """Go on with the episodes that were under way.
+
+        Raises:
+            SnapshotError: a state does not fit its environment.
+        """
+        for environment, snapshot in zip(self._environments, underway.snapshots, strict=True):
+            environment.restore(snapshot)
+        self.observations[:] = underway.observations
+        self._returns[:] = underway.returns
+        self._lengths[:] = underway.lengths
+        for index in np.flatnonzero(underway.awaiting_reset):
+            self.observations[index] = self._environments[index].reset(None, "at the reset after resuming")
 
     @property
     def name(self) -> str:
@@ -71,6 +124,7 @@ class SideBySide:
             yield Episode(total_reward=self._returns[index], length=self._lengths[index], end_step=end_step)
             self._returns[index] = 0.0
             self._lengths[index] = 0
+            self._awaiting_reset[index] = not reset
             if reset:
                 where = f"at the reset after step {end_step}"
                 self.observations[index] = self._environments[index].reset(None, where)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -12,6 +12,9 @@ from gymnasium import spaces
 
 from rltools_embed.errors import UnsupportedEnvError
 from rltools_embed.policy.model import Signal
+
+# Observation and action dim, then the actions' lower and upper bounds.
+Sizes: TypeAlias = tuple[int, int, tuple[float, ...], tuple[float, ...]]
 
 # What to wrap where a space is not a flat Box.
 _FLATTEN = "wrap it: gymnasium.wrappers.FlattenObservation(env)"
@@ -44,6 +47,10 @@ class EnvSpec:
     @property
     def action_dim(self) -> int:
         return len(self.action)
+
+    @property
+    def sizes(self) -> Sizes:
+        return self.observation_dim, self.action_dim, self.action_low, self.action_high
 
     @property
     def is_rescaled(self) -> bool:

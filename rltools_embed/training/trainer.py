@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
+import hashlib
 import importlib.metadata
 import operator
 import platform
@@ -12,6 +14,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar
 
@@ -19,17 +22,19 @@ import numpy as np
 import numpy.typing as npt
 
 import rltools_embed
-from rltools_embed.errors import TrainingError
+from rltools_embed.errors import CheckpointError, TrainingError
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Float32Array, Policy, Provenance, as_observations
-from rltools_embed.training import compiler
+from rltools_embed.training import compiler, saved_run
 from rltools_embed.training.algorithm import Algorithm
 from rltools_embed.training.environment import EVALUATION_STEP_LIMIT, EnvFactory, Environment, probe
 from rltools_embed.training.options import from_keywords
 from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
 from rltools_embed.training.sac import SacAlgorithm, SacOptions
-from rltools_embed.training.side_by_side import Episode, SideBySide
-from rltools_embed.training.spaces import EnvSpec
+from rltools_embed.training.saved_run import Evaluation, SavedRun, Setup
+from rltools_embed.training.side_by_side import Episode, SideBySide, Underway
+from rltools_embed.training.snapshot import SnapshotError
+from rltools_embed.training.spaces import EnvSpec, Sizes
 from rltools_embed.training.td3 import Td3Algorithm, Td3Options
 
 _EXAMPLES = 16
@@ -43,22 +48,6 @@ def print_line(line: str) -> None:
     """One line to stdout, at once: training is watched."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """The deterministic policy over whole episodes: undiscounted returns and lengths in steps."""
-
-    returns: tuple[float, ...]
-    lengths: tuple[int, ...]
-
-    @property
-    def mean_return(self) -> float:
-        return sum(self.returns) / len(self.returns)
-
-    @property
-    def mean_length(self) -> float:
-        return sum(self.lengths) / len(self.lengths)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +127,71 @@ class Training:
             self.algorithm.translation_unit(self.spec), force_recompile=force_recompile, verbose=verbose, say=on_message
         )
 
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        env_factory: EnvFactory,
+        *,
+        continue_episodes: bool = True,
+        on_message: Say = print_line,
+        **changes: Any,
+    ) -> State:
+        """A training run that goes on where `State.save` left it, with the bits of one that was never interrupted.
+
+        With another compiler or CPU it goes on with other bits; a message says so.
+
+        Args:
+            env_factory: makes the environment that the run was saved with.
+            continue_episodes: go on in the middle of the episodes. This reads pickles, which can run any code: of a
+                file that you would not run as a program, pass False. Then new episodes begin.
+            changes: arguments and options of `Training` that become others, STEP_LIMIT for example; sizes cannot.
+                What has been learned stays as it was: ALPHA, for example, is only the first temperature.
+
+        Raises:
+            CheckpointError: the file is missing, damaged, newer, or of another algorithm, environment or size.
+            UnsupportedEnvError, TrainingError, ToolchainError, BuildError, TypeError, ValueError: as the constructor.
+        """
+        path = Path(path)
+        run = saved_run.read(path)
+        kind = _TRAINERS.get(run.setup.algorithm.lower())
+        if kind is None or not issubclass(kind, cls):
+            raise CheckpointError(f"{path} holds a run of {run.setup.algorithm}", f"this is {cls.__name__}.load")
+        try:
+            before = kind.check_options(run.setup.options)
+        except (TypeError, ValueError) as error:
+            message = f"{path} was saved with options that this version does not know: {error}"
+            raise CheckpointError(message, "go on with the version that wrote it") from error
+        changed = {name: value for name, value in changes.items() if name.isupper()}
+        after = kind.check_options({**run.setup.options, **changed})
+        _check_fits(path, run.setup, probe(env_factory), before, after)
+        keywords = {**run.setup.arguments, **run.setup.options, **changes}
+        training = kind(env_factory, on_message=on_message, **keywords)
+        state = State(training, run.seed, _resumed=(path, run, continue_episodes))
+        if run.setup.machine != training.setup().machine:
+            on_message(f"{path} was saved with another compiler or on another CPU: it goes on with other bits")
+        return state
+
     def State(self, seed: int) -> State:  # noqa: N802  RLtools' users know it by this name
         """A training run. The same seed gives the same bits again, on the same machine and compiler."""
         return State(self, seed)
+
+    def setup(self) -> Setup:
+        """What a saved run keeps of this object."""
+        arguments = {
+            "enable_evaluation": self.plan.enabled,
+            "evaluation_interval": self.plan.interval,
+            "num_evaluation_episodes": self.plan.episodes,
+            "interface_name": self.interface_name,
+        }
+        machine = f"{self._compiler.version}\n{compiler.cpu_identity()}"
+        return Setup(
+            algorithm=self.algorithm.name,
+            arguments=arguments,
+            options=dataclasses.asdict(self.algorithm.options),
+            sizes=self.spec.sizes,
+            machine=hashlib.sha256(machine.encode()).hexdigest(),
+        )
 
     def versions(self) -> tuple[tuple[str, str], ...]:
         """What shaped a run, for the policy's provenance."""
@@ -200,10 +251,30 @@ def trainer_of(algorithm: str) -> type[Training]:
     return found
 
 
+def _check_fits(path: Path, saved: Setup, spec: EnvSpec, before: Algorithm, after: Algorithm) -> None:
+    """Refuse, before a compiler starts, an environment or options that the saved numbers do not fit."""
+    if spec.sizes != saved.sizes:
+        raise CheckpointError(
+            f"{path} is from an environment with {_described(saved.sizes)}; "
+            f"env_factory makes one with {_described(spec.sizes)}",
+            "pass the factory that it was trained with",
+        )
+    if before.translation_unit(spec) != after.translation_unit(spec):
+        options = dataclasses.asdict(after.options)
+        changed = [name for name, value in options.items() if value != saved.options[name]]
+        described = ", ".join(f"{name} {saved.options[name]}, not {options[name]}" for name in changed)
+        raise CheckpointError(f"{path} was saved with {described}", "sizes stay: start a new run for others")
+
+
+def _described(sizes: Sizes) -> str:
+    observation_dim, action_dim, low, high = sizes
+    return f"{observation_dim} observations and {action_dim} actions in {low}..{high}"
+
+
 class State:
     """One training run. Environments are closed at its end, on an error, by `close()`, or with the object."""
 
-    def __init__(self, training: Training, seed: int) -> None:
+    def __init__(self, training: Training, seed: int, *, _resumed: tuple[Path, SavedRun, bool] | None = None) -> None:
         self.seed = _checked_seed(seed)
         self._training = training
         self._spec = training.spec
@@ -217,16 +288,23 @@ class State:
         self._shape = (self._spec.observation_dim,)
         self._step_count = 0
         self._calls = 0
-        self._curve: list[tuple[int, float, float]] = []
+        self._curve: list[Evaluation] = []
         self._episodes: collections.deque[Episode] = collections.deque(maxlen=self._algorithm.episodes_kept)
         self._started_s: float | None = None
         self._failure: TrainingError | None = None
+        # At the end, before the environments are closed: what a run that is made longer goes on from.
+        self._last: tuple[Underway, bytes | None, str] | None = None
+        self._is_between_steps = True
         self._resources = contextlib.ExitStack()
         self._finalizer = weakref.finalize(self, self._resources.close)
         self._evaluation_env: Environment | None = None
         try:
             environments = [self._open() for _ in range(count)]
-            self._environments = SideBySide(environments, seeds, self._algorithm.episode_step_limit)
+            self._environments = SideBySide(environments, self._algorithm.episode_step_limit)
+            if _resumed is None:
+                self._environments.begin(seeds)
+            else:
+                self._resume(*_resumed)
         except BaseException:
             self.close()
             raise
@@ -251,11 +329,13 @@ class State:
             raise TrainingError(message, "start a new State")
         if self._started_s is None:
             self._started_s = time.perf_counter()
+        self._is_between_steps = False
         try:
             for _ in range(self._algorithm.interactions_per_step):
                 self._interact()
             self._calls += 1
             self._evaluate_if_due()
+            self._is_between_steps = True
         except TrainingError as error:
             self._failure = error
             self.close()
@@ -264,8 +344,9 @@ class State:
             self.close()
             raise
         if self.finished:
+            self._last = self._underway()
             self.close()
-            self._training.on_message(f"Time: {time.perf_counter() - self._started_s:.3f}s")
+            self._training.on_message(f"Time: {self._elapsed_s():.3f}s")
         return self.finished
 
     @property
@@ -284,8 +365,8 @@ class State:
         return self._algorithm.step_limit
 
     @property
-    def learning_curve(self) -> tuple[tuple[int, float, float], ...]:
-        """Per evaluation: environment step, mean return, mean episode length."""
+    def learning_curve(self) -> tuple[Evaluation, ...]:
+        """The evaluations so far: at which step, the return and the length of each episode, and their means."""
         return tuple(self._curve)
 
     @property
@@ -352,7 +433,7 @@ class State:
                 algorithm=self._algorithm.name,
                 seed=self.seed,
                 steps=self._step_count,
-                mean_return=self._curve[-1][1] if self._curve else None,
+                mean_return=self._curve[-1].mean_return if self._curve else None,
                 versions=self._training.versions(),
             ),
         )
@@ -380,6 +461,88 @@ class State:
         env = Environment(self._training.env_factory, self._spec)
         with contextlib.closing(env):
             return self._evaluate_on(env, seeds)
+
+    # ------------------------------------------------------------------------------------------------ saving
+
+    def save(self, path: str | Path) -> None:
+        """Write the whole run, for `load` to go on from: between any two steps, and at the end.
+
+        The environments are pickled. One that cannot be is left out, and a message says so: then a resumed run begins
+        new episodes, and its bits are not those of an uninterrupted one.
+
+        Raises:
+            TrainingError: a step was broken off, by an error or an interruption: there is nothing whole to save.
+            OSError: the file cannot be written; the one that was there is as it was.
+        """
+        if not self._is_between_steps:
+            raise TrainingError(f"the step after {self._step_count} was broken off", "save between steps")
+        underway, evaluation, gap = self._last or self._underway()
+        if gap:
+            self._training.on_message(f"{gap}: a resumed run will begin new episodes")
+        run = SavedRun(
+            setup=self._training.setup(),
+            seed=self.seed,
+            step_count=self._step_count,
+            calls=self._calls,
+            elapsed_s=self._elapsed_s(),
+            curve=self.learning_curve,
+            episodes=self.episodes,
+            trainer=saved_run.trainer_arrays(self._trainer.save()),
+            underway=underway,
+            evaluation=evaluation,
+            gap=gap,
+        )
+        saved_run.write(Path(path), run)
+
+    def _underway(self) -> tuple[Underway, bytes | None, str]:
+        """The episodes, the evaluation environment's state, and why the former cannot be continued, if so."""
+        environments = self._environments
+        if not self._finalizer.alive:
+            return environments.underway_without_environments(), None, "the run was closed before its end"
+        try:
+            evaluation = None if self._evaluation_env is None else self._evaluation_env.snapshot()
+            return environments.underway(), evaluation, ""
+        except SnapshotError as reason:
+            return environments.underway_without_environments(), None, f"{environments.name} cannot be saved: {reason}"
+
+    def _resume(self, path: Path, run: SavedRun, continue_episodes: bool) -> None:
+        try:
+            self._trainer.load(saved_run.trainer_sections(run.trainer))
+        except (ValueError, TypeError, OverflowError) as error:
+            raise CheckpointError(f"{path} does not fit: {error}", "pass the options it was saved with") from error
+        self._step_count = run.step_count
+        self._calls = run.calls
+        self._curve = list(run.curve)
+        self._episodes.extend(run.episodes)
+        self._started_s = time.perf_counter() - run.elapsed_s
+        if self.finished:
+            self._environments.observations[:] = run.underway.observations
+            self._last = (run.underway, run.evaluation, run.gap)
+            self.close()
+        elif run.gap or not continue_episodes:
+            if run.gap:
+                self._training.on_message(f"{run.gap}: new episodes begin")
+            # Other starts than those of the beginning.
+            sequence = np.random.SeedSequence([self.seed, self._step_count])
+            count = self._algorithm.environments
+            self._environments.begin([int(seed) for seed in sequence.generate_state(count, np.uint32)])
+        else:
+            self._continue(path, run)
+
+    def _continue(self, path: Path, run: SavedRun) -> None:
+        try:
+            self._environments.resume(run.underway)
+            if run.evaluation is not None:
+                self._evaluation_env = self._open()
+                self._evaluation_env.restore(run.evaluation)
+        except (SnapshotError, ValueError) as error:
+            raise CheckpointError(
+                f"{path}: the environment's state cannot be put back: {error}",
+                "pass the factory that it was saved with, or continue_episodes=False to begin new episodes",
+            ) from error
+
+    def _elapsed_s(self) -> float:
+        return 0.0 if self._started_s is None else time.perf_counter() - self._started_s
 
     # ------------------------------------------------------------------------------------------------ details
 
@@ -410,7 +573,7 @@ class State:
         if not plan.enabled or (self._calls % plan.interval != 0 and not self.finished):
             return
         result = self.evaluate()
-        self._curve.append((self._step_count, result.mean_return, result.mean_length))
+        self._curve.append(result)
         self._training.on_message(
             f"Step: {self._step_count}/{self.step_limit} "
             f"Mean return: {result.mean_return:.6g} Mean episode length: {result.mean_length:.6g}"
@@ -420,7 +583,7 @@ class State:
         limit = self._algorithm.episode_step_limit or env.episode_step_limit or EVALUATION_STEP_LIMIT
         episodes = [self._run_episode(env, seed, limit) for seed in seeds]
         returns, lengths = zip(*episodes, strict=True)
-        return Evaluation(returns=returns, lengths=lengths)
+        return Evaluation(step=self._step_count, returns=returns, lengths=lengths)
 
     def _run_episode(self, env: Environment, seed: int, limit: int) -> tuple[float, int]:
         observation = env.reset(seed, "at an evaluation's reset")

@@ -9,6 +9,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace rl_tools::bindings {
@@ -115,6 +116,69 @@ inline pybind11::bytes numbers(rl::Trainer& trainer, const std::string& name) {
     return pybind11::bytes(reinterpret_cast<const char*>(all.data()), all.size() * sizeof(float));
 }
 
+// Takes the arrays of a training state as (name, format, bytes).
+class StateWriter final : public rl::StateVisitor {
+public:
+    void array(const std::string& name, char format, void* items, size_t count) override {
+        const size_t size = count * rl::item_size(format);
+        arrays.append(
+            pybind11::make_tuple(name, std::string(1, format), pybind11::bytes(static_cast<const char*>(items), size)));
+    }
+    [[nodiscard]] size_t count(const std::string&, char, size_t count) override { return count; }
+
+    pybind11::list arrays;
+};
+
+// Fills a training state from {name: (format, bytes)}.
+class StateReader final : public rl::StateVisitor {
+public:
+    explicit StateReader(const pybind11::dict& arrays) : arrays_(arrays) {}
+
+    void array(const std::string& name, char format, void* items, size_t count) override {
+        const std::string_view found = bytes(name, format);
+        const size_t found_count = found.size() / rl::item_size(format);
+        if (found.size() != count * rl::item_size(format)) {
+            throw std::invalid_argument("its " + name + " has " + std::to_string(found_count) + " numbers, not " +
+                                        std::to_string(count));
+        }
+        memcpy(items, found.data(), found.size());
+        visited_++;
+    }
+    [[nodiscard]] size_t count(const std::string& name, char format, size_t) override {
+        return bytes(name, format).size() / rl::item_size(format);
+    }
+    [[nodiscard]] bool is_complete() const { return visited_ == arrays_.size(); }
+
+private:
+    [[nodiscard]] std::string_view bytes(const std::string& name, char format) const {
+        if (!arrays_.contains(name)) {
+            throw std::invalid_argument("it has no " + name);
+        }
+        const auto entry = arrays_[name.c_str()].cast<pybind11::tuple>();
+        if (entry[0].cast<std::string>() != std::string(1, format)) {
+            throw std::invalid_argument("its " + name + " holds numbers of another type");
+        }
+        return entry[1].cast<std::string_view>();
+    }
+
+    const pybind11::dict& arrays_;
+    size_t visited_ = 0;
+};
+
+inline pybind11::list save(rl::Trainer& trainer) {
+    StateWriter writer;
+    trainer.visit_state(writer);
+    return writer.arrays;
+}
+
+inline void load(rl::Trainer& trainer, const pybind11::dict& arrays) {
+    StateReader reader(arrays);
+    trainer.visit_state(reader);
+    if (!reader.is_complete()) {
+        throw std::invalid_argument("it holds more than this training does");
+    }
+}
+
 // module_local: modules for different sizes live in one process.
 inline void define(pybind11::module_& module) {
     namespace py = pybind11;
@@ -125,7 +189,9 @@ inline void define(pybind11::module_& module) {
         .def("act", &act)
         .def("explore", &explore)
         .def("observe", &observe)
-        .def("numbers", &numbers);
+        .def("numbers", &numbers)
+        .def("save", &save)
+        .def("load", &load);
 }
 
 }  // namespace rl_tools::bindings
