@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,33 @@ class Episode:
     total_reward: float
     length: int
     end_step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeStatistics:
+    """Returns and lengths of some training episodes; `std_return` is that of the whole, not of a sample."""
+
+    episodes: int
+    mean_return: float
+    std_return: float
+    least_return: float
+    greatest_return: float
+    mean_length: float
+
+    @classmethod
+    def of(cls, episodes: Sequence[Episode]) -> EpisodeStatistics | None:
+        """None of no episodes."""
+        if not episodes:
+            return None
+        returns = [episode.total_reward for episode in episodes]
+        return cls(
+            episodes=len(episodes),
+            mean_return=statistics.fmean(returns),
+            std_return=statistics.pstdev(returns),
+            least_return=min(returns),
+            greatest_return=max(returns),
+            mean_length=statistics.fmean(episode.length for episode in episodes),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

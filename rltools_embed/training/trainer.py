@@ -12,7 +12,7 @@ import platform
 import sys
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +32,7 @@ from rltools_embed.training.options import from_keywords
 from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
 from rltools_embed.training.sac import SacAlgorithm, SacOptions
 from rltools_embed.training.saved_run import Evaluation, SavedRun, Setup
-from rltools_embed.training.side_by_side import Episode, SideBySide, Underway
+from rltools_embed.training.side_by_side import Episode, EpisodeStatistics, SideBySide, Underway
 from rltools_embed.training.snapshot import SnapshotError
 from rltools_embed.training.spaces import EnvSpec, Sizes
 from rltools_embed.training.td3 import Td3Algorithm, Td3Options
@@ -48,6 +48,23 @@ def print_line(line: str) -> None:
     """One line to stdout, at once: training is watched."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Callbacks:
+    """What is called by `step`, when the step is complete: they may act, evaluate, save, export, and `stop` the run.
+
+    An exception leaves `step` as it is, and the run usable: the next `step` goes on.
+
+    Attributes:
+        on_episode: for each training episode that has ended.
+        on_evaluation: for an evaluation, when one was due.
+        on_step: last.
+    """
+
+    on_episode: Callable[[State, Episode], object] | None = None
+    on_evaluation: Callable[[State, Evaluation], object] | None = None
+    on_step: Callable[[State], object] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +151,7 @@ class Training:
         env_factory: EnvFactory,
         *,
         continue_episodes: bool = True,
+        callbacks: Callbacks | None = None,
         on_message: Say = print_line,
         **changes: Any,
     ) -> State:
@@ -167,14 +185,16 @@ class Training:
         _check_fits(path, run.setup, probe(env_factory), before, after)
         keywords = {**run.setup.arguments, **run.setup.options, **changes}
         training = kind(env_factory, on_message=on_message, **keywords)
-        state = State(training, run.seed, _resumed=(path, run, continue_episodes))
+        state = State(training, run.seed, callbacks, _resumed=(path, run, continue_episodes))
         if run.setup.machine != training.setup().machine:
             on_message(f"{path} was saved with another compiler or on another CPU: it goes on with other bits")
         return state
 
-    def State(self, seed: int) -> State:  # noqa: N802  RLtools' users know it by this name
+    def State(  # noqa: N802  RLtools' users know it by this name
+        self, seed: int, callbacks: Callbacks | None = None
+    ) -> State:
         """A training run. The same seed gives the same bits again, on the same machine and compiler."""
-        return State(self, seed)
+        return State(self, seed, callbacks)
 
     def setup(self) -> Setup:
         """What a saved run keeps of this object."""
@@ -274,7 +294,15 @@ def _described(sizes: Sizes) -> str:
 class State:
     """One training run. Environments are closed at its end, on an error, by `close()`, or with the object."""
 
-    def __init__(self, training: Training, seed: int, *, _resumed: tuple[Path, SavedRun, bool] | None = None) -> None:
+    def __init__(
+        self,
+        training: Training,
+        seed: int,
+        callbacks: Callbacks | None = None,
+        *,
+        _resumed: tuple[Path, SavedRun, bool] | None = None,
+    ) -> None:
+        self.callbacks = callbacks or Callbacks()
         self.seed = _checked_seed(seed)
         self._training = training
         self._spec = training.spec
@@ -295,6 +323,7 @@ class State:
         # At the end, before the environments are closed: what a run that is made longer goes on from.
         self._last: tuple[Underway, bytes | None, str] | None = None
         self._is_between_steps = True
+        self._is_stopped = False
         self._resources = contextlib.ExitStack()
         self._finalizer = weakref.finalize(self, self._resources.close)
         self._evaluation_env: Environment | None = None
@@ -330,11 +359,12 @@ class State:
         if self._started_s is None:
             self._started_s = time.perf_counter()
         self._is_between_steps = False
+        ended: list[Episode] = []
         try:
             for _ in range(self._algorithm.interactions_per_step):
-                self._interact()
+                ended += self._interact()
             self._calls += 1
-            self._evaluate_if_due()
+            evaluation = self._evaluate_if_due()
             self._is_between_steps = True
         except TrainingError as error:
             self._failure = error
@@ -343,16 +373,23 @@ class State:
         except BaseException:
             self.close()
             raise
-        if self.finished:
-            self._last = self._underway()
-            self.close()
-            self._training.on_message(f"Time: {self._elapsed_s():.3f}s")
+        try:
+            self._call_back(ended, evaluation)
+        finally:
+            if self.finished:
+                self._finish()
         return self.finished
+
+    def stop(self) -> None:
+        """End the run where it is, between two steps, before all of them are taken. `save` still keeps all of it."""
+        self._is_stopped = True
+        if self._is_between_steps:
+            self._finish()
 
     @property
     def finished(self) -> bool:
-        """Whether all steps have been taken."""
-        return self._step_count >= self.step_limit
+        """Whether all steps have been taken, or the run was stopped."""
+        return self._is_stopped or self._step_count >= self.step_limit
 
     @property
     def step_count(self) -> int:
@@ -373,6 +410,12 @@ class State:
     def episodes(self) -> tuple[Episode, ...]:
         """The last training episodes, oldest first."""
         return tuple(self._episodes)
+
+    def episode_statistics(self, last: int = 100) -> EpisodeStatistics | None:
+        """Return and length of the last training episodes, at most so many; None before one has ended."""
+        if last < 1:
+            raise ValueError(f"last is {last}: it must be at least 1")
+        return EpisodeStatistics.of(tuple(self._episodes)[-last:])
 
     def close(self) -> None:
         """Close the environments. The policy stays at hand; `step` does not."""
@@ -551,7 +594,23 @@ class State:
         self._resources.callback(env.close)
         return env
 
-    def _interact(self) -> None:
+    def _call_back(self, ended: Sequence[Episode], evaluation: Evaluation | None) -> None:
+        callbacks = self.callbacks
+        if callbacks.on_episode is not None:
+            for episode in ended:
+                callbacks.on_episode(self, episode)
+        if callbacks.on_evaluation is not None and evaluation is not None:
+            callbacks.on_evaluation(self, evaluation)
+        if callbacks.on_step is not None:
+            callbacks.on_step(self)
+
+    def _finish(self) -> None:
+        if self._finalizer.alive:
+            self._last = self._underway()
+            self.close()
+            self._training.on_message(f"Time: {self._elapsed_s():.3f}s")
+
+    def _interact(self) -> list[Episode]:
         environments = self._environments
         self._trainer.explore(environments.observations, self._actions)
         environments.act(self._actions, self._step_count)
@@ -566,18 +625,21 @@ class State:
                 "the optimisation diverged",
                 "try a smaller OPTIMIZER_ALPHA, or scale the rewards down",
             )
-        self._episodes.extend(environments.proceed(before, reset=not self.finished))
+        ended = list(environments.proceed(before, reset=not self.finished))
+        self._episodes.extend(ended)
+        return ended
 
-    def _evaluate_if_due(self) -> None:
+    def _evaluate_if_due(self) -> Evaluation | None:
         plan = self._training.plan
         if not plan.enabled or (self._calls % plan.interval != 0 and not self.finished):
-            return
+            return None
         result = self.evaluate()
         self._curve.append(result)
         self._training.on_message(
             f"Step: {self._step_count}/{self.step_limit} "
             f"Mean return: {result.mean_return:.6g} Mean episode length: {result.mean_length:.6g}"
         )
+        return result
 
     def _evaluate_on(self, env: Environment, seeds: list[int]) -> Evaluation:
         limit = self._algorithm.episode_step_limit or env.episode_step_limit or EVALUATION_STEP_LIMIT

@@ -90,14 +90,20 @@ def test_a_resumed_run_has_the_bits_of_an_uninterrupted_one(
     "options",
     [
         {"NORMALIZE_OBSERVATIONS": True},
+        {"N_WARMUP_STEPS_ACTOR": 3},
         {"ADAPTIVE_LEARNING_RATE": True, "ADAPTIVE_LEARNING_RATE_POLICY_KL_THRESHOLD": 1e-7},
     ],
 )
-def test_ppo_resumes_with_its_normaliser_and_its_learning_rate(options: dict[str, Any], tmp_path: Path) -> None:
+def test_ppo_resumes_with_its_normaliser_its_learning_rate_and_its_count(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
     training = small(PPO, **options)
     uninterrupted = finish(training.State(3))
-    after(training, 2).save(tmp_path / "run.state")
-    assert everything(finish(load(PPO, tmp_path / "run.state"))) == everything(uninterrupted)
+    interrupted = after(training, 2)
+    interrupted.save(tmp_path / "run.state")
+    resumed = load(PPO, tmp_path / "run.state")
+    assert everything(resumed) == everything(interrupted)
+    assert everything(finish(resumed)) == everything(uninterrupted)
 
 
 @pytest.mark.parametrize("steps", [6, 22])
