@@ -52,6 +52,8 @@ _SAVE_PERIOD_S = 60.0
 _ANOTHER_FOLDER = "choose another folder with -o, or replace it with --force"
 
 Progress: TypeAlias = Callable[[int, int], None]
+# What makes an environment, or describes one in C++.
+Source: TypeAlias = Callable[[], Any] | Mapping[str, Any]
 Curve: TypeAlias = tuple[Evaluation, ...]
 
 
@@ -77,7 +79,7 @@ class Run:
 
 
 def train(
-    environment: str | Callable[[], Any],
+    environment: str | Source,
     output: str | Path,
     *,
     algorithm: str | None = None,
@@ -98,7 +100,8 @@ def train(
     An interrupted training leaves the policy as it stood then.
 
     Args:
-        environment: a Gymnasium id, or a function without arguments that makes an environment.
+        environment: a Gymnasium id, a function without arguments that makes an environment, or one in C++:
+            `{"path": …, "observation_dim": …, "action_dim": …}`.
         algorithm: sac, td3 or ppo; None: sac, or that of `resume`.
         steps: environment steps of the whole training; None: the algorithm's default, or those of `resume`.
         seed: None: 0, or that of `resume`.
@@ -165,7 +168,7 @@ class _Order:
     options: Mapping[str, Any]
     resume: Path | None
 
-    def start(self, factory: Callable[[], Any], callbacks: Callbacks | None, on_message: Say) -> State:
+    def start(self, factory: Source, callbacks: Callbacks | None, on_message: Say) -> State:
         if self.resume is not None:
             return self.kind.load(self.resume, factory, callbacks=callbacks, on_message=on_message, **self.options)
         return self.kind(factory, on_message=on_message, **self.options).State(self.seed, callbacks)
@@ -412,7 +415,7 @@ def validate(
 
 
 def run(
-    environment: str | Callable[[], Any],
+    environment: str | Source,
     output: str | Path,
     *,
     board: str,

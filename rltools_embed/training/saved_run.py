@@ -1,7 +1,8 @@
 """A training run in a file: everything that its next steps depend on.
 
 The file is two lines of text and a zip archive: what it is and its format; the SHA-256 of the archive; in the archive
-`run.json`, the trainer's numbers as `.npy` files, and one pickle per environment. Only the environments are pickled.
+`run.json`, the trainer's numbers as `.npy` files, and the state of each environment: a pickle, or what C++ keeps.
+Nothing but an environment of Python is pickled.
 """
 
 from __future__ import annotations
@@ -115,9 +116,9 @@ def write(path: Path, run: SavedRun) -> None:
         for name, array in run.trainer.items():
             add(f"{_TRAINER}{name}.npy", _npy(array))
         for index, snapshot in enumerate(run.underway.snapshots):
-            add(f"environments/{index}.pickle", snapshot)
+            add(f"environments/{index}.state", snapshot)
         if run.evaluation is not None:
-            add(f"environments/{_EVALUATION}.pickle", run.evaluation)
+            add(f"environments/{_EVALUATION}.state", run.evaluation)
     content = archive.getvalue()
     digest = hashlib.sha256(content).hexdigest()
     write_atomically(path, f"{_TITLE}{FORMAT}\nsha256 {digest}\n".encode() + content)
@@ -209,9 +210,9 @@ def _run(members: Mapping[str, bytes]) -> SavedRun:
             returns=tuple(underway["returns"]),
             lengths=tuple(underway["lengths"]),
             awaiting_reset=tuple(underway["awaiting_reset"]),
-            snapshots=tuple(members[f"environments/{index}.pickle"] for index in range(len(snapshots))),
+            snapshots=tuple(members[f"environments/{index}.state"] for index in range(len(snapshots))),
         ),
-        evaluation=members.get(f"environments/{_EVALUATION}.pickle"),
+        evaluation=members.get(f"environments/{_EVALUATION}.state"),
         gap=document["gap"],
     )
 

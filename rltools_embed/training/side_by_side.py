@@ -5,11 +5,13 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from rltools_embed.policy.model import Float32Array
-from rltools_embed.training.environment import Environment
+from rltools_embed.training.environment import Step
+from rltools_embed.training.spaces import EnvSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,21 @@ class Underway:
     snapshots: tuple[bytes, ...] = ()
 
 
+class OneEnvironment(Protocol):
+    """What training asks of an environment: `environment.Environment`, or one in C++."""
+
+    spec: EnvSpec
+    name: str
+
+    @property
+    def episode_step_limit(self) -> int | None: ...
+    def reset(self, seed: int | None, where: str) -> Float32Array: ...
+    def step(self, action: Float32Array, where: str) -> Step: ...
+    def snapshot(self) -> bytes: ...
+    def restore(self, taken: bytes) -> None: ...
+    def close(self) -> None: ...
+
+
 class SideBySide:
     """N environments of n observations. `begin` or `resume` comes first.
 
@@ -75,7 +92,7 @@ class SideBySide:
         next_observations: (N, n), where the last actions led to, before any reset.
     """
 
-    def __init__(self, environments: Sequence[Environment], episode_step_limit: int | None) -> None:
+    def __init__(self, environments: Sequence[OneEnvironment], episode_step_limit: int | None) -> None:
         self._environments = tuple(environments)
         self._limit = episode_step_limit
         count = len(self._environments)

@@ -27,12 +27,13 @@ from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Float32Array, Policy, Provenance, as_observations
 from rltools_embed.training import compiler, saved_run
 from rltools_embed.training.algorithm import Algorithm
+from rltools_embed.training.cpp_environment import CppEnvironment, CppSideBySide, One
 from rltools_embed.training.environment import EVALUATION_STEP_LIMIT, EnvFactory, Environment, probe
 from rltools_embed.training.options import from_keywords
 from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
 from rltools_embed.training.sac import SacAlgorithm, SacOptions
 from rltools_embed.training.saved_run import Evaluation, SavedRun, Setup
-from rltools_embed.training.side_by_side import Episode, EpisodeStatistics, SideBySide, Underway
+from rltools_embed.training.side_by_side import Episode, EpisodeStatistics, OneEnvironment, SideBySide, Underway
 from rltools_embed.training.snapshot import SnapshotError
 from rltools_embed.training.spaces import EnvSpec, Sizes
 from rltools_embed.training.td3 import Td3Algorithm, Td3Options
@@ -86,7 +87,8 @@ class Training:
 
     Args:
         env_factory: makes the environment, without arguments. It is called once here, and for each `State` once per
-            environment to train in and once to evaluate.
+            environment to train in and once to evaluate. Or an environment in C++, see `CppEnvironment.from_mapping`:
+            `{"path": …, "observation_dim": …, "action_dim": …}`.
         verbose: show the compiler's commands and output.
         force_recompile: do not use the cache.
         evaluation_interval: calls of `step` between evaluations; None: the algorithm's own.
@@ -117,7 +119,7 @@ class Training:
 
     def __init__(
         self,
-        env_factory: EnvFactory,
+        env_factory: EnvFactory | Mapping[str, Any],
         *,
         verbose: bool = False,
         force_recompile: bool = False,
@@ -136,19 +138,23 @@ class Training:
         )
         if not isinstance(interface_name, str) or not interface_name.isidentifier():
             raise ValueError(f"interface_name is {interface_name!r}: it must be a name of letters, digits and _")
-        self.env_factory = env_factory
+        self._source = _source_of(env_factory)
         self.interface_name = interface_name
         self.on_message = on_message
-        self.spec: EnvSpec = probe(env_factory)
+        self.spec: EnvSpec = _spec_of(self._source)
         self._interface, self._compiler = compiler.load(
-            self.algorithm.translation_unit(self.spec), force_recompile=force_recompile, verbose=verbose, say=on_message
+            self.algorithm.translation_unit(self.spec),
+            environment=self._source.translation_unit() if isinstance(self._source, CppEnvironment) else None,
+            force_recompile=force_recompile,
+            verbose=verbose,
+            say=on_message,
         )
 
     @classmethod
     def load(
         cls,
         path: str | Path,
-        env_factory: EnvFactory,
+        env_factory: EnvFactory | Mapping[str, Any],
         *,
         continue_episodes: bool = True,
         callbacks: Callbacks | None = None,
@@ -182,7 +188,7 @@ class Training:
             raise CheckpointError(message, "go on with the version that wrote it") from error
         changed = {name: value for name, value in changes.items() if name.isupper()}
         after = kind.check_options({**run.setup.options, **changed})
-        _check_fits(path, run.setup, probe(env_factory), before, after)
+        _check_fits(path, run.setup, _spec_of(_source_of(env_factory)), before, after)
         keywords = {**run.setup.arguments, **run.setup.options, **changes}
         training = kind(env_factory, on_message=on_message, **keywords)
         state = State(training, run.seed, callbacks, _resumed=(path, run, continue_episodes))
@@ -222,6 +228,19 @@ class Training:
             ("gymnasium", importlib.metadata.version("gymnasium")),
             ("compiler", self._compiler.version),
         )
+
+    def make_environment(self) -> OneEnvironment:
+        """One environment, to evaluate in."""
+        if isinstance(self._source, CppEnvironment):
+            return One(self._source, self._interface.Environments(1))
+        return Environment(self._source, self.spec)
+
+    def make_side_by_side(self, keep: Callable[[OneEnvironment], OneEnvironment]) -> SideBySide:
+        """The environments to train in; `keep` is given each of them as soon as it is made."""
+        count, limit = self.algorithm.environments, self.algorithm.episode_step_limit
+        if isinstance(self._source, CppEnvironment):
+            return CppSideBySide(self._source, self._interface.Environments(count), count, limit)
+        return SideBySide([keep(self.make_environment()) for _ in range(count)], limit)
 
     def make_trainer(self, seed: int) -> Any:
         """The C++ trainer behind a `State`."""
@@ -291,6 +310,14 @@ def _described(sizes: Sizes) -> str:
     return f"{observation_dim} observations and {action_dim} actions in {low}..{high}"
 
 
+def _source_of(env_factory: EnvFactory | Mapping[str, Any]) -> EnvFactory | CppEnvironment:
+    return CppEnvironment.from_mapping(env_factory) if isinstance(env_factory, Mapping) else env_factory
+
+
+def _spec_of(source: EnvFactory | CppEnvironment) -> EnvSpec:
+    return source.spec if isinstance(source, CppEnvironment) else probe(source)
+
+
 class State:
     """One training run. Environments are closed at its end, on an error, by `close()`, or with the object."""
 
@@ -326,10 +353,9 @@ class State:
         self._is_stopped = False
         self._resources = contextlib.ExitStack()
         self._finalizer = weakref.finalize(self, self._resources.close)
-        self._evaluation_env: Environment | None = None
+        self._evaluation_env: OneEnvironment | None = None
         try:
-            environments = [self._open() for _ in range(count)]
-            self._environments = SideBySide(environments, self._algorithm.episode_step_limit)
+            self._environments = training.make_side_by_side(self._keep)
             if _resumed is None:
                 self._environments.begin(seeds)
             else:
@@ -499,9 +525,9 @@ class State:
         if env is not None and self._finalizer.alive:
             return self._evaluate_on(env, seeds)
         if self._finalizer.alive:
-            self._evaluation_env = env = self._open()
+            self._evaluation_env = env = self._keep(self._training.make_environment())
             return self._evaluate_on(env, seeds)
-        env = Environment(self._training.env_factory, self._spec)
+        env = self._training.make_environment()
         with contextlib.closing(env):
             return self._evaluate_on(env, seeds)
 
@@ -576,7 +602,7 @@ class State:
         try:
             self._environments.resume(run.underway)
             if run.evaluation is not None:
-                self._evaluation_env = self._open()
+                self._evaluation_env = self._keep(self._training.make_environment())
                 self._evaluation_env.restore(run.evaluation)
         except (SnapshotError, ValueError) as error:
             raise CheckpointError(
@@ -589,10 +615,10 @@ class State:
 
     # ------------------------------------------------------------------------------------------------ details
 
-    def _open(self) -> Environment:
-        env = Environment(self._training.env_factory, self._spec)
-        self._resources.callback(env.close)
-        return env
+    def _keep(self, environment: OneEnvironment) -> OneEnvironment:
+        """To be closed with the run."""
+        self._resources.callback(environment.close)
+        return environment
 
     def _call_back(self, ended: Sequence[Episode], evaluation: Evaluation | None) -> None:
         callbacks = self.callbacks
@@ -641,13 +667,13 @@ class State:
         )
         return result
 
-    def _evaluate_on(self, env: Environment, seeds: list[int]) -> Evaluation:
+    def _evaluate_on(self, env: OneEnvironment, seeds: list[int]) -> Evaluation:
         limit = self._algorithm.episode_step_limit or env.episode_step_limit or EVALUATION_STEP_LIMIT
         episodes = [self._run_episode(env, seed, limit) for seed in seeds]
         returns, lengths = zip(*episodes, strict=True)
         return Evaluation(step=self._step_count, returns=returns, lengths=lengths)
 
-    def _run_episode(self, env: Environment, seed: int, limit: int) -> tuple[float, int]:
+    def _run_episode(self, env: OneEnvironment, seed: int, limit: int) -> tuple[float, int]:
         observation = env.reset(seed, "at an evaluation's reset")
         total = 0.0
         for length in range(1, limit + 1):

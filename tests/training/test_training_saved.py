@@ -229,7 +229,7 @@ def test_without_its_episodes_a_file_is_read_without_a_pickle(tmp_path: Path) ->
     path = tmp_path / "run.state"
     state = after(small(SAC), 23)
     state.save(path)
-    spoil(path, "environments/0.pickle", b"cos\nabort\n(tR.")  # it would end this process
+    spoil(path, "environments/0.state", b"cos\nabort\n(tR.")  # it would end this process
     resumed = load(SAC, path, continue_episodes=False)
     assert resumed._trainer.save() == state._trainer.save()
     assert finish(resumed).step_count == 40
@@ -371,8 +371,8 @@ def test_a_foreign_a_newer_and_a_missing_file_are_refused(
         ("observations.npy", b"", "holds no training state that fits together"),
         ("observations.npy", None, "holds no training state that fits together"),
         ("observations.npy", npy(np.zeros((1, 3), np.float32)), "the environment's state cannot be put back"),
-        ("environments/0.pickle", b"no pickle", "the environment's state cannot be put back"),
-        ("environments/0.pickle", None, "holds no training state|cannot be put back"),
+        ("environments/0.state", b"no pickle", "the environment's state cannot be put back"),
+        ("environments/0.state", None, "holds no training state|cannot be put back"),
         ("trainer/actor/0.npy", None, "it has no actor/0"),
         ("trainer/actor/0.npy", npy(np.zeros(3, np.float32)), "its actor/0 has 3 numbers, not 16"),
         ("trainer/actor/0.npy", npy(np.zeros(16)), "its actor/0 holds numbers of another type"),

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <rl_tools/math/functions.h>
+#include <rl_tools/rl/environment.h>
 #include <rl_tools/rl/trainer.h>
 
 #include <pybind11/pybind11.h>
@@ -179,6 +180,60 @@ inline void load(rl::Trainer& trainer, const pybind11::dict& arrays) {
     }
 }
 
+inline std::unique_ptr<rl::Environments> make_environments(size_t count) {
+    std::unique_ptr<rl::Environments> environments = rl::make_environments(count);
+    if (!environments) {
+        throw std::invalid_argument("this module was compiled without an environment");
+    }
+    return environments;
+}
+
+inline void check_index(const rl::Environments& environments, size_t index) {
+    if (index >= environments.count()) {
+        throw std::invalid_argument("there are " + std::to_string(environments.count()) + " environments");
+    }
+}
+
+// Goes on with its random engine where the seed is None.
+inline void reset(rl::Environments& environments, size_t index, const pybind11::object& seed,
+                  pybind11::handle observation) {
+    const Buffer<float> to(observation, true);
+    check_index(environments, index);
+    to.check_size(environments.observation_dim());
+    if (!seed.is_none()) {
+        environments.seed(index, seed.cast<uint64_t>());
+    }
+    environments.reset(index, to.data());
+}
+
+inline void step(rl::Environments& environments, pybind11::handle actions, pybind11::handle observations,
+                 pybind11::handle rewards, pybind11::handle terminated, pybind11::handle truncated) {
+    const Buffer<float> from(actions);
+    const Buffer<float> to(observations, true);
+    const Buffer<float> reward(rewards, true);
+    const Buffer<bool> ended(terminated, true);
+    const Buffer<bool> cut(truncated, true);
+    const size_t count = environments.count();
+    from.check_size(count * environments.action_dim());
+    to.check_size(count * environments.observation_dim());
+    reward.check_size(count);
+    ended.check_size(count);
+    cut.check_size(count);
+    environments.step(from.data(), to.data(), reward.data(), ended.data(), cut.data());
+}
+
+inline pybind11::bytes save_environment(const rl::Environments& environments, size_t index) {
+    check_index(environments, index);
+    const std::vector<char> state = environments.save(index);
+    return pybind11::bytes(state.data(), state.size());
+}
+
+inline bool load_environment(rl::Environments& environments, size_t index, const pybind11::bytes& state) {
+    check_index(environments, index);
+    const auto content = static_cast<std::string_view>(state);
+    return environments.load(index, content.data(), content.size());
+}
+
 // module_local: modules for different sizes live in one process.
 inline void define(pybind11::module_& module) {
     namespace py = pybind11;
@@ -192,6 +247,12 @@ inline void define(pybind11::module_& module) {
         .def("numbers", &numbers)
         .def("save", &save)
         .def("load", &load);
+    py::class_<rl::Environments>(module, "Environments", py::module_local())
+        .def(py::init(&make_environments))
+        .def("reset", &reset)
+        .def("step", &step)
+        .def("save", &save_environment)
+        .def("load", &load_environment);
 }
 
 }  // namespace rl_tools::bindings
