@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rltools_embed.errors import TrainingError, UnsupportedEnvError
+from rltools_embed.errors import UnsupportedEnvError
 from rltools_embed.policy.model import Float32Array, Signal
 from rltools_embed.training import options as of
 from rltools_embed.training.environment import Step
-from rltools_embed.training.side_by_side import SideBySide
+from rltools_embed.training.side_by_side import SideBySide, check_finite
 from rltools_embed.training.snapshot import SnapshotError
 from rltools_embed.training.spaces import EnvSpec
 
@@ -175,16 +175,3 @@ class CppSideBySide(SideBySide):
             self._lengths[index] += 1
             if self._lengths[index] == self._limit:
                 self.truncated[index] = True
-
-
-def check_finite(name: str, observations: Float32Array, rewards: Float32Array, where: Callable[[int], str]) -> None:
-    """Refuse numbers that are not finite; `where` says of an environment's index when it happened."""
-    if np.isfinite(observations).all() and np.isfinite(rewards).all():
-        return
-    hint = "find out in the environment where it comes from; nothing is learned from it"
-    for index, (row, reward) in enumerate(zip(observations.reshape(len(rewards), -1), rewards, strict=True)):
-        for number, value in enumerate(row):
-            if not np.isfinite(value):
-                raise TrainingError(f"{name}: observation[{number}] is {value} {where(index)}", hint)
-        if not np.isfinite(reward):
-            raise TrainingError(f"{name}: the reward is {reward} {where(index)}", hint)

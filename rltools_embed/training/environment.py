@@ -148,8 +148,8 @@ class Environment:
         return number
 
 
-def make(env_factory: EnvFactory) -> gymnasium.Env[Any, Any]:
-    """One environment from the user's factory.
+def make(env_factory: EnvFactory, *, may_be_vectorised: bool = False) -> gymnasium.Env[Any, Any]:
+    """One environment from the user's factory, or several in one where that is allowed.
 
     Raises:
         TypeError: `env_factory` cannot be called without arguments, or gives something else.
@@ -165,7 +165,7 @@ def make(env_factory: EnvFactory) -> gymnasium.Env[Any, Any]:
     except Exception as error:
         message = f"env_factory raised {type(error).__name__}: {error}"
         raise TrainingError(message, "call it by itself to see where") from error
-    if isinstance(env, gymnasium.vector.VectorEnv):
+    if isinstance(env, gymnasium.vector.VectorEnv) and not may_be_vectorised:
         raise UnsupportedEnvError(
             f"env_factory made {_kind(env)}, several environments in one", "make one: gymnasium.make(id)"
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from rltools_embed.errors import TrainingError
 from rltools_embed.policy.model import Float32Array
 from rltools_embed.training.environment import Step
 from rltools_embed.training.spaces import EnvSpec
@@ -92,11 +93,19 @@ class SideBySide:
         next_observations: (N, n), where the last actions led to, before any reset.
     """
 
-    def __init__(self, environments: Sequence[OneEnvironment], episode_step_limit: int | None) -> None:
+    def __init__(
+        self,
+        environments: Sequence[OneEnvironment],
+        episode_step_limit: int | None,
+        *,
+        count: int | None = None,
+        spec: EnvSpec | None = None,
+    ) -> None:
         self._environments = tuple(environments)
         self._limit = episode_step_limit
-        count = len(self._environments)
-        self.observations: Float32Array = np.zeros((count, environments[0].spec.observation_dim), dtype=np.float32)
+        count = len(environments) if count is None else count
+        spec = environments[0].spec if spec is None else spec
+        self.observations: Float32Array = np.zeros((count, spec.observation_dim), dtype=np.float32)
         self.next_observations = np.empty_like(self.observations)
         self.rewards = np.zeros(count, dtype=np.float32)
         self.terminated = np.zeros(count, dtype=np.bool_)
@@ -117,15 +126,16 @@ class SideBySide:
             SnapshotError: an environment's state cannot be kept.
         """
         snapshots = tuple(environment.snapshot() for environment in self._environments)
-        return replace(self.underway_without_environments(), snapshots=snapshots)
+        return self.underway_without_environments(snapshots)
 
-    def underway_without_environments(self) -> Underway:
+    def underway_without_environments(self, snapshots: tuple[bytes, ...] = ()) -> Underway:
         """The part of `underway` that any environment allows, also when it is closed."""
         return Underway(
             observations=self.observations.copy(),
             returns=tuple(self._returns),
             lengths=tuple(self._lengths),
             awaiting_reset=tuple(self._awaiting_reset),
+            snapshots=snapshots,
         )
 
     def resume(self, underway: Underway) -> None:
@@ -136,11 +146,19 @@ class SideBySide:
         """
         for environment, snapshot in zip(self._environments, underway.snapshots, strict=True):
             environment.restore(snapshot)
+        self._take_over(underway)
+        for index in np.flatnonzero(underway.awaiting_reset):
+            self.observations[index] = self._environments[index].reset(None, "at the reset after resuming")
+
+    def close(self) -> None:
+        """Close the environments; a second call does nothing."""
+        for environment in self._environments:
+            environment.close()
+
+    def _take_over(self, underway: Underway) -> None:
         self.observations[:] = underway.observations
         self._returns[:] = underway.returns
         self._lengths[:] = underway.lengths
-        for index in np.flatnonzero(underway.awaiting_reset):
-            self.observations[index] = self._environments[index].reset(None, "at the reset after resuming")
 
     @property
     def name(self) -> str:
@@ -173,3 +191,16 @@ class SideBySide:
             if reset:
                 where = f"at the reset after step {end_step}"
                 self.observations[index] = self._environments[index].reset(None, where)
+
+
+def check_finite(name: str, observations: Float32Array, rewards: Float32Array, where: Callable[[int], str]) -> None:
+    """Refuse numbers that are not finite; `where` says of an environment's index when it happened."""
+    if np.isfinite(observations).all() and np.isfinite(rewards).all():
+        return
+    hint = "find out in the environment where it comes from; nothing is learned from it"
+    for index, (row, reward) in enumerate(zip(observations.reshape(len(rewards), -1), rewards, strict=True)):
+        for number, value in enumerate(row):
+            if not np.isfinite(value):
+                raise TrainingError(f"{name}: observation[{number}] is {value} {where(index)}", hint)
+        if not np.isfinite(reward):
+            raise TrainingError(f"{name}: the reward is {reward} {where(index)}", hint)

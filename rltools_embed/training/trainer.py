@@ -16,19 +16,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from gymnasium.vector import VectorEnv
 
 import rltools_embed
-from rltools_embed.errors import CheckpointError, TrainingError
+from rltools_embed.errors import CheckpointError, TrainingError, UnsupportedEnvError
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Float32Array, Policy, Provenance, as_observations
 from rltools_embed.training import compiler, saved_run
 from rltools_embed.training.algorithm import Algorithm
 from rltools_embed.training.cpp_environment import CppEnvironment, CppSideBySide, One
-from rltools_embed.training.environment import EVALUATION_STEP_LIMIT, EnvFactory, Environment, probe
+from rltools_embed.training.environment import EVALUATION_STEP_LIMIT, EnvFactory, Environment, make, probe
 from rltools_embed.training.options import from_keywords
 from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
 from rltools_embed.training.sac import SacAlgorithm, SacOptions
@@ -37,6 +38,7 @@ from rltools_embed.training.side_by_side import Episode, EpisodeStatistics, OneE
 from rltools_embed.training.snapshot import SnapshotError
 from rltools_embed.training.spaces import EnvSpec, Sizes
 from rltools_embed.training.td3 import Td3Algorithm, Td3Options
+from rltools_embed.training.vector import VectorEnvironments, VectorSideBySide
 
 _EXAMPLES = 16
 _RECENT_STEPS = 1000
@@ -49,6 +51,17 @@ def print_line(line: str) -> None:
     """One line to stdout, at once: training is watched."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PythonEnvironments:
+    """A factory of Gymnasium environments, and what it was found to make."""
+
+    factory: EnvFactory
+    spec: EnvSpec
+
+
+_Source: TypeAlias = "_PythonEnvironments | VectorEnvironments | CppEnvironment"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +101,8 @@ class Training:
     Args:
         env_factory: makes the environment, without arguments. It is called once here, and for each `State` once per
             environment to train in and once to evaluate. Or an environment in C++, see `CppEnvironment.from_mapping`:
-            `{"path": …, "observation_dim": …, "action_dim": …}`.
+            `{"path": …, "observation_dim": …, "action_dim": …}`. With PPO it may make a `gymnasium.vector.VectorEnv`:
+            where N_ENVIRONMENTS is not given, it becomes their number.
         verbose: show the compiler's commands and output.
         force_recompile: do not use the cache.
         evaluation_interval: calls of `step` between evaluations; None: the algorithm's own.
@@ -130,7 +144,8 @@ class Training:
         on_message: Say = print_line,
         **options: Any,
     ) -> None:
-        self.algorithm = self.check_options(options)
+        self._source = _source_of(env_factory)
+        self.algorithm = self.check_options(_options_for(self._source, type(self), options))
         self.plan = EvaluationPlan(
             enabled=enable_evaluation,
             interval=self.algorithm.evaluation_interval if evaluation_interval is None else evaluation_interval,
@@ -138,10 +153,9 @@ class Training:
         )
         if not isinstance(interface_name, str) or not interface_name.isidentifier():
             raise ValueError(f"interface_name is {interface_name!r}: it must be a name of letters, digits and _")
-        self._source = _source_of(env_factory)
         self.interface_name = interface_name
         self.on_message = on_message
-        self.spec: EnvSpec = _spec_of(self._source)
+        self.spec: EnvSpec = self._source.spec
         self._interface, self._compiler = compiler.load(
             self.algorithm.translation_unit(self.spec),
             environment=self._source.translation_unit() if isinstance(self._source, CppEnvironment) else None,
@@ -188,7 +202,7 @@ class Training:
             raise CheckpointError(message, "go on with the version that wrote it") from error
         changed = {name: value for name, value in changes.items() if name.isupper()}
         after = kind.check_options({**run.setup.options, **changed})
-        _check_fits(path, run.setup, _spec_of(_source_of(env_factory)), before, after)
+        _check_fits(path, run.setup, _source_of(env_factory).spec, before, after)
         keywords = {**run.setup.arguments, **run.setup.options, **changes}
         training = kind(env_factory, on_message=on_message, **keywords)
         state = State(training, run.seed, callbacks, _resumed=(path, run, continue_episodes))
@@ -229,18 +243,25 @@ class Training:
             ("compiler", self._compiler.version),
         )
 
-    def make_environment(self) -> OneEnvironment:
-        """One environment, to evaluate in."""
+    def make_environment(self) -> OneEnvironment | VectorSideBySide:
+        """One environment to evaluate in; where they are vectorised, all of them."""
         if isinstance(self._source, CppEnvironment):
             return One(self._source, self._interface.Environments(1))
-        return Environment(self._source, self.spec)
+        if isinstance(self._source, VectorEnvironments):
+            limit = self.algorithm.episode_step_limit or EVALUATION_STEP_LIMIT
+            return self._source.make(limit, " of an evaluation")
+        return Environment(self._source.factory, self.spec)
 
-    def make_side_by_side(self, keep: Callable[[OneEnvironment], OneEnvironment]) -> SideBySide:
-        """The environments to train in; `keep` is given each of them as soon as it is made."""
+    def make_side_by_side(self, resources: contextlib.ExitStack) -> SideBySide:
+        """The environments to train in, which `resources` will close."""
         count, limit = self.algorithm.environments, self.algorithm.episode_step_limit
         if isinstance(self._source, CppEnvironment):
             return CppSideBySide(self._source, self._interface.Environments(count), count, limit)
-        return SideBySide([keep(self.make_environment()) for _ in range(count)], limit)
+        if isinstance(self._source, VectorEnvironments):
+            return resources.enter_context(contextlib.closing(self._source.make(limit)))
+        factory = self._source.factory
+        closing = (contextlib.closing(Environment(factory, self.spec)) for _ in range(count))
+        return SideBySide([resources.enter_context(environment) for environment in closing], limit)
 
     def make_trainer(self, seed: int) -> Any:
         """The C++ trainer behind a `State`."""
@@ -310,12 +331,30 @@ def _described(sizes: Sizes) -> str:
     return f"{observation_dim} observations and {action_dim} actions in {low}..{high}"
 
 
-def _source_of(env_factory: EnvFactory | Mapping[str, Any]) -> EnvFactory | CppEnvironment:
-    return CppEnvironment.from_mapping(env_factory) if isinstance(env_factory, Mapping) else env_factory
+def _source_of(env_factory: EnvFactory | Mapping[str, Any]) -> _Source:
+    if isinstance(env_factory, Mapping):
+        return CppEnvironment.from_mapping(env_factory)
+    env = make(env_factory, may_be_vectorised=True)
+    if isinstance(env, VectorEnv):
+        return VectorEnvironments.probed(env_factory, env)
+    return _PythonEnvironments(factory=env_factory, spec=probe(lambda: env))
 
 
-def _spec_of(source: EnvFactory | CppEnvironment) -> EnvSpec:
-    return source.spec if isinstance(source, CppEnvironment) else probe(source)
+def _options_for(source: _Source, kind: type[Training], options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options, and with them as many environments as there are in a vectorised one."""
+    if not isinstance(source, VectorEnvironments):
+        return options
+    if issubclass(kind, PPO):
+        given = options.get("N_ENVIRONMENTS", source.count)
+        if given != source.count:
+            raise ValueError(f"N_ENVIRONMENTS is {given}, and env_factory makes {source.count}: leave it out")
+        return {**options, "N_ENVIRONMENTS": source.count}
+    if source.count != 1:
+        raise UnsupportedEnvError(
+            f"env_factory makes {source.count} environments in one, and {kind.__name__} steps one",
+            "make one: gymnasium.make(id), or train with PPO",
+        )
+    return options
 
 
 class State:
@@ -353,9 +392,9 @@ class State:
         self._is_stopped = False
         self._resources = contextlib.ExitStack()
         self._finalizer = weakref.finalize(self, self._resources.close)
-        self._evaluation_env: OneEnvironment | None = None
+        self._evaluation_env: OneEnvironment | VectorSideBySide | None = None
         try:
-            self._environments = training.make_side_by_side(self._keep)
+            self._environments = training.make_side_by_side(self._resources)
             if _resumed is None:
                 self._environments.begin(seeds)
             else:
@@ -525,7 +564,7 @@ class State:
         if env is not None and self._finalizer.alive:
             return self._evaluate_on(env, seeds)
         if self._finalizer.alive:
-            self._evaluation_env = env = self._keep(self._training.make_environment())
+            self._evaluation_env = env = self._open()
             return self._evaluate_on(env, seeds)
         env = self._training.make_environment()
         with contextlib.closing(env):
@@ -569,7 +608,8 @@ class State:
         if not self._finalizer.alive:
             return environments.underway_without_environments(), None, "the run was closed before its end"
         try:
-            evaluation = None if self._evaluation_env is None else self._evaluation_env.snapshot()
+            env = self._evaluation_env
+            evaluation = None if env is None or isinstance(env, VectorSideBySide) else env.snapshot()
             return environments.underway(), evaluation, ""
         except SnapshotError as reason:
             return environments.underway_without_environments(), None, f"{environments.name} cannot be saved: {reason}"
@@ -602,8 +642,9 @@ class State:
         try:
             self._environments.resume(run.underway)
             if run.evaluation is not None:
-                self._evaluation_env = self._keep(self._training.make_environment())
-                self._evaluation_env.restore(run.evaluation)
+                self._evaluation_env = env = self._open()
+                if not isinstance(env, VectorSideBySide):
+                    env.restore(run.evaluation)
         except (SnapshotError, ValueError) as error:
             raise CheckpointError(
                 f"{path}: the environment's state cannot be put back: {error}",
@@ -615,10 +656,9 @@ class State:
 
     # ------------------------------------------------------------------------------------------------ details
 
-    def _keep(self, environment: OneEnvironment) -> OneEnvironment:
-        """To be closed with the run."""
-        self._resources.callback(environment.close)
-        return environment
+    def _open(self) -> OneEnvironment | VectorSideBySide:
+        """An environment to evaluate in, closed with the run."""
+        return self._resources.enter_context(contextlib.closing(self._training.make_environment()))
 
     def _call_back(self, ended: Sequence[Episode], evaluation: Evaluation | None) -> None:
         callbacks = self.callbacks
@@ -667,9 +707,12 @@ class State:
         )
         return result
 
-    def _evaluate_on(self, env: OneEnvironment, seeds: list[int]) -> Evaluation:
-        limit = self._algorithm.episode_step_limit or env.episode_step_limit or EVALUATION_STEP_LIMIT
-        episodes = [self._run_episode(env, seed, limit) for seed in seeds]
+    def _evaluate_on(self, env: OneEnvironment | VectorSideBySide, seeds: list[int]) -> Evaluation:
+        if isinstance(env, VectorSideBySide):
+            episodes = self._run_episodes(env, seeds)
+        else:
+            limit = self._algorithm.episode_step_limit or env.episode_step_limit or EVALUATION_STEP_LIMIT
+            episodes = [self._run_episode(env, seed, limit) for seed in seeds]
         returns, lengths = zip(*episodes, strict=True)
         return Evaluation(step=self._step_count, returns=returns, lengths=lengths)
 
@@ -683,6 +726,23 @@ class State:
             if step.terminated or step.truncated:
                 return total, length
         return total, limit
+
+    def _run_episodes(self, env: VectorSideBySide, seeds: list[int]) -> list[tuple[float, int]]:
+        """An episode from each seed, as many at a time as there are environments."""
+        count = len(env.observations)
+        found: list[tuple[float, int]] = []
+        steps = 0
+        for first in range(0, len(seeds), count):
+            chunk = seeds[first : first + count]
+            env.begin([*chunk, *range(count - len(chunk))])
+            done: dict[int, Episode] = {}
+            while any(index not in done for index in range(len(chunk))):
+                env.act(self.action(env.observations), steps)
+                for episode in env.proceed(steps, reset=True):
+                    done.setdefault(episode.end_step - 1 - steps, episode)
+                steps += count
+            found += [(done[index].total_reward, done[index].length) for index in range(len(chunk))]
+        return found
 
     def _numbers(self, name: str) -> Float32Array:
         return np.frombuffer(self._trainer.numbers(name), dtype=np.float32)
