@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from rltools_embed.policy.checkpoint import load as load_checkpoint_from_path
     from rltools_embed.policy.checkpoint import loads as load_checkpoint
     from rltools_embed.policy.model import Policy
-    from rltools_embed.training import PPO, SAC, TD3
+    from rltools_embed.training import PPO, SAC, TD3, Callbacks
     from rltools_embed.validation import Report
 
 __all__ = [
     "PPO",
     "SAC",
     "TD3",
+    "Callbacks",
     "Policy",
     "Report",
     "RltEmbedError",
@@ -44,6 +45,7 @@ _HOMES = {
     "PPO": ("rltools_embed.training", "PPO"),
     "SAC": ("rltools_embed.training", "SAC"),
     "TD3": ("rltools_embed.training", "TD3"),
+    "Callbacks": ("rltools_embed.training", "Callbacks"),
     "Policy": ("rltools_embed.policy.model", "Policy"),
     "Report": ("rltools_embed.validation", "Report"),
     "RltEmbedError": ("rltools_embed.errors", "RltEmbedError"),

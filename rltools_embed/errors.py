@@ -3,7 +3,7 @@
 RltEmbedError                    message, hint, exit_code
 ├── UnsupportedEnvError   3      cannot become static sizes (Discrete actions, Dict observations, unbounded actions, …)
 ├── BoardError            4      unknown board, unknown or missing key, policy does not fit
-├── CheckpointError       5      damaged, edited, unknown version, non-finite weight
+├── CheckpointError       5      checkpoint or saved run: damaged, edited, unknown version, non-finite weight
 ├── ToolchainError        6      compiler, PlatformIO or emulator missing or too old: says the command that installs it
 ├── BuildError            7      the toolchain ran and refused; log path and last lines
 ├── LinkError             8      no bytes: port absent, busy, silent
@@ -45,7 +45,7 @@ class BoardError(RltEmbedError):
 
 
 class CheckpointError(RltEmbedError):
-    """The checkpoint is damaged, edited, foreign, or holds a number that is not finite."""
+    """A checkpoint or a saved run is damaged, edited, foreign, or holds a number that is not finite."""
 
     exit_code = 5
 

@@ -23,14 +23,14 @@ def check_writable(folder: Path) -> None:
         raise ProjectError(f"cannot write into {folder}: {error.strerror}", "choose another folder") from error
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write the whole text beside `path`, then rename: readers see the old file or the new one."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write all of it beside `path`, then rename: readers see the old file or the new one. Text is UTF-8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)  # mkstemp makes it private; a result is as readable as any new file

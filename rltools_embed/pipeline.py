@@ -6,18 +6,21 @@ Each stage takes the folder that the one before it wrote.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from filelock import FileLock, Timeout
 
 from rltools_embed import process
-from rltools_embed.errors import ProjectError, ToolchainError
+from rltools_embed.errors import CheckpointError, ProjectError, ToolchainError
 from rltools_embed.files import check_writable, write_atomically
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import platformio, project, render, toolchain
@@ -26,19 +29,32 @@ from rltools_embed.firmware.platformio import Firmware
 from rltools_embed.firmware.spec import MANIFEST, PolicyFacts, Project, ProjectSpec, WriteResult
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Policy
-from rltools_embed.training import environment_factory, trainer_of
+from rltools_embed.training import (
+    Callbacks,
+    Evaluation,
+    State,
+    Training,
+    environment_factory,
+    saved_run,
+    trainer_of,
+)
+from rltools_embed.training.plot import check as check_plot
+from rltools_embed.training.plot import write as draw
 from rltools_embed.training.trainer import Say, print_line
 from rltools_embed.validation import Report, Settings
 from rltools_embed.validation import validate as _validate
 
 CHECKPOINT = "checkpoint.h"
 RUN = "run.json"
-_RUN_FORMAT = 1
+_RUN_FORMAT = 2
 _LOCK = ".rlt_embed.lock"
+_SAVE_PERIOD_S = 60.0
 _ANOTHER_FOLDER = "choose another folder with -o, or replace it with --force"
 
 Progress: TypeAlias = Callable[[int, int], None]
-Curve: TypeAlias = Sequence[tuple[int, float, float]]
+# What makes an environment, or describes one in C++.
+Source: TypeAlias = Callable[[], Any] | Mapping[str, Any]
+Curve: TypeAlias = tuple[Evaluation, ...]
 
 
 def _silent(done: int, total: int) -> None:
@@ -50,12 +66,12 @@ class Run:
     """What training left in its folder.
 
     Attributes:
-        learning_curve: (environment steps, mean return, mean episode length) of each evaluation.
+        learning_curve: the evaluations, oldest first.
     """
 
     folder: Path
     policy: Policy
-    learning_curve: tuple[tuple[int, float, float], ...]
+    learning_curve: Curve
 
     @property
     def checkpoint(self) -> Path:
@@ -63,13 +79,17 @@ class Run:
 
 
 def train(
-    environment: str | Callable[[], Any],
+    environment: str | Source,
     output: str | Path,
     *,
-    algorithm: str = "sac",
+    algorithm: str | None = None,
     steps: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     options: Mapping[str, Any] | None = None,
+    save: str | Path | None = None,
+    resume: str | Path | None = None,
+    plot: str | Path | None = None,
+    callbacks: Callbacks | None = None,
     force: bool = False,
     preflight: Callable[[Policy], None] = lambda policy: None,
     on_message: Say = print_line,
@@ -80,9 +100,15 @@ def train(
     An interrupted training leaves the policy as it stood then.
 
     Args:
-        environment: a Gymnasium id, or a function without arguments that makes an environment.
-        steps: environment steps; None: the algorithm's default.
+        environment: a Gymnasium id, a function without arguments that makes an environment, or one in C++:
+            `{"path": …, "observation_dim": …, "action_dim": …}`.
+        algorithm: sac, td3 or ppo; None: sac, or that of `resume`.
+        steps: environment steps of the whole training; None: the algorithm's default, or those of `resume`.
+        seed: None: 0, or that of `resume`.
         options: the algorithm's options by their upper-case names.
+        save: file for the whole run, to resume from: written at the end, when interrupted, and once a minute.
+        resume: file that `save` wrote, to go on from. It can run code like a program: trust who wrote it.
+        plot: picture of the learning curve, drawn at the end: .png, .svg or .pdf.
         force: replace a run in `output` that was made with other settings, or by a function: two functions cannot be
             told apart.
         preflight: called before the first step with the untrained policy, which has the sizes of the trained one;
@@ -92,50 +118,137 @@ def train(
 
     Raises:
         UnsupportedEnvError, ToolchainError, BuildError, TrainingError: as the trainer.
+        CheckpointError: `resume` is damaged, or does not fit the other arguments.
         ProjectError: `output` holds something else, which is left as it is; or it cannot be written.
     """
     folder = Path(output)
-    check_options(algorithm, options or {}, steps)
-    kind = trainer_of(algorithm)
-    steps = kind.DEFAULT_STEPS if steps is None else steps
-    settings = _settings(environment, algorithm, steps, seed, options or {})
+    destinations = [Path(path) for path in (save, plot) if path is not None]
+    if plot is not None:
+        check_plot(Path(plot))
+    order = _ordered(algorithm, steps, seed, options or {}, None if resume is None else Path(resume))
+    settings = {"environment": environment if isinstance(environment, str) else None, **order.settings()}
     _refuse_other_run(folder, settings, force=force)
+    for path in destinations:
+        check_writable(path.parent)
     factory = environment_factory(environment) if isinstance(environment, str) else environment
-    all_options: dict[str, Any] = {**(options or {}), kind.STEP_OPTION: steps}
-    trainer = kind(factory, on_message=on_message, **all_options)
-    with trainer.State(seed) as state:
+    with order.start(factory, callbacks, on_message) as state:
         preflight(state.policy())
         with _alone_in(folder):
             _refuse_other_run(folder, settings, force=force)  # again: it may have come in while we compiled
-            progress(0, state.step_limit)
             try:
-                while not state.step():
-                    progress(state.step_count, state.step_limit)
-                progress(state.step_limit, state.step_limit)
+                _train(state, None if save is None else Path(save), progress)
             except KeyboardInterrupt:
                 on_message(f"interrupted at step {state.step_count}: keeping the policy as it is")
                 _keep(folder, settings, state.policy(), state.learning_curve)
+                _draw(plot, state)
                 raise
-            return _keep(folder, settings, state.policy(), state.learning_curve)
+            run = _keep(folder, settings, state.policy(), state.learning_curve)
+            _draw(plot, state)
+            return run
 
 
-def _settings(
-    environment: str | Callable[[], Any], algorithm: str, steps: int, seed: int, options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What makes a run what it is. A function is None: it cannot be compared with another one."""
-    return {
-        "environment": environment if isinstance(environment, str) else None,
-        "algorithm": algorithm,
-        "steps": steps,
-        "seed": seed,
-        "options": dict(options),
-    }
+def _draw(path: str | Path | None, state: State) -> None:
+    if path is not None:
+        origin = state.policy().provenance
+        title = ", ".join(part for part in (origin.environment, origin.algorithm, f"seed {state.seed}") if part)
+        draw(Path(path), title, state.learning_curve, state.episodes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    """A training that was asked for, with nothing left open.
+
+    Attributes:
+        options: the number of steps among them.
+        resume: the file to go on from, if any.
+    """
+
+    kind: type[Training]
+    seed: int
+    options: Mapping[str, Any]
+    resume: Path | None
+
+    def start(self, factory: Source, callbacks: Callbacks | None, on_message: Say) -> State:
+        if self.resume is not None:
+            return self.kind.load(self.resume, factory, callbacks=callbacks, on_message=on_message, **self.options)
+        return self.kind(factory, on_message=on_message, **self.options).State(self.seed, callbacks)
+
+    def settings(self) -> dict[str, Any]:
+        """What makes a run what it is; a function that makes an environment cannot be compared with another one."""
+        options = asdict(self.kind.check_options(self.options).options)
+        defaults = asdict(self.kind.check_options({}).options)
+        steps = options.pop(self.kind.STEP_OPTION)
+        return {
+            "algorithm": self.kind.__name__.lower(),
+            "steps": steps,
+            "seed": self.seed,
+            "options": {name: value for name, value in options.items() if value != defaults[name]},
+        }
+
+
+def _ordered(
+    algorithm: str | None, steps: int | None, seed: int | None, options: Mapping[str, Any], resume: Path | None
+) -> _Order:
+    """The arguments of `train` with their defaults, or with those of the run to resume."""
+    if resume is None:
+        kind = trainer_of(algorithm or "sac")
+        check_options(kind.__name__, options, steps)
+        all_options = {**options, kind.STEP_OPTION: kind.DEFAULT_STEPS if steps is None else steps}
+        return _Order(kind=kind, seed=seed or 0, options=all_options, resume=None)
+    saved = saved_run.read(resume)
+    kind = trainer_of(saved.setup.algorithm)
+    for name, asked, found in (("algorithm", algorithm, kind.__name__.lower()), ("seed", seed, saved.seed)):
+        if asked is not None and asked != found:
+            raise CheckpointError(f"{resume} holds a run of {name} {found}, not {asked}", f"leave --{name} out")
+    try:
+        check_options(kind.__name__, options, steps)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{resume} cannot go on so: {error}", "leave it out, or correct it") from error
+    changed = {**options, **({} if steps is None else {kind.STEP_OPTION: steps})}
+    return _Order(kind=kind, seed=saved.seed, options={**saved.setup.options, **changed}, resume=resume)
+
+
+def _train(state: State, save: Path | None, progress: Progress) -> None:
+    """All steps, and `save` at the end, when interrupted, and every now and then."""
+    progress(state.step_count, state.step_limit)
+    saved_s = time.monotonic()
+    with _interruption_between_steps() as is_interrupted:
+        while not state.step() and not is_interrupted():
+            progress(state.step_count, state.step_limit)
+            if save is not None and time.monotonic() - saved_s >= _SAVE_PERIOD_S:
+                state.save(save)
+                saved_s = time.monotonic()
+        if save is not None:
+            state.save(save)
+    if not state.finished:
+        raise KeyboardInterrupt
+    progress(state.step_count, state.step_limit)
+
+
+@contextmanager
+def _interruption_between_steps() -> Iterator[Callable[[], bool]]:
+    """Hold the first Ctrl-C back until the caller asks for it, so that no step is broken off; not so the second."""
+    is_interrupted = threading.Event()
+
+    def note(number: int, frame: object) -> None:
+        is_interrupted.set()
+        signal.signal(signal.SIGINT, before)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield is_interrupted.is_set  # only the main thread is told of signals
+        return
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield is_interrupted.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _keep(folder: Path, settings: Mapping[str, Any], policy: Policy, curve: Curve) -> Run:
     """Write the run; where the folder has become unwritable meanwhile, save the policy elsewhere."""
     text = checkpoint.dumps(policy)
-    document = {"format": _RUN_FORMAT, "settings": settings, "learning_curve": [list(point) for point in curve]}
+    document = {"format": _RUN_FORMAT, "settings": settings, "learning_curve": as_table(curve)}
     try:
         write_atomically(folder / CHECKPOINT, text)
         write_atomically(folder / RUN, json.dumps(document, indent=2) + "\n")
@@ -144,7 +257,15 @@ def _keep(folder: Path, settings: Mapping[str, Any], policy: Policy, curve: Curv
         write_atomically(rescue, text)
         message = f"cannot write {error.filename or folder}: {error.strerror}"
         raise ProjectError(message, f"the policy was saved as {rescue}") from error
-    return Run(folder=folder, policy=policy, learning_curve=tuple(curve))
+    return Run(folder=folder, policy=policy, learning_curve=curve)
+
+
+def as_table(curve: Curve) -> list[dict[str, Any]]:
+    """A learning curve as rows for JSON: step, mean_return, mean_length, and the returns and lengths behind them."""
+    return [
+        {"step": point.step, "mean_return": point.mean_return, "mean_length": point.mean_length, **asdict(point)}
+        for point in curve
+    ]
 
 
 @contextmanager
@@ -294,13 +415,13 @@ def validate(
 
 
 def run(
-    environment: str | Callable[[], Any],
+    environment: str | Source,
     output: str | Path,
     *,
     board: str,
-    algorithm: str = "sac",
+    algorithm: str | None = None,
     steps: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     options: Mapping[str, Any] | None = None,
     port: str | None = None,
     force: bool = False,

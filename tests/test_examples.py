@@ -23,6 +23,14 @@ def test_train_and_reload(tmp_path: Path) -> None:
     assert "action [" in done.stdout
 
 
+def test_cpp_environment(tmp_path: Path) -> None:
+    command = [sys.executable, EXAMPLES / "cpp_environment" / "train.py", "ppo", "4096"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "mean return -" in done.stdout
+    assert checkpoint.load(tmp_path / "cpp_pendulum" / "checkpoint.h").control_period_s == 0.05
+
+
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_embed_checkpoint(tmp_path: Path, compiler: str) -> None:
     (tmp_path / "checkpoint.h").write_text(checkpoint.dumps(policies.sac_policy()), encoding="utf-8")

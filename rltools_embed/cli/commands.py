@@ -18,6 +18,7 @@ from rltools_embed.files import check_writable, write_atomically
 from rltools_embed.firmware import board as boards
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest
+from rltools_embed.training.plot import check as check_plot
 from rltools_embed.validation import Counts, Report, Settings
 from rltools_embed.validation.page import to_html
 from rltools_embed.validation.report import to_json, to_junit
@@ -60,13 +61,13 @@ def _parsed_options(context: click.Context, param: click.Parameter, given: tuple
 def _training_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         (
-            click.option("--algorithm", default="sac", show_default=True, type=click.Choice(ALGORITHMS)),
+            click.option("--algorithm", show_default="sac", type=click.Choice(ALGORITHMS)),
             click.option(
                 "--steps",
                 type=click.IntRange(1, _MOST),
                 help="Environment steps; by default 10000, for ppo 100000.",
             ),
-            click.option("--seed", default=0, show_default=True, type=click.IntRange(0, _MOST)),
+            click.option("--seed", show_default="0", type=click.IntRange(0, _MOST)),
             click.option(
                 "--option",
                 "options",
@@ -81,10 +82,17 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _check_options(algorithm: str, options: dict[str, Any], steps: int | None) -> None:
+def _check_options(algorithm: str | None, options: dict[str, Any], steps: int | None) -> None:
     try:
-        pipeline.check_options(algorithm, options, steps)
+        pipeline.check_options(algorithm or "sac", options, steps)
     except (TypeError, ValueError) as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _check_plot(path: Path) -> None:
+    try:
+        check_plot(path)
+    except ValueError as error:
         raise click.UsageError(str(error)) from error
 
 
@@ -119,20 +127,29 @@ def cli() -> None:
 @click.argument("environment")
 @_training_options
 @click.option("-o", "--output", required=True, type=_path, callback=_named, help="Folder of the run.")
+@click.option("--save", type=_file, help="File for the whole run, to resume from; kept when interrupted.")
+@click.option("--resume", type=_file, help="File of --save to go on from. It can run code: use those that you trust.")
+@click.option("--plot", type=_file, help="Draw the learning curve: .png, .svg or .pdf. Needs the extra [plot].")
 @_force
 @_json_flag
 def train(
     environment: str,
-    algorithm: str,
+    algorithm: str | None,
     steps: int | None,
-    seed: int,
+    seed: int | None,
     options: dict[str, Any],
     output: Path,
+    save: Path | None,
+    resume: Path | None,
+    plot: Path | None,
     force: bool,
     as_json: bool,
 ) -> None:
     """Train a policy on the Gymnasium ENVIRONMENT (an id) and write checkpoint.h."""
-    _check_options(algorithm, options, steps)
+    if resume is None:
+        _check_options(algorithm, options, steps)
+    if plot is not None:
+        _check_plot(plot)
     with show.watching("training") as watched:
         run = pipeline.train(
             environment,
@@ -141,12 +158,15 @@ def train(
             steps=steps,
             seed=seed,
             options=options,
+            save=save,
+            resume=resume,
+            plot=plot,
             force=force,
             on_message=watched.say,
             progress=watched.progress,
         )
     if as_json:
-        curve = [dict(zip(("step", "mean_return", "mean_length"), point, strict=True)) for point in run.learning_curve]
+        curve = pipeline.as_table(run.learning_curve)
         show.as_json({"checkpoint": run.checkpoint, "digest": digest(run.policy), "learning_curve": curve})
     else:
         click.echo(run.checkpoint)
@@ -251,9 +271,9 @@ def validate(
 @_report_options
 def run(
     environment: str,
-    algorithm: str,
+    algorithm: str | None,
     steps: int | None,
-    seed: int,
+    seed: int | None,
     options: dict[str, Any],
     board: str,
     output: Path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,6 +21,11 @@ class Algorithm(Protocol):
     @property
     def name(self) -> str:
         """As it stands in a checkpoint: "SAC"."""
+        ...
+
+    @property
+    def options(self) -> Any:
+        """A frozen dataclass of the options by their upper-case names."""
         ...
 
     @property

@@ -11,6 +11,7 @@ import re
 import shlex
 import shutil
 import sysconfig
+import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,10 +26,17 @@ from rltools_embed.training.cache import Cache, content_key
 
 _MODULE_NAME = "rl_tools_interface"  # as in rl_tools/bindings/python.h
 _BINDINGS = "#include <rl_tools/bindings/python.h>\n"
+# What a module has in the place of an environment in C++.
+_PYTHON_ENVIRONMENT = """\
+#include <rl_tools/rl/environment.h>
+
+std::unique_ptr<rl_tools::rl::Environments> rl_tools::rl::make_environments(size_t) { return nullptr; }
+"""
 _COMPILE_TIMEOUT_S = 600.0
 _LAST_LINES = 12
 _LINE_LENGTH = 240  # a template's error may fill a page
 _INCLUDE = re.compile(rb'^\s*#\s*include\s*[<"](rl_tools/[^>"]+)[>"]', re.MULTILINE)
+_OWN_INCLUDE = re.compile(r'^\s*#\s*include\s*"', re.MULTILINE)
 
 _WHERE_TO_GET = {
     "Linux": "install one: sudo apt install g++",
@@ -125,12 +133,16 @@ def link_flags(system: str) -> tuple[str, ...]:
 def load(
     translation_unit: str,
     *,
+    environment: str | None = None,
     cache: Cache | None = None,
     force_recompile: bool = False,
     verbose: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> tuple[Any, Compiler]:
     """The Python module for `translation_unit`, which defines `rl_tools::rl::make_trainer`; and who compiled it.
+
+    Args:
+        environment: C++ that defines `rl_tools::rl::make_environments`; None: the environments are Python's.
 
     Raises:
         ToolchainError: no compiler, or a cache that cannot be trusted.
@@ -139,7 +151,7 @@ def load(
     cache = cache or Cache.open()
     compiler = find()
     build = _Build(compiler=compiler, cache=cache, verbose=verbose, say=say)
-    path = build.module(translation_unit, force_recompile)
+    path = build.module(translation_unit, environment or _PYTHON_ENVIRONMENT, force_recompile)
     return _import(path), compiler
 
 
@@ -172,20 +184,24 @@ class _Build:
     verbose: bool
     say: Callable[[str], None]
 
-    def module(self, translation_unit: str, force: bool) -> Path:
+    def module(self, translation_unit: str, environment: str, force: bool) -> Path:
         """Bindings and trainer are compiled side by side: the bindings know no sizes, so they are compiled once."""
         bindings_key = self._key(_BINDINGS, *self._binding_flags(), pybind11.__version__)
         trainer_flags = self._trainer_flags()
-        key = self._key(translation_unit, bindings_key, cpu_identity(), *trainer_flags, *link_flags(platform.system()))
+        environment_key = self._key(environment, *trainer_flags, self._own_files_digest(environment))
+        parts = (bindings_key, environment_key, cpu_identity(), *trainer_flags, *link_flags(platform.system()))
+        key = self._key(translation_unit, *parts)
 
         def build(target: Path) -> None:
             self.say("Compiling the RLtools interface...")
             trainer_object = target.with_suffix(".trainer.o")
             try:
                 with ThreadPoolExecutor(max_workers=2) as pool:
-                    bindings = pool.submit(self._bindings, bindings_key, force)
+                    bindings = pool.submit(self._object, _BINDINGS, bindings_key, self._binding_flags(), force)
+                    # First: it is short, and an environment may have mistakes.
+                    environment_object = self._object(environment, environment_key, trainer_flags, force)
                     self._compile(translation_unit, trainer_object, trainer_flags, key)
-                    objects = [trainer_object, bindings.result()]
+                    objects = [trainer_object, environment_object, bindings.result()]
                 link: list[str | Path] = [
                     *self.compiler.command,
                     *link_flags(platform.system()),
@@ -204,11 +220,30 @@ class _Build:
             self.say("Using cached RLtools interface.")
         return path
 
-    def _bindings(self, key: str, force: bool) -> Path:
+    def _object(self, source: str, key: str, own_flags: tuple[str, ...], force: bool) -> Path:
         def build(target: Path) -> None:
-            self._compile(_BINDINGS, target, self._binding_flags(), key)
+            self._compile(source, target, own_flags, key)
 
         return self.cache.get_or_build(key, ".o", build, force=force)[0]
+
+    def _own_files_digest(self, source: str) -> str:
+        """SHA-256 over the files that `source` includes by their own paths, and over what those include, of ours not.
+
+        Raises:
+            BuildError: one of them is missing.
+        """
+        if not _OWN_INCLUDE.search(source):
+            return ""
+        with tempfile.TemporaryDirectory() as folder:
+            unit, listed = Path(folder) / "environment.cpp", Path(folder) / "files"
+            unit.write_text(source, encoding="utf-8")
+            flags = (*self._trainer_flags(), f"-I{resources.include_dir()}")
+            self._run([*self.compiler.command, *flags, "-MM", "-MF", listed, "-c", unit], content_key(source))
+            # A rule for make, with its escapes.
+            names = re.findall(r"(?:\\[ #]|\S)+", listed.read_text(encoding="utf-8").partition(":")[2])
+            paths = [Path(re.sub(r"\\([ #])|\$(\$)", r"\1\2", name)) for name in names if name != "\\"]
+            own = sorted(path for path in paths if path != unit and resources.include_dir() not in path.parents)
+            return content_key(*(part for path in own for part in (str(path), path.read_bytes())))
 
     def _trainer_flags(self) -> tuple[str, ...]:
         return ("-O3", *flags(self.compiler, platform.system(), platform.machine()))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from rltools_embed.errors import TrainingError, UnsupportedEnvError
 from rltools_embed.policy.model import Float32Array
+from rltools_embed.training import snapshot
 from rltools_embed.training.spaces import EnvSpec
 
 EnvFactory: TypeAlias = Callable[[], "gymnasium.Env[Any, Any]"]
@@ -93,6 +94,14 @@ class Environment:
             truncated=bool(truncated),
         )
 
+    def snapshot(self) -> bytes:
+        """Its state in mid-episode; see `snapshot.take`."""
+        return snapshot.take(self._env)
+
+    def restore(self, taken: bytes) -> None:
+        """Go on where a snapshot was taken; see `snapshot.restore`."""
+        snapshot.restore(self._env, taken)
+
     def close(self) -> None:
         """Close the environment; a second call does nothing."""
         if not self._closed:
@@ -149,8 +158,8 @@ class Environment:
         return number
 
 
-def make(env_factory: EnvFactory) -> gymnasium.Env[Any, Any]:
-    """One environment from the user's factory.
+def make(env_factory: EnvFactory, *, may_be_vectorised: bool = False) -> gymnasium.Env[Any, Any]:
+    """One environment from the user's factory, or several in one where that is allowed.
 
     Raises:
         TypeError: `env_factory` cannot be called without arguments, or gives something else.
@@ -166,7 +175,7 @@ def make(env_factory: EnvFactory) -> gymnasium.Env[Any, Any]:
     except Exception as error:
         message = f"env_factory raised {type(error).__name__}: {error}"
         raise TrainingError(message, "call it by itself to see where") from error
-    if isinstance(env, gymnasium.vector.VectorEnv):
+    if isinstance(env, gymnasium.vector.VectorEnv) and not may_be_vectorised:
         raise UnsupportedEnvError(
             f"env_factory made {_kind(env)}, several environments in one", "make one: gymnasium.make(id)"
         )

@@ -99,6 +99,18 @@ def option(default: Any, check: Check) -> Any:
     return dataclasses.field(default=default, metadata={"check": check})
 
 
+def checked(name: str, value: object, check: Check) -> Any:
+    """`value` in its plain type.
+
+    Raises:
+        ValueError: names it, its value, and what is allowed.
+    """
+    try:
+        return check(value)
+    except _NotAllowedError as allowed:
+        raise ValueError(f"{name} is {value!r}: it must be {allowed}") from None
+
+
 def check_fields(options: object) -> None:
     """Check every option by its own rule and store it in its plain type.
 
@@ -106,11 +118,8 @@ def check_fields(options: object) -> None:
         ValueError: names the option, its value, and what is allowed.
     """
     for field in dataclasses.fields(cast(Any, options)):
-        value = getattr(options, field.name)
-        try:
-            object.__setattr__(options, field.name, field.metadata["check"](value))
-        except _NotAllowedError as allowed:
-            raise ValueError(f"{field.name} is {value!r}: it must be {allowed}") from None
+        value = checked(field.name, getattr(options, field.name), field.metadata["check"])
+        object.__setattr__(options, field.name, value)
 
 
 def from_keywords(kind: type[_Options], keywords: Mapping[str, object]) -> _Options:

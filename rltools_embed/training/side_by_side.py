@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import statistics
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from rltools_embed.errors import TrainingError
 from rltools_embed.policy.model import Float32Array
-from rltools_embed.training.environment import Environment
+from rltools_embed.training.environment import Step
+from rltools_embed.training.spaces import EnvSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +24,68 @@ class Episode:
     end_step: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class EpisodeStatistics:
+    """Returns and lengths of some training episodes; `std_return` is that of the whole, not of a sample."""
+
+    episodes: int
+    mean_return: float
+    std_return: float
+    least_return: float
+    greatest_return: float
+    mean_length: float
+
+    @classmethod
+    def of(cls, episodes: Sequence[Episode]) -> EpisodeStatistics | None:
+        """None of no episodes."""
+        if not episodes:
+            return None
+        returns = [episode.total_reward for episode in episodes]
+        return cls(
+            episodes=len(episodes),
+            mean_return=statistics.fmean(returns),
+            std_return=statistics.pstdev(returns),
+            least_return=min(returns),
+            greatest_return=max(returns),
+            mean_length=statistics.fmean(episode.length for episode in episodes),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Underway:
+    """Episodes that have begun, one per environment.
+
+    Attributes:
+        observations: (N, n), where each stands.
+        returns, lengths: of each so far.
+        awaiting_reset: which have ended with the last step of training, and would have been reset before another.
+        snapshots: the environments' states; none where they cannot be kept.
+    """
+
+    observations: Float32Array
+    returns: tuple[float, ...]
+    lengths: tuple[int, ...]
+    awaiting_reset: tuple[bool, ...]
+    snapshots: tuple[bytes, ...] = ()
+
+
+class OneEnvironment(Protocol):
+    """What training asks of an environment: `environment.Environment`, or one in C++."""
+
+    spec: EnvSpec
+    name: str
+
+    @property
+    def episode_step_limit(self) -> int | None: ...
+    def reset(self, seed: int | None, where: str) -> Float32Array: ...
+    def step(self, action: Float32Array, where: str) -> Step: ...
+    def snapshot(self) -> bytes: ...
+    def restore(self, taken: bytes) -> None: ...
+    def close(self) -> None: ...
+
+
 class SideBySide:
-    """N environments of n observations.
+    """N environments of n observations. `begin` or `resume` comes first.
 
     Attributes:
         observations: (N, n), where each stands: what the next action is for.
@@ -29,20 +93,72 @@ class SideBySide:
         next_observations: (N, n), where the last actions led to, before any reset.
     """
 
-    def __init__(self, environments: Sequence[Environment], seeds: Sequence[int], episode_step_limit: int | None):
+    def __init__(
+        self,
+        environments: Sequence[OneEnvironment],
+        episode_step_limit: int | None,
+        *,
+        count: int | None = None,
+        spec: EnvSpec | None = None,
+    ) -> None:
         self._environments = tuple(environments)
         self._limit = episode_step_limit
-        count = len(self._environments)
-        starts = [
-            environment.reset(seed, "at reset") for environment, seed in zip(self._environments, seeds, strict=True)
-        ]
-        self.observations: Float32Array = np.stack(starts)
+        count = len(environments) if count is None else count
+        spec = environments[0].spec if spec is None else spec
+        self.observations: Float32Array = np.zeros((count, spec.observation_dim), dtype=np.float32)
         self.next_observations = np.empty_like(self.observations)
         self.rewards = np.zeros(count, dtype=np.float32)
         self.terminated = np.zeros(count, dtype=np.bool_)
         self.truncated = np.zeros(count, dtype=np.bool_)
         self._returns = [0.0] * count
         self._lengths = [0] * count
+        self._awaiting_reset = [False] * count
+
+    def begin(self, seeds: Sequence[int]) -> None:
+        """Reset each with a seed of its own."""
+        for index, seed in enumerate(seeds):
+            self.observations[index] = self._environments[index].reset(seed, "at reset")
+
+    def underway(self) -> Underway:
+        """The episodes as they stand.
+
+        Raises:
+            SnapshotError: an environment's state cannot be kept.
+        """
+        snapshots = tuple(environment.snapshot() for environment in self._environments)
+        return self.underway_without_environments(snapshots)
+
+    def underway_without_environments(self, snapshots: tuple[bytes, ...] = ()) -> Underway:
+        """The part of `underway` that any environment allows, also when it is closed."""
+        return Underway(
+            observations=self.observations.copy(),
+            returns=tuple(self._returns),
+            lengths=tuple(self._lengths),
+            awaiting_reset=tuple(self._awaiting_reset),
+            snapshots=snapshots,
+        )
+
+    def resume(self, underway: Underway) -> None:
+        """Go on with the episodes that were under way.
+
+        Raises:
+            SnapshotError: a state does not fit its environment.
+        """
+        for environment, snapshot in zip(self._environments, underway.snapshots, strict=True):
+            environment.restore(snapshot)
+        self._take_over(underway)
+        for index in np.flatnonzero(underway.awaiting_reset):
+            self.observations[index] = self._environments[index].reset(None, "at the reset after resuming")
+
+    def close(self) -> None:
+        """Close the environments; a second call does nothing."""
+        for environment in self._environments:
+            environment.close()
+
+    def _take_over(self, underway: Underway) -> None:
+        self.observations[:] = underway.observations
+        self._returns[:] = underway.returns
+        self._lengths[:] = underway.lengths
 
     @property
     def name(self) -> str:
@@ -71,6 +187,20 @@ class SideBySide:
             yield Episode(total_reward=self._returns[index], length=self._lengths[index], end_step=end_step)
             self._returns[index] = 0.0
             self._lengths[index] = 0
+            self._awaiting_reset[index] = not reset
             if reset:
                 where = f"at the reset after step {end_step}"
                 self.observations[index] = self._environments[index].reset(None, where)
+
+
+def check_finite(name: str, observations: Float32Array, rewards: Float32Array, where: Callable[[int], str]) -> None:
+    """Refuse numbers that are not finite; `where` says of an environment's index when it happened."""
+    if np.isfinite(observations).all() and np.isfinite(rewards).all():
+        return
+    hint = "find out in the environment where it comes from; nothing is learned from it"
+    for index, (row, reward) in enumerate(zip(observations.reshape(len(rewards), -1), rewards, strict=True)):
+        for number, value in enumerate(row):
+            if not np.isfinite(value):
+                raise TrainingError(f"{name}: observation[{number}] is {value} {where(index)}", hint)
+        if not np.isfinite(reward):
+            raise TrainingError(f"{name}: the reward is {reward} {where(index)}", hint)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 
 from rltools_embed.errors import UnsupportedEnvError
 from rltools_embed.policy.model import Signal
+
+# Observation and action dim, then the actions' lower and upper bounds.
+Sizes: TypeAlias = tuple[int, int, tuple[float, ...], tuple[float, ...]]
 
 # What to wrap where a space is not a flat Box.
 _FLATTEN = "wrap it: gymnasium.wrappers.FlattenObservation(env)"
@@ -46,9 +50,23 @@ class EnvSpec:
         return len(self.action)
 
     @property
+    def sizes(self) -> Sizes:
+        return self.observation_dim, self.action_dim, self.action_low, self.action_high
+
+    @property
     def is_rescaled(self) -> bool:
         """Whether actions must be brought from [-1, 1] to the environment's own bounds."""
         return any(low != -1.0 for low in self.action_low) or any(high != 1.0 for high in self.action_high)
+
+    @classmethod
+    def from_vector_env(cls, env: VectorEnv[Any, Any, Any]) -> EnvSpec:
+        """The spec of each of the environments in `env`.
+
+        Raises:
+            UnsupportedEnvError: as `from_env`.
+        """
+        first = next(iter(getattr(env.unwrapped, "envs", ())), env)
+        return cls._of(env.single_observation_space, env.single_action_space, environment_id(env), first)
 
     @classmethod
     def from_env(cls, env: gymnasium.Env[Any, Any]) -> EnvSpec:
@@ -57,17 +75,20 @@ class EnvSpec:
         Raises:
             UnsupportedEnvError: a space has no static size, or no bounds to act in.
         """
-        environment = environment_id(env)
+        return cls._of(env.observation_space, env.action_space, environment_id(env), env)
+
+    @classmethod
+    def _of(cls, observation_space: object, action_space: object, environment: str, timed: Any) -> EnvSpec:
         prefix = f"{environment}: " if environment else ""
-        observation = _box(env.observation_space, f"{prefix}the observation space", _FLATTEN)
-        action = _box(env.action_space, f"{prefix}the action space", _BOX_ACTIONS)
+        observation = _box(observation_space, f"{prefix}the observation space", _FLATTEN)
+        action = _box(action_space, f"{prefix}the action space", _BOX_ACTIONS)
         low, high = _action_bounds(action, f"{prefix}the action space")
         return cls(
             action_low=low,
             action_high=high,
             observation=_signals("observation", np.asarray(observation.low), np.asarray(observation.high)),
             action=_signals("action", np.asarray(low), np.asarray(high)),
-            control_period_s=_control_period_s(env),
+            control_period_s=_control_period_s(timed),
             environment=environment,
         )
 
@@ -132,7 +153,7 @@ def _signals(name: str, low: np.ndarray[Any, Any], high: np.ndarray[Any, Any]) -
     )
 
 
-def _control_period_s(env: gymnasium.Env[Any, Any]) -> float | None:
+def _control_period_s(env: Any) -> float | None:
     try:
         period_s = float(getattr(env.unwrapped, "dt", math.nan))
     except (TypeError, ValueError):

@@ -4,33 +4,41 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
+import hashlib
 import importlib.metadata
 import operator
 import platform
 import sys
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from gymnasium.vector import VectorEnv
 
 import rltools_embed
-from rltools_embed.errors import TrainingError
+from rltools_embed.errors import CheckpointError, TrainingError, UnsupportedEnvError
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Float32Array, Policy, Provenance, as_observations
-from rltools_embed.training import compiler
+from rltools_embed.training import compiler, saved_run
 from rltools_embed.training.algorithm import Algorithm
-from rltools_embed.training.environment import EVALUATION_STEP_LIMIT, EnvFactory, Environment, probe
+from rltools_embed.training.cpp_environment import CppEnvironment, CppSideBySide, One
+from rltools_embed.training.environment import EVALUATION_STEP_LIMIT, EnvFactory, Environment, make, probe
 from rltools_embed.training.options import from_keywords
 from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
 from rltools_embed.training.sac import SacAlgorithm, SacOptions
-from rltools_embed.training.side_by_side import Episode, SideBySide
-from rltools_embed.training.spaces import EnvSpec
+from rltools_embed.training.saved_run import Evaluation, SavedRun, Setup
+from rltools_embed.training.side_by_side import Episode, EpisodeStatistics, OneEnvironment, SideBySide, Underway
+from rltools_embed.training.snapshot import SnapshotError
+from rltools_embed.training.spaces import EnvSpec, Sizes
 from rltools_embed.training.td3 import Td3Algorithm, Td3Options
+from rltools_embed.training.vector import VectorEnvironments, VectorSideBySide
 
 _EXAMPLES = 16
 _RECENT_STEPS = 1000
@@ -46,19 +54,31 @@ def print_line(line: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """The deterministic policy over whole episodes: undiscounted returns and lengths in steps."""
+class _PythonEnvironments:
+    """A factory of Gymnasium environments, and what it was found to make."""
 
-    returns: tuple[float, ...]
-    lengths: tuple[int, ...]
+    factory: EnvFactory
+    spec: EnvSpec
 
-    @property
-    def mean_return(self) -> float:
-        return sum(self.returns) / len(self.returns)
 
-    @property
-    def mean_length(self) -> float:
-        return sum(self.lengths) / len(self.lengths)
+_Source: TypeAlias = "_PythonEnvironments | VectorEnvironments | CppEnvironment"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Callbacks:
+    """What is called by `step`, when the step is complete: they may act, evaluate, save, export, and `stop` the run.
+
+    An exception leaves `step` as it is, and the run usable: the next `step` goes on.
+
+    Attributes:
+        on_episode: for each training episode that has ended.
+        on_evaluation: for an evaluation, when one was due.
+        on_step: last.
+    """
+
+    on_episode: Callable[[State, Episode], object] | None = None
+    on_evaluation: Callable[[State, Evaluation], object] | None = None
+    on_step: Callable[[State], object] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +100,9 @@ class Training:
 
     Args:
         env_factory: makes the environment, without arguments. It is called once here, and for each `State` once per
-            environment to train in and once to evaluate.
+            environment to train in and once to evaluate. Or an environment in C++, see `CppEnvironment.from_mapping`:
+            `{"path": …, "observation_dim": …, "action_dim": …}`. With PPO it may make a `gymnasium.vector.VectorEnv`:
+            where N_ENVIRONMENTS is not given, it becomes their number.
         verbose: show the compiler's commands and output.
         force_recompile: do not use the cache.
         evaluation_interval: calls of `step` between evaluations; None: the algorithm's own.
@@ -111,7 +133,7 @@ class Training:
 
     def __init__(
         self,
-        env_factory: EnvFactory,
+        env_factory: EnvFactory | Mapping[str, Any],
         *,
         verbose: bool = False,
         force_recompile: bool = False,
@@ -122,7 +144,8 @@ class Training:
         on_message: Say = print_line,
         **options: Any,
     ) -> None:
-        self.algorithm = self.check_options(options)
+        self._source = _source_of(env_factory)
+        self.algorithm = self.check_options(_options_for(self._source, type(self), options))
         self.plan = EvaluationPlan(
             enabled=enable_evaluation,
             interval=self.algorithm.evaluation_interval if evaluation_interval is None else evaluation_interval,
@@ -130,17 +153,85 @@ class Training:
         )
         if not isinstance(interface_name, str) or not interface_name.isidentifier():
             raise ValueError(f"interface_name is {interface_name!r}: it must be a name of letters, digits and _")
-        self.env_factory = env_factory
         self.interface_name = interface_name
         self.on_message = on_message
-        self.spec: EnvSpec = probe(env_factory)
+        self.spec: EnvSpec = self._source.spec
         self._interface, self._compiler = compiler.load(
-            self.algorithm.translation_unit(self.spec), force_recompile=force_recompile, verbose=verbose, say=on_message
+            self.algorithm.translation_unit(self.spec),
+            environment=self._source.translation_unit() if isinstance(self._source, CppEnvironment) else None,
+            force_recompile=force_recompile,
+            verbose=verbose,
+            say=on_message,
         )
 
-    def State(self, seed: int) -> State:  # noqa: N802  RLtools' users know it by this name
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        env_factory: EnvFactory | Mapping[str, Any],
+        *,
+        continue_episodes: bool = True,
+        callbacks: Callbacks | None = None,
+        on_message: Say = print_line,
+        **changes: Any,
+    ) -> State:
+        """A training run that goes on where `State.save` left it, with the bits of one that was never interrupted.
+
+        With another compiler or CPU it goes on with other bits; a message says so.
+
+        Args:
+            env_factory: makes the environment that the run was saved with.
+            continue_episodes: go on in the middle of the episodes. This reads pickles, which can run any code: of a
+                file that you would not run as a program, pass False. Then new episodes begin.
+            changes: arguments and options of `Training` that become others, STEP_LIMIT for example; sizes cannot.
+                What has been learned stays as it was: ALPHA, for example, is only the first temperature.
+
+        Raises:
+            CheckpointError: the file is missing, damaged, newer, or of another algorithm, environment or size.
+            UnsupportedEnvError, TrainingError, ToolchainError, BuildError, TypeError, ValueError: as the constructor.
+        """
+        path = Path(path)
+        run = saved_run.read(path)
+        kind = _TRAINERS.get(run.setup.algorithm.lower())
+        if kind is None or not issubclass(kind, cls):
+            raise CheckpointError(f"{path} holds a run of {run.setup.algorithm}", f"this is {cls.__name__}.load")
+        try:
+            before = kind.check_options(run.setup.options)
+        except (TypeError, ValueError) as error:
+            message = f"{path} was saved with options that this version does not know: {error}"
+            raise CheckpointError(message, "go on with the version that wrote it") from error
+        changed = {name: value for name, value in changes.items() if name.isupper()}
+        after = kind.check_options({**run.setup.options, **changed})
+        _check_fits(path, run.setup, _source_of(env_factory).spec, before, after)
+        keywords = {**run.setup.arguments, **run.setup.options, **changes}
+        training = kind(env_factory, on_message=on_message, **keywords)
+        state = State(training, run.seed, callbacks, _resumed=(path, run, continue_episodes))
+        if run.setup.machine != training.setup().machine:
+            on_message(f"{path} was saved with another compiler or on another CPU: it goes on with other bits")
+        return state
+
+    def State(  # noqa: N802  RLtools' users know it by this name
+        self, seed: int, callbacks: Callbacks | None = None
+    ) -> State:
         """A training run. The same seed gives the same bits again, on the same machine and compiler."""
-        return State(self, seed)
+        return State(self, seed, callbacks)
+
+    def setup(self) -> Setup:
+        """What a saved run keeps of this object."""
+        arguments = {
+            "enable_evaluation": self.plan.enabled,
+            "evaluation_interval": self.plan.interval,
+            "num_evaluation_episodes": self.plan.episodes,
+            "interface_name": self.interface_name,
+        }
+        machine = f"{self._compiler.version}\n{compiler.cpu_identity()}"
+        return Setup(
+            algorithm=self.algorithm.name,
+            arguments=arguments,
+            options=dataclasses.asdict(self.algorithm.options),
+            sizes=self.spec.sizes,
+            machine=hashlib.sha256(machine.encode()).hexdigest(),
+        )
 
     def versions(self) -> tuple[tuple[str, str], ...]:
         """What shaped a run, for the policy's provenance."""
@@ -151,6 +242,26 @@ class Training:
             ("gymnasium", importlib.metadata.version("gymnasium")),
             ("compiler", self._compiler.version),
         )
+
+    def make_environment(self) -> OneEnvironment | VectorSideBySide:
+        """One environment to evaluate in; where they are vectorised, all of them."""
+        if isinstance(self._source, CppEnvironment):
+            return One(self._source, self._interface.Environments(1))
+        if isinstance(self._source, VectorEnvironments):
+            limit = self.algorithm.episode_step_limit or EVALUATION_STEP_LIMIT
+            return self._source.make(limit, " of an evaluation")
+        return Environment(self._source.factory, self.spec)
+
+    def make_side_by_side(self, resources: contextlib.ExitStack) -> SideBySide:
+        """The environments to train in, which `resources` will close."""
+        count, limit = self.algorithm.environments, self.algorithm.episode_step_limit
+        if isinstance(self._source, CppEnvironment):
+            return CppSideBySide(self._source, self._interface.Environments(count), count, limit)
+        if isinstance(self._source, VectorEnvironments):
+            return resources.enter_context(contextlib.closing(self._source.make(limit)))
+        factory = self._source.factory
+        closing = (contextlib.closing(Environment(factory, self.spec)) for _ in range(count))
+        return SideBySide([resources.enter_context(environment) for environment in closing], limit)
 
     def make_trainer(self, seed: int) -> Any:
         """The C++ trainer behind a `State`."""
@@ -200,10 +311,64 @@ def trainer_of(algorithm: str) -> type[Training]:
     return found
 
 
+def _check_fits(path: Path, saved: Setup, spec: EnvSpec, before: Algorithm, after: Algorithm) -> None:
+    """Refuse, before a compiler starts, an environment or options that the saved numbers do not fit."""
+    if spec.sizes != saved.sizes:
+        raise CheckpointError(
+            f"{path} is from an environment with {_described(saved.sizes)}; "
+            f"env_factory makes one with {_described(spec.sizes)}",
+            "pass the factory that it was trained with",
+        )
+    if before.translation_unit(spec) != after.translation_unit(spec):
+        options = dataclasses.asdict(after.options)
+        changed = [name for name, value in options.items() if value != saved.options[name]]
+        described = ", ".join(f"{name} {saved.options[name]}, not {options[name]}" for name in changed)
+        raise CheckpointError(f"{path} was saved with {described}", "sizes stay: start a new run for others")
+
+
+def _described(sizes: Sizes) -> str:
+    observation_dim, action_dim, low, high = sizes
+    return f"{observation_dim} observations and {action_dim} actions in {low}..{high}"
+
+
+def _source_of(env_factory: EnvFactory | Mapping[str, Any]) -> _Source:
+    if isinstance(env_factory, Mapping):
+        return CppEnvironment.from_mapping(env_factory)
+    env = make(env_factory, may_be_vectorised=True)
+    if isinstance(env, VectorEnv):
+        return VectorEnvironments.probed(env_factory, env)
+    return _PythonEnvironments(factory=env_factory, spec=probe(lambda: env))
+
+
+def _options_for(source: _Source, kind: type[Training], options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options, and with them as many environments as there are in a vectorised one."""
+    if not isinstance(source, VectorEnvironments):
+        return options
+    if issubclass(kind, PPO):
+        given = options.get("N_ENVIRONMENTS", source.count)
+        if given != source.count:
+            raise ValueError(f"N_ENVIRONMENTS is {given}, and env_factory makes {source.count}: leave it out")
+        return {**options, "N_ENVIRONMENTS": source.count}
+    if source.count != 1:
+        raise UnsupportedEnvError(
+            f"env_factory makes {source.count} environments in one, and {kind.__name__} steps one",
+            "make one: gymnasium.make(id), or train with PPO",
+        )
+    return options
+
+
 class State:
     """One training run. Environments are closed at its end, on an error, by `close()`, or with the object."""
 
-    def __init__(self, training: Training, seed: int) -> None:
+    def __init__(
+        self,
+        training: Training,
+        seed: int,
+        callbacks: Callbacks | None = None,
+        *,
+        _resumed: tuple[Path, SavedRun, bool] | None = None,
+    ) -> None:
+        self.callbacks = callbacks or Callbacks()
         self.seed = _checked_seed(seed)
         self._training = training
         self._spec = training.spec
@@ -217,16 +382,23 @@ class State:
         self._shape = (self._spec.observation_dim,)
         self._step_count = 0
         self._calls = 0
-        self._curve: list[tuple[int, float, float]] = []
+        self._curve: list[Evaluation] = []
         self._episodes: collections.deque[Episode] = collections.deque(maxlen=self._algorithm.episodes_kept)
         self._started_s: float | None = None
         self._failure: TrainingError | None = None
+        # At the end, before the environments are closed: what a run that is made longer goes on from.
+        self._last: tuple[Underway, bytes | None, str] | None = None
+        self._is_between_steps = True
+        self._is_stopped = False
         self._resources = contextlib.ExitStack()
         self._finalizer = weakref.finalize(self, self._resources.close)
-        self._evaluation_env: Environment | None = None
+        self._evaluation_env: OneEnvironment | VectorSideBySide | None = None
         try:
-            environments = [self._open() for _ in range(count)]
-            self._environments = SideBySide(environments, seeds, self._algorithm.episode_step_limit)
+            self._environments = training.make_side_by_side(self._resources)
+            if _resumed is None:
+                self._environments.begin(seeds)
+            else:
+                self._resume(*_resumed)
         except BaseException:
             self.close()
             raise
@@ -251,11 +423,14 @@ class State:
             raise TrainingError(message, "start a new State")
         if self._started_s is None:
             self._started_s = time.perf_counter()
+        self._is_between_steps = False
+        ended: list[Episode] = []
         try:
             for _ in range(self._algorithm.interactions_per_step):
-                self._interact()
+                ended += self._interact()
             self._calls += 1
-            self._evaluate_if_due()
+            evaluation = self._evaluate_if_due()
+            self._is_between_steps = True
         except TrainingError as error:
             self._failure = error
             self.close()
@@ -263,15 +438,23 @@ class State:
         except BaseException:
             self.close()
             raise
-        if self.finished:
-            self.close()
-            self._training.on_message(f"Time: {time.perf_counter() - self._started_s:.3f}s")
+        try:
+            self._call_back(ended, evaluation)
+        finally:
+            if self.finished:
+                self._finish()
         return self.finished
+
+    def stop(self) -> None:
+        """End the run where it is, between two steps, before all of them are taken. `save` still keeps all of it."""
+        self._is_stopped = True
+        if self._is_between_steps:
+            self._finish()
 
     @property
     def finished(self) -> bool:
-        """Whether all steps have been taken."""
-        return self._step_count >= self.step_limit
+        """Whether all steps have been taken, or the run was stopped."""
+        return self._is_stopped or self._step_count >= self.step_limit
 
     @property
     def step_count(self) -> int:
@@ -284,14 +467,20 @@ class State:
         return self._algorithm.step_limit
 
     @property
-    def learning_curve(self) -> tuple[tuple[int, float, float], ...]:
-        """Per evaluation: environment step, mean return, mean episode length."""
+    def learning_curve(self) -> tuple[Evaluation, ...]:
+        """The evaluations so far: at which step, the return and the length of each episode, and their means."""
         return tuple(self._curve)
 
     @property
     def episodes(self) -> tuple[Episode, ...]:
         """The last training episodes, oldest first."""
         return tuple(self._episodes)
+
+    def episode_statistics(self, last: int = 100) -> EpisodeStatistics | None:
+        """Return and length of the last training episodes, at most so many; None before one has ended."""
+        if last < 1:
+            raise ValueError(f"last is {last}: it must be at least 1")
+        return EpisodeStatistics.of(tuple(self._episodes)[-last:])
 
     def close(self) -> None:
         """Close the environments. The policy stays at hand; `step` does not."""
@@ -352,7 +541,7 @@ class State:
                 algorithm=self._algorithm.name,
                 seed=self.seed,
                 steps=self._step_count,
-                mean_return=self._curve[-1][1] if self._curve else None,
+                mean_return=self._curve[-1].mean_return if self._curve else None,
                 versions=self._training.versions(),
             ),
         )
@@ -377,18 +566,117 @@ class State:
         if self._finalizer.alive:
             self._evaluation_env = env = self._open()
             return self._evaluate_on(env, seeds)
-        env = Environment(self._training.env_factory, self._spec)
+        env = self._training.make_environment()
         with contextlib.closing(env):
             return self._evaluate_on(env, seeds)
 
+    # ------------------------------------------------------------------------------------------------ saving
+
+    def save(self, path: str | Path) -> None:
+        """Write the whole run, for `load` to go on from: between any two steps, and at the end.
+
+        The environments are pickled. One that cannot be is left out, and a message says so: then a resumed run begins
+        new episodes, and its bits are not those of an uninterrupted one.
+
+        Raises:
+            TrainingError: a step was broken off, by an error or an interruption: there is nothing whole to save.
+            OSError: the file cannot be written; the one that was there is as it was.
+        """
+        if not self._is_between_steps:
+            raise TrainingError(f"the step after {self._step_count} was broken off", "save between steps")
+        underway, evaluation, gap = self._last or self._underway()
+        if gap:
+            self._training.on_message(f"{gap}: a resumed run will begin new episodes")
+        run = SavedRun(
+            setup=self._training.setup(),
+            seed=self.seed,
+            step_count=self._step_count,
+            calls=self._calls,
+            elapsed_s=self._elapsed_s(),
+            curve=self.learning_curve,
+            episodes=self.episodes,
+            trainer=saved_run.trainer_arrays(self._trainer.save()),
+            underway=underway,
+            evaluation=evaluation,
+            gap=gap,
+        )
+        saved_run.write(Path(path), run)
+
+    def _underway(self) -> tuple[Underway, bytes | None, str]:
+        """The episodes, the evaluation environment's state, and why the former cannot be continued, if so."""
+        environments = self._environments
+        if not self._finalizer.alive:
+            return environments.underway_without_environments(), None, "the run was closed before its end"
+        try:
+            env = self._evaluation_env
+            evaluation = None if env is None or isinstance(env, VectorSideBySide) else env.snapshot()
+            return environments.underway(), evaluation, ""
+        except SnapshotError as reason:
+            return environments.underway_without_environments(), None, f"{environments.name} cannot be saved: {reason}"
+
+    def _resume(self, path: Path, run: SavedRun, continue_episodes: bool) -> None:
+        try:
+            self._trainer.load(saved_run.trainer_sections(run.trainer))
+        except (ValueError, TypeError, OverflowError) as error:
+            raise CheckpointError(f"{path} does not fit: {error}", "pass the options it was saved with") from error
+        self._step_count = run.step_count
+        self._calls = run.calls
+        self._curve = list(run.curve)
+        self._episodes.extend(run.episodes)
+        self._started_s = time.perf_counter() - run.elapsed_s
+        if self.finished:
+            self._environments.observations[:] = run.underway.observations
+            self._last = (run.underway, run.evaluation, run.gap)
+            self.close()
+        elif run.gap or not continue_episodes:
+            if run.gap:
+                self._training.on_message(f"{run.gap}: new episodes begin")
+            # Other starts than those of the beginning.
+            sequence = np.random.SeedSequence([self.seed, self._step_count])
+            count = self._algorithm.environments
+            self._environments.begin([int(seed) for seed in sequence.generate_state(count, np.uint32)])
+        else:
+            self._continue(path, run)
+
+    def _continue(self, path: Path, run: SavedRun) -> None:
+        try:
+            self._environments.resume(run.underway)
+            if run.evaluation is not None:
+                self._evaluation_env = env = self._open()
+                if not isinstance(env, VectorSideBySide):
+                    env.restore(run.evaluation)
+        except (SnapshotError, ValueError) as error:
+            raise CheckpointError(
+                f"{path}: the environment's state cannot be put back: {error}",
+                "pass the factory that it was saved with, or continue_episodes=False to begin new episodes",
+            ) from error
+
+    def _elapsed_s(self) -> float:
+        return 0.0 if self._started_s is None else time.perf_counter() - self._started_s
+
     # ------------------------------------------------------------------------------------------------ details
 
-    def _open(self) -> Environment:
-        env = Environment(self._training.env_factory, self._spec)
-        self._resources.callback(env.close)
-        return env
+    def _open(self) -> OneEnvironment | VectorSideBySide:
+        """An environment to evaluate in, closed with the run."""
+        return self._resources.enter_context(contextlib.closing(self._training.make_environment()))
 
-    def _interact(self) -> None:
+    def _call_back(self, ended: Sequence[Episode], evaluation: Evaluation | None) -> None:
+        callbacks = self.callbacks
+        if callbacks.on_episode is not None:
+            for episode in ended:
+                callbacks.on_episode(self, episode)
+        if callbacks.on_evaluation is not None and evaluation is not None:
+            callbacks.on_evaluation(self, evaluation)
+        if callbacks.on_step is not None:
+            callbacks.on_step(self)
+
+    def _finish(self) -> None:
+        if self._finalizer.alive:
+            self._last = self._underway()
+            self.close()
+            self._training.on_message(f"Time: {self._elapsed_s():.3f}s")
+
+    def _interact(self) -> list[Episode]:
         environments = self._environments
         self._trainer.explore(environments.observations, self._actions)
         environments.act(self._actions, self._step_count)
@@ -403,26 +691,32 @@ class State:
                 "the optimisation diverged",
                 "try a smaller OPTIMIZER_ALPHA, or scale the rewards down",
             )
-        self._episodes.extend(environments.proceed(before, reset=not self.finished))
+        ended = list(environments.proceed(before, reset=not self.finished))
+        self._episodes.extend(ended)
+        return ended
 
-    def _evaluate_if_due(self) -> None:
+    def _evaluate_if_due(self) -> Evaluation | None:
         plan = self._training.plan
         if not plan.enabled or (self._calls % plan.interval != 0 and not self.finished):
-            return
+            return None
         result = self.evaluate()
-        self._curve.append((self._step_count, result.mean_return, result.mean_length))
+        self._curve.append(result)
         self._training.on_message(
             f"Step: {self._step_count}/{self.step_limit} "
             f"Mean return: {result.mean_return:.6g} Mean episode length: {result.mean_length:.6g}"
         )
+        return result
 
-    def _evaluate_on(self, env: Environment, seeds: list[int]) -> Evaluation:
-        limit = self._algorithm.episode_step_limit or env.episode_step_limit or EVALUATION_STEP_LIMIT
-        episodes = [self._run_episode(env, seed, limit) for seed in seeds]
+    def _evaluate_on(self, env: OneEnvironment | VectorSideBySide, seeds: list[int]) -> Evaluation:
+        if isinstance(env, VectorSideBySide):
+            episodes = self._run_episodes(env, seeds)
+        else:
+            limit = self._algorithm.episode_step_limit or env.episode_step_limit or EVALUATION_STEP_LIMIT
+            episodes = [self._run_episode(env, seed, limit) for seed in seeds]
         returns, lengths = zip(*episodes, strict=True)
-        return Evaluation(returns=returns, lengths=lengths)
+        return Evaluation(step=self._step_count, returns=returns, lengths=lengths)
 
-    def _run_episode(self, env: Environment, seed: int, limit: int) -> tuple[float, int]:
+    def _run_episode(self, env: OneEnvironment, seed: int, limit: int) -> tuple[float, int]:
         observation = env.reset(seed, "at an evaluation's reset")
         total = 0.0
         for length in range(1, limit + 1):
@@ -432,6 +726,23 @@ class State:
             if step.terminated or step.truncated:
                 return total, length
         return total, limit
+
+    def _run_episodes(self, env: VectorSideBySide, seeds: list[int]) -> list[tuple[float, int]]:
+        """An episode from each seed, as many at a time as there are environments."""
+        count = len(env.observations)
+        found: list[tuple[float, int]] = []
+        steps = 0
+        for first in range(0, len(seeds), count):
+            chunk = seeds[first : first + count]
+            env.begin([*chunk, *range(count - len(chunk))])
+            done: dict[int, Episode] = {}
+            while any(index not in done for index in range(len(chunk))):
+                env.act(self.action(env.observations), steps)
+                for episode in env.proceed(steps, reset=True):
+                    done.setdefault(episode.end_step - 1 - steps, episode)
+                steps += count
+            found += [(done[index].total_reward, done[index].length) for index in range(len(chunk))]
+        return found
 
     def _numbers(self, name: str) -> Float32Array:
         return np.frombuffer(self._trainer.numbers(name), dtype=np.float32)

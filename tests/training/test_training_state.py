@@ -105,7 +105,7 @@ def test_a_step_of_ppo_is_one_iteration_in_all_environments() -> None:
 def test_ppo_is_evaluated_every_ten_iterations_and_at_the_end() -> None:
     options = {**SMALL_PPO, "TOTAL_STEP_LIMIT": 100, "enable_evaluation": True}
     state = finish(PPO(lambda: Line(truncate_after=3), **options).State(0))
-    assert [point[0] for point in state.learning_curve] == [80, 96]
+    assert [point.step for point in state.learning_curve] == [80, 96]
 
 
 def test_action_takes_what_holds_the_same_numbers() -> None:
@@ -264,15 +264,15 @@ def test_progress_lines_are_those_of_rltools(capsys: pytest.CaptureFixture[str])
     for line, step in zip(lines[-3:-1], (20, 40), strict=True):
         assert re.fullmatch(rf"Step: {step}/40 Mean return: {number} Mean episode length: 5", line), line
     assert re.fullmatch(r"Time: \d+\.\d{3}s", lines[-1])
-    assert [point[0] for point in state.learning_curve] == [20, 40]
+    assert [point.step for point in state.learning_curve] == [20, 40]
 
 
 def test_the_last_step_is_evaluated_whatever_the_interval() -> None:
     factory = lambda: Line(truncate_after=5)  # noqa: E731  one line says it
     sac = small(factory=factory, enable_evaluation=True, evaluation_interval=30)
     state = finish(sac.State(0))
-    assert [point[0] for point in state.learning_curve] == [30, 40]
-    assert state.policy().provenance.mean_return == state.learning_curve[-1][1]
+    assert [point.step for point in state.learning_curve] == [30, 40]
+    assert state.policy().provenance.mean_return == state.learning_curve[-1].mean_return
 
 
 def test_the_environment_gets_its_own_units_and_dtype_and_an_array_to_keep() -> None:

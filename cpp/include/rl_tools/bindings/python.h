@@ -3,12 +3,14 @@
 #pragma once
 
 #include <rl_tools/math/functions.h>
+#include <rl_tools/rl/environment.h>
 #include <rl_tools/rl/trainer.h>
 
 #include <pybind11/pybind11.h>
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace rl_tools::bindings {
@@ -115,6 +117,123 @@ inline pybind11::bytes numbers(rl::Trainer& trainer, const std::string& name) {
     return pybind11::bytes(reinterpret_cast<const char*>(all.data()), all.size() * sizeof(float));
 }
 
+// Takes the arrays of a training state as (name, format, bytes).
+class StateWriter final : public rl::StateVisitor {
+public:
+    void array(const std::string& name, char format, void* items, size_t count) override {
+        const size_t size = count * rl::item_size(format);
+        arrays.append(
+            pybind11::make_tuple(name, std::string(1, format), pybind11::bytes(static_cast<const char*>(items), size)));
+    }
+    [[nodiscard]] size_t count(const std::string&, char, size_t count) override { return count; }
+
+    pybind11::list arrays;
+};
+
+// Fills a training state from {name: (format, bytes)}.
+class StateReader final : public rl::StateVisitor {
+public:
+    explicit StateReader(const pybind11::dict& arrays) : arrays_(arrays) {}
+
+    void array(const std::string& name, char format, void* items, size_t count) override {
+        const std::string_view found = bytes(name, format);
+        const size_t found_count = found.size() / rl::item_size(format);
+        if (found.size() != count * rl::item_size(format)) {
+            throw std::invalid_argument("its " + name + " has " + std::to_string(found_count) + " numbers, not " +
+                                        std::to_string(count));
+        }
+        memcpy(items, found.data(), found.size());
+        visited_++;
+    }
+    [[nodiscard]] size_t count(const std::string& name, char format, size_t) override {
+        return bytes(name, format).size() / rl::item_size(format);
+    }
+    [[nodiscard]] bool is_complete() const { return visited_ == arrays_.size(); }
+
+private:
+    [[nodiscard]] std::string_view bytes(const std::string& name, char format) const {
+        if (!arrays_.contains(name)) {
+            throw std::invalid_argument("it has no " + name);
+        }
+        const auto entry = arrays_[name.c_str()].cast<pybind11::tuple>();
+        if (entry[0].cast<std::string>() != std::string(1, format)) {
+            throw std::invalid_argument("its " + name + " holds numbers of another type");
+        }
+        return entry[1].cast<std::string_view>();
+    }
+
+    const pybind11::dict& arrays_;
+    size_t visited_ = 0;
+};
+
+inline pybind11::list save(rl::Trainer& trainer) {
+    StateWriter writer;
+    trainer.visit_state(writer);
+    return writer.arrays;
+}
+
+inline void load(rl::Trainer& trainer, const pybind11::dict& arrays) {
+    StateReader reader(arrays);
+    trainer.visit_state(reader);
+    if (!reader.is_complete()) {
+        throw std::invalid_argument("it holds more than this training does");
+    }
+}
+
+inline std::unique_ptr<rl::Environments> make_environments(size_t count) {
+    std::unique_ptr<rl::Environments> environments = rl::make_environments(count);
+    if (!environments) {
+        throw std::invalid_argument("this module was compiled without an environment");
+    }
+    return environments;
+}
+
+inline void check_index(const rl::Environments& environments, size_t index) {
+    if (index >= environments.count()) {
+        throw std::invalid_argument("there are " + std::to_string(environments.count()) + " environments");
+    }
+}
+
+// Goes on with its random engine where the seed is None.
+inline void reset(rl::Environments& environments, size_t index, const pybind11::object& seed,
+                  pybind11::handle observation) {
+    const Buffer<float> to(observation, true);
+    check_index(environments, index);
+    to.check_size(environments.observation_dim());
+    if (!seed.is_none()) {
+        environments.seed(index, seed.cast<uint64_t>());
+    }
+    environments.reset(index, to.data());
+}
+
+inline void step(rl::Environments& environments, pybind11::handle actions, pybind11::handle observations,
+                 pybind11::handle rewards, pybind11::handle terminated, pybind11::handle truncated) {
+    const Buffer<float> from(actions);
+    const Buffer<float> to(observations, true);
+    const Buffer<float> reward(rewards, true);
+    const Buffer<bool> ended(terminated, true);
+    const Buffer<bool> cut(truncated, true);
+    const size_t count = environments.count();
+    from.check_size(count * environments.action_dim());
+    to.check_size(count * environments.observation_dim());
+    reward.check_size(count);
+    ended.check_size(count);
+    cut.check_size(count);
+    environments.step(from.data(), to.data(), reward.data(), ended.data(), cut.data());
+}
+
+inline pybind11::bytes save_environment(const rl::Environments& environments, size_t index) {
+    check_index(environments, index);
+    const std::vector<char> state = environments.save(index);
+    return pybind11::bytes(state.data(), state.size());
+}
+
+inline bool load_environment(rl::Environments& environments, size_t index, const pybind11::bytes& state) {
+    check_index(environments, index);
+    const auto content = static_cast<std::string_view>(state);
+    return environments.load(index, content.data(), content.size());
+}
+
 // module_local: modules for different sizes live in one process.
 inline void define(pybind11::module_& module) {
     namespace py = pybind11;
@@ -125,7 +244,15 @@ inline void define(pybind11::module_& module) {
         .def("act", &act)
         .def("explore", &explore)
         .def("observe", &observe)
-        .def("numbers", &numbers);
+        .def("numbers", &numbers)
+        .def("save", &save)
+        .def("load", &load);
+    py::class_<rl::Environments>(module, "Environments", py::module_local())
+        .def(py::init(&make_environments))
+        .def("reset", &reset)
+        .def("step", &step)
+        .def("save", &save_environment)
+        .def("load", &load_environment);
 }
 
 }  // namespace rl_tools::bindings

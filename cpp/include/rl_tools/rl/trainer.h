@@ -3,6 +3,7 @@
 // make_trainer.
 #pragma once
 
+#include <rl_tools/rl/components/state.h>
 #include <rl_tools/rl_tools.h>
 
 #include <map>
@@ -46,6 +47,10 @@ public:
     // Numbers of the training state by name ("actor", "critic_1", …), for export and tests. Throws where there is no
     // such name.
     [[nodiscard]] virtual std::vector<float> numbers(const std::string& name) = 0;
+
+    // Everything that the next steps depend on, between two calls of `observe` or, of PPO, between two trainings.
+    // Throws where what was saved does not fit the settings.
+    virtual void visit_state(StateVisitor& visitor) = 0;
 };
 
 std::unique_ptr<Trainer> make_trainer(const Settings& settings);

@@ -131,6 +131,13 @@ public:
         throw std::invalid_argument("no numbers are called " + name);
     }
 
+    void visit_state(StateVisitor& visitor) override {
+        visitor("random", random_.state, 4);
+        visit_integer(visitor, "step", step_);
+        critics_.visit_state(visitor);
+        buffer_.visit_state(visitor);
+    }
+
 protected:
     using CriticInput = nn::training::Batch<T, OBSERVATION_DIM + ACTION_DIM, BATCH_SIZE>;
     using Actions = nn::training::Batch<T, ACTION_DIM, BATCH_SIZE>;

@@ -26,6 +26,12 @@ struct Optimizer {
         nn::training::adam::step(settings, updates, network, gradient, moments);
     }
 
+    void visit_state(StateVisitor& visitor, const std::string& name) {
+        visit_model(visitor, name + "/first_moment", moments.first);
+        visit_model(visitor, name + "/second_moment", moments.second);
+        visit_integer(visitor, name + "/updates", updates);
+    }
+
     // An infinite second moment would leave its weight where it is for ever: finite, and no longer learning.
     [[nodiscard]] bool is_finite(NETWORK& network) {
         return nn::training::all_finite(network) && nn::training::all_finite(moments.second);

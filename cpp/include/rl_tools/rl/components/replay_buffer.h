@@ -3,7 +3,10 @@
 
 #include <rl_tools/nn/training/batch.h>
 #include <rl_tools/random/random.h>
+#include <rl_tools/rl/components/state.h>
 
+#include <algorithm>
+#include <stdexcept>
 #include <vector>
 
 namespace rl_tools::rl {
@@ -36,6 +39,29 @@ public:
         next_ = (next_ + 1) % capacity_;
     }
 
+    // With another capacity than it was saved with, the transitions stand in the order of their age again.
+    void visit_state(StateVisitor& visitor) {
+        size_t capacity = capacity_;
+        visit_integer(visitor, "replay_buffer/capacity", capacity);
+        visit_integer(visitor, "replay_buffer/next", next_);
+        transitions_.resize(visitor.count("replay_buffer/transitions", 'f', size() * WIDTH) / WIDTH);
+        if (size() > capacity_) {
+            throw std::invalid_argument("it holds " + std::to_string(size()) +
+                                        " transitions, more than REPLAY_BUFFER_CAP, " + std::to_string(capacity_));
+        }
+        if (capacity == 0 || next_ != (size() < capacity ? size() : next_ % capacity)) {
+            throw std::invalid_argument("its replay buffer goes on at " + std::to_string(next_) + " of " +
+                                        std::to_string(size()));
+        }
+        visit_rows(visitor);
+        if (capacity != capacity_) {
+            const size_t oldest = size() < capacity ? 0 : next_;
+            std::rotate(transitions_.begin(), transitions_.begin() + static_cast<ptrdiff_t>(oldest),
+                        transitions_.end());
+            next_ = size() % capacity_;
+        }
+    }
+
     [[nodiscard]] size_t size() const { return transitions_.size(); }
     [[nodiscard]] const TRANSITION& operator[](size_t index) const { return transitions_[index]; }
     [[nodiscard]] const TRANSITION& sample(random::Engine& engine) const {
@@ -43,6 +69,35 @@ public:
     }
 
 private:
+    // Numbers of a transition: its flags are 0 or 1.
+    static constexpr size_t WIDTH = 2 * OBSERVATION_DIM + ACTION_DIM + 3;
+
+    // A transition's padding stays out of it: one row of numbers each.
+    void visit_rows(StateVisitor& visitor) {
+        std::vector<float> rows(size() * WIDTH);
+        for (size_t i = 0; i < size(); i++) {
+            const TRANSITION& from = transitions_[i];
+            float* row = rows.data() + i * WIDTH;
+            row = std::copy_n(from.observation, OBSERVATION_DIM, row);
+            row = std::copy_n(from.action, ACTION_DIM, row);
+            *row++ = from.reward;
+            row = std::copy_n(from.next_observation, OBSERVATION_DIM, row);
+            *row++ = from.terminated ? 1.0F : 0.0F;
+            *row++ = from.truncated ? 1.0F : 0.0F;
+        }
+        visitor("replay_buffer/transitions", rows.data(), rows.size());
+        for (size_t i = 0; i < size(); i++) {
+            TRANSITION& to = transitions_[i];
+            const float* row = rows.data() + i * WIDTH;
+            std::copy_n(row, OBSERVATION_DIM, to.observation);
+            std::copy_n(row += OBSERVATION_DIM, ACTION_DIM, to.action);
+            to.reward = *(row += ACTION_DIM);
+            std::copy_n(row += 1, OBSERVATION_DIM, to.next_observation);
+            to.terminated = *(row += OBSERVATION_DIM) != 0.0F;
+            to.truncated = *(row + 1) != 0.0F;
+        }
+    }
+
     size_t capacity_;
     size_t next_ = 0;
     std::vector<TRANSITION> transitions_;

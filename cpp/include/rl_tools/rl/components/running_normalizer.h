@@ -2,7 +2,7 @@
 // of observations are summed.
 #pragma once
 
-#include <rl_tools/rl_tools.h>
+#include <rl_tools/rl/components/state.h>
 
 #include <cmath>
 
@@ -34,6 +34,12 @@ struct RunningNormalizer {
             squares[i] += batch_squares + difference * difference * count * static_cast<double>(added) / total;
         }
         count = total;
+    }
+
+    void visit_state(StateVisitor& visitor) {
+        visitor("normalizer/count", count);
+        visitor("normalizer/mean", mean, DIM);
+        visitor("normalizer/squares", squares, DIM);
     }
 
     // One over the standard deviation; 1 before there are two observations.

@@ -52,6 +52,15 @@ struct TwinCritics {
         }
     }
 
+    void visit_state(StateVisitor& visitor) {
+        for (size_t i = 0; i < 2; i++) {
+            const std::string name = "critic_" + std::to_string(i + 1);
+            visit_model(visitor, name, online[i]);
+            visit_model(visitor, name + "/target", target[i]);
+            optimizer[i].visit_state(visitor, name + "/optimizer");
+        }
+    }
+
     [[nodiscard]] bool is_finite() { return optimizer[0].is_finite(online[0]) && optimizer[1].is_finite(online[1]); }
 };
 

@@ -198,6 +198,36 @@ public:
         throw std::invalid_argument("no numbers are called " + name);
     }
 
+    // Between two trainings the experience is forgotten, but for the observations, which an export shows examples of.
+    void visit_state(StateVisitor& visitor) override {
+        visitor("random", random_.state, 4);
+        visit_integer(visitor, "iteration", iteration_);
+        visit_integer(visitor, "rollout/is_full", is_full_);
+        visitor("rollout/observations", rollout_.observations.data(), rollout_.observations.size());
+        visitor("rollout/order", rollout_.order.data(), rollout_.order.size());
+        visit_model(visitor, "actor", actor());
+        optimizer_.visit_state(visitor, "actor/optimizer");
+        visitor("log_std", log_std_, ACTION_DIM);
+        visitor("log_std/first_moment", log_std_moments_[0], ACTION_DIM);
+        visitor("log_std/second_moment", log_std_moments_[1], ACTION_DIM);
+        visitor("actor/learning_rate", adam_actor_.learning_rate);
+        visit_model(visitor, "critic", critic_);
+        critic_optimizer_.visit_state(visitor, "critic/optimizer");
+        normalizer_.visit_state(visitor);
+        if (!options_.adaptive_learning_rate) {
+            adam_actor_.learning_rate = options_.adam.learning_rate;
+        }
+        if constexpr (CONFIG::NORMALIZE_OBSERVATIONS) {
+            read_normalizer();
+        }
+        for (const uint32_t row : rollout_.order) {
+            if (row >= rollout_.order.size()) {
+                throw std::invalid_argument("its order names row " + std::to_string(row) + " of " +
+                                            std::to_string(rollout_.order.size()));
+            }
+        }
+    }
+
 private:
     static constexpr T FIRST_MEAN_SCALE = 0.01F;
 

@@ -58,6 +58,14 @@ public:
         return Base::numbers(name);
     }
 
+    void visit_state(StateVisitor& visitor) override {
+        Base::visit_state(visitor);
+        visit_model(visitor, "actor", actor());
+        optimizer_.visit_state(visitor, "actor/optimizer");
+        visitor("log_alpha", log_alpha_);
+        visitor("log_alpha/moments", log_alpha_moments_, 2);
+    }
+
 private:
     using Base::batch_;
     using Base::critics_;

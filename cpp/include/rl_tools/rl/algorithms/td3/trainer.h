@@ -60,6 +60,13 @@ public:
         return Base::numbers(name);
     }
 
+    void visit_state(StateVisitor& visitor) override {
+        Base::visit_state(visitor);
+        visit_model(visitor, "actor", actor());
+        visit_model(visitor, "actor/target", target_actor_);
+        optimizer_.visit_state(visitor, "actor/optimizer");
+    }
+
 private:
     using Base::batch_;
     using Base::critics_;

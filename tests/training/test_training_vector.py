@@ -1,0 +1,196 @@
+"""Vectorised environments and the usual wrappers: the same steps as the single ones, whatever resets them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces, wrappers
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+from training_envs import SMALL, SMALL_PPO, Line, replacing
+
+from rltools_embed.errors import TrainingError, UnsupportedEnvError
+from rltools_embed.training import PPO, SAC, TD3, State, Training
+from rltools_embed.training.side_by_side import SideBySide
+
+EVALUATED = {**SMALL_PPO, "enable_evaluation": True, "evaluation_interval": 2, "num_evaluation_episodes": 3}
+MODES = list(AutoresetMode)
+
+
+def single(**arguments: Any) -> Line:
+    return Line(**{"truncate_after": 7, **arguments})
+
+
+def vector(mode: AutoresetMode = AutoresetMode.NEXT_STEP, count: int = 2, **arguments: Any) -> VectorEnv:
+    return SyncVectorEnv([partial(single, **arguments)] * count, autoreset_mode=mode)
+
+
+def finish(state: State) -> State:
+    while not state.step():
+        pass
+    return state
+
+
+def without_n(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name != "N_ENVIRONMENTS"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "arguments", [{}, {"terminate_after": 5}, {"action_space": spaces.Box(-2.0, 5.0, (1,), np.float64)}]
+)
+def test_every_autoreset_mode_trains_as_single_environments_do(mode: AutoresetMode, arguments: dict[str, Any]) -> None:
+    expected = finish(PPO(partial(single, **arguments), **EVALUATED).State(3))
+    found = finish(PPO(partial(vector, mode, **arguments), **without_n(EVALUATED)).State(3))
+    assert found._trainer.save() == expected._trainer.save()
+    assert found.episodes == expected.episodes
+    assert found.learning_curve == expected.learning_curve
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_our_own_step_limit_resets_as_well(mode: AutoresetMode) -> None:
+    options = {**EVALUATED, "EPISODE_STEP_LIMIT": 3}
+    expected = finish(PPO(single, **options).State(3))
+    found = finish(PPO(partial(vector, mode), **without_n(options)).State(3))
+    assert {episode.length for episode in found.episodes} == {3}
+    assert found._trainer.save() == expected._trainer.save()
+    assert found.learning_curve == expected.learning_curve
+
+
+def test_environments_in_processes_of_their_own_train_as_single_ones_do() -> None:
+    training = PPO(lambda: AsyncVectorEnv([single] * 2), **without_n(EVALUATED))
+    expected = finish(PPO(single, **EVALUATED).State(3))
+    state = training.State(3)
+    for _ in range(2):
+        state.step()
+    children = list(state._environments._env.processes)  # type: ignore[attr-defined]
+    finish(state)
+    assert state._trainer.save() == expected._trainer.save()
+    assert state.learning_curve == expected.learning_curve
+    assert not any(child.is_alive() for child in children)
+
+
+@pytest.mark.parametrize("steps", [2, 5])
+def test_a_resumed_run_has_the_bits_of_an_uninterrupted_one(steps: int, tmp_path: Path) -> None:
+    training = PPO(vector, **without_n(EVALUATED))
+    longer = {"TOTAL_STEP_LIMIT": 64}
+    uninterrupted = finish(PPO(vector, **without_n({**EVALUATED, **longer})).State(3))
+    state = training.State(3)
+    for _ in range(steps):
+        state.step()
+    state.save(tmp_path / "run.state")
+    lines: list[str] = []
+    resumed = finish(PPO.load(tmp_path / "run.state", vector, on_message=lines.append, **longer))
+    assert not any("new episodes" in line for line in lines)
+    assert resumed._trainer.save() == uninterrupted._trainer.save()
+    assert resumed.episodes == uninterrupted.episodes
+
+
+def test_a_wrapped_vector_is_saved_without_its_episodes(tmp_path: Path) -> None:
+    lines: list[str] = []
+    make = lambda: wrappers.vector.RecordEpisodeStatistics(vector())  # noqa: E731  one line says it
+    state = PPO(make, **{**without_n(EVALUATED), "on_message": lines.append}).State(3)
+    state.step()
+    state.save(tmp_path / "run.state")
+    assert (
+        "RecordEpisodeStatistics keeps its environments to itself: a resumed run will begin new episodes" in lines[-1]
+    )
+    assert finish(PPO.load(tmp_path / "run.state", make, on_message=len)).step_count == 40
+
+
+def test_vectorised_environments_are_closed() -> None:
+    training = PPO(vector, **without_n(EVALUATED))
+    assert [env.closed for env in Line.made[-2:]] == [1, 1]
+    Line.made.clear()
+    finish(training.State(0))
+    assert [env.closed for env in Line.made] == [1] * 4  # two to train in, two to evaluate in
+    Line.made.clear()
+    for options, words in ((SMALL_PPO, "at step 17"), (EVALUATED, "at step 17 of an evaluation")):
+        state = PPO(partial(vector, spoil=replacing(1, float("nan"), 9)), **without_n(options)).State(0)
+        with pytest.raises(TrainingError, match=f"SyncVectorEnv: the reward is nan {words}"):
+            finish(state)
+    assert all(env.closed == 1 for env in Line.made)
+
+
+def test_a_registered_vector_names_its_environment() -> None:
+    state = PPO(lambda: gymnasium.make_vec("Pendulum-v1", 2), **without_n(SMALL_PPO)).State(0)
+    policy = finish(state).policy()
+    assert policy.provenance.environment == "Pendulum-v1"
+    assert policy.control_period_s == 0.05
+    assert (policy.action[0].low, policy.action[0].high) == (-2.0, 2.0)
+
+
+class Forgetful(SyncVectorEnv):
+    """Resets all of its environments, whatever the mask says."""
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> Any:
+        return super().reset(seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("kind", "factory", "options", "error", "words"),
+    [
+        (SAC, vector, SMALL, UnsupportedEnvError, "env_factory makes 2 environments in one, and SAC steps one"),
+        (TD3, vector, SMALL, UnsupportedEnvError, "and TD3 steps one"),
+        (PPO, partial(vector, count=3), SMALL_PPO, ValueError, "N_ENVIRONMENTS is 2, and env_factory makes 3"),
+        (PPO, lambda: gymnasium.make_vec("CartPole-v1", 2), {}, UnsupportedEnvError, "the action space is Discrete"),
+        (PPO, lambda: Forgetful([single] * 2), {}, TrainingError, "resets environments that are not in options"),
+        (PPO, partial(vector, spoil=replacing(1, np.inf, 1)), {}, TrainingError, "the reward is inf at step 1"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_a_compiler_starts(
+    kind: type[Training], factory: Any, options: Any, error: type[Exception], words: str, no_compiler: None
+) -> None:
+    Line.made.clear()
+    with pytest.raises(error, match=words):
+        kind(factory, **options)
+    assert all(env.closed == 1 for env in Line.made)
+
+
+def test_a_vector_of_one_serves_any_algorithm() -> None:
+    for kind in (SAC, TD3):
+        expected = finish(kind(single, **SMALL).State(3))
+        found = finish(kind(partial(vector, count=1), **SMALL).State(3))
+        assert found._trainer.save() == expected._trainer.save()
+
+
+# ------------------------------------------------------------------------------------------------ wrappers
+
+BOX = spaces.Box(np.array([-2.0]), np.array([5.0]), dtype=np.float64)
+
+
+def driven(environments: SideBySide) -> list[Any]:
+    """What five actions from end to end lead to."""
+    environments.begin([3])
+    told = []
+    for step, action in enumerate((-1.0, -0.5, 0.0, 0.5, 1.0)):
+        environments.act(np.array([[action]], np.float32), step)
+        told.append((environments.next_observations.tolist(), environments.rewards.tolist()))
+        list(environments.proceed(step, reset=True))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("wrap", "seen"),
+    [
+        (lambda env: wrappers.RescaleAction(env, -1.0, 1.0), [-2.0, -0.25, 1.5, 3.25, 5.0]),
+        (lambda env: wrappers.TransformAction(env, lambda action: 2 * action, BOX), [-2.0, -1.0, 0.0, 1.0, 2.0]),
+        (lambda env: wrappers.TimeLimit(wrappers.OrderEnforcing(env), 3), [-1.0, -0.5, 0.0, 0.5, 1.0]),
+    ],
+)
+def test_the_environment_behind_a_wrapper_gets_what_the_wrapper_makes(wrap: Any, seen: list[float]) -> None:
+    training = SAC(lambda: wrap(Line(action_space=BOX)), **SMALL)
+    state = training.State(0)
+    Line.made[-1].actions.clear()
+    driven(state._environments)
+    np.testing.assert_allclose([float(action[0]) for action in Line.made[-1].actions], seen, atol=1e-6)
+
+
+def test_clip_action_leaves_an_unbounded_box_and_is_refused_with_what_helps(no_compiler: None) -> None:
+    with pytest.raises(UnsupportedEnvError, match="unbounded at index 0") as caught:
+        SAC(lambda: wrappers.ClipAction(Line()), **SMALL)
+    assert "finite bounds" in caught.value.hint
