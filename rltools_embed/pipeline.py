@@ -175,9 +175,9 @@ class _Order:
 
     def settings(self) -> dict[str, Any]:
         """What makes a run what it is; a function that makes an environment cannot be compared with another one."""
-        options = asdict(self.kind.check_options(self.options).options)
-        defaults = asdict(self.kind.check_options({}).options)
+        options = self.kind.check_options(self.options).lasting_options()
         steps = options.pop(self.kind.STEP_OPTION)
+        defaults = self.kind.check_options({self.kind.STEP_OPTION: steps}).lasting_options()
         return {
             "algorithm": self.kind.__name__.lower(),
             "steps": steps,

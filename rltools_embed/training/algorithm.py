@@ -28,6 +28,10 @@ class Algorithm(Protocol):
         """A frozen dataclass of the options by their upper-case names."""
         ...
 
+    def lasting_options(self) -> dict[str, Any]:
+        """The options as a saved run keeps them: what must stay when it is made longer is a number, not a default."""
+        ...
+
     @property
     def environments(self) -> int:
         """How many environments are stepped side by side."""

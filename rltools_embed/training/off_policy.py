@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
+from typing import Any
 
 from rltools_embed.policy.model import Activation, Mlp
 from rltools_embed.training import options as of
@@ -119,6 +121,9 @@ class OffPolicyAlgorithm:
     environments = 1
     interactions_per_step = 1
     evaluation_interval = 1000
+
+    def lasting_options(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self.options), "N_WARMUP_STEPS": self.options.warmup_steps}
 
     @property
     def step_limit(self) -> int:

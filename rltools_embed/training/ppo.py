@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
+from typing import Any
 
 from rltools_embed.policy.model import Activation, Module, Standardize
 from rltools_embed.training import options as of
@@ -151,6 +153,9 @@ class PpoAlgorithm:
     name = "PPO"
     evaluation_interval = 10
     episodes_kept = _EPISODES_KEPT
+
+    def lasting_options(self) -> dict[str, Any]:
+        return dataclasses.asdict(self.options)
 
     @property
     def environments(self) -> int:

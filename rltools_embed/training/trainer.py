@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import dataclasses
 import hashlib
 import importlib.metadata
 import operator
@@ -228,7 +227,7 @@ class Training:
         return Setup(
             algorithm=self.algorithm.name,
             arguments=arguments,
-            options=dataclasses.asdict(self.algorithm.options),
+            options=self.algorithm.lasting_options(),
             sizes=self.spec.sizes,
             machine=hashlib.sha256(machine.encode()).hexdigest(),
         )
@@ -320,7 +319,7 @@ def _check_fits(path: Path, saved: Setup, spec: EnvSpec, before: Algorithm, afte
             "pass the factory that it was trained with",
         )
     if before.translation_unit(spec) != after.translation_unit(spec):
-        options = dataclasses.asdict(after.options)
+        options = after.lasting_options()
         changed = [name for name, value in options.items() if value != saved.options[name]]
         described = ", ".join(f"{name} {saved.options[name]}, not {options[name]}" for name in changed)
         raise CheckpointError(f"{path} was saved with {described}", "sizes stay: start a new run for others")
