@@ -19,7 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import block_counts, cycles, emulator
+from benchmarks import block_counts, cycles, emulator, pages
 from rltools_embed.policy import checkpoint, reference
 from rltools_embed.policy.layers import Activation, Arithmetic, Dense, Float32Array, Mlp
 from rltools_embed.policy.model import Policy, Provenance, Signal
@@ -398,7 +398,7 @@ TITLES = {
 INTRODUCTION = """\
 # Performance
 
-`python benchmarks/kernels.py` measures all of this again and rewrites this page; it takes a few minutes.
+`python benchmarks/kernels.py` measures this again and rewrites this page up to "Training"; it takes a few minutes.
 It needs `gcc`, `clang`, `gcc-arm-none-eabi`, `qemu-system-arm` with plugins (Debian's has them), and PyPI for {peer}.
 
 How long one inference takes, beside RLtools' fastest kernel for ARM (`operations_arm/opt.h`).
@@ -478,7 +478,7 @@ def main() -> None:
         m55_by_clang = bench.ours(emulator.core("cortex-m55"), NETS[2], "Fused", clang=True)
         check_bits(NETS[2], Arithmetic.FUSED, m55_by_clang)
     checked = list(targets(measured, m55_by_clang, tanh, nothing))
-    output.write_text(page(measured, checked, tanh, nothing), encoding="utf-8")
+    pages.write_part(output, "kernels", page(measured, checked, tanh, nothing))
     missed = [target.figure for target in checked if not target.is_met]
     sys.exit(f"missed: {'; '.join(missed)}" if missed else 0)
 
