@@ -6,15 +6,11 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from rltools_embed.errors import ToolchainError
 from rltools_embed.training.saved_run import Evaluation
 from rltools_embed.training.side_by_side import Episode
 
 FORMATS = (".png", ".svg", ".pdf")
-# Training episodes that a line through them averages over.
-_WINDOW = 20
 
 
 def check(path: Path) -> None:
@@ -31,7 +27,7 @@ def check(path: Path) -> None:
 
 
 def write(path: Path, title: str, curve: Sequence[Evaluation], episodes: Sequence[Episode]) -> None:
-    """Returns over environment steps: evaluations with mean and range, training episodes as dots with their mean.
+    """Returns over environment steps: evaluations with mean and range, training episodes as dots.
 
     Raises:
         OSError: the file cannot be written.
@@ -47,9 +43,6 @@ def write(path: Path, title: str, curve: Sequence[Evaluation], episodes: Sequenc
             ends = [episode.end_step for episode in episodes]
             returns = [episode.total_reward for episode in episodes]
             axes.scatter(ends, returns, s=6, color="0.75", linewidths=0, label="training episode")
-            if len(returns) >= 5 * _WINDOW:  # of fewer it would hide the beginning
-                recent = np.convolve(returns, np.full(_WINDOW, 1 / _WINDOW), mode="valid")
-                axes.plot(ends[_WINDOW - 1 :], recent, color="0.5", linewidth=1, label=f"mean of {_WINDOW} episodes")
         if curve:
             steps = [point.step for point in curve]
             least, greatest = ([choose(point.returns) for point in curve] for choose in (min, max))
