@@ -28,7 +28,7 @@ GOOD = -180.0
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One training: mean return over the starts, CPU seconds."""
+    """One training: mean return over the starts, CPU and wall seconds."""
 
     trainer: str
     version: str
@@ -36,6 +36,7 @@ class Run:
     seed: int
     mean_return: float
     cpu_s: float
+    wall_s: float
 
 
 def read(rows: Path) -> tuple[Run, ...]:

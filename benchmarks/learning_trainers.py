@@ -1,7 +1,8 @@
 """Trains on Pendulum-v1 with one of three libraries: `PYTHON benchmarks/learning_trainers.py TRAINER ALGORITHM SEED…`.
 
 TRAINER is rltools_embed, rltools or stable_baselines3; PYTHON must have it, gymnasium and NumPy. One line of JSON per
-seed: trainer, version, algorithm, seed, mean return of the deterministic policy over STARTS, CPU seconds of training.
+seed: trainer, version, algorithm, seed, CPU and wall seconds of training, mean return of the deterministic policy over
+STARTS.
 Stable-Baselines3 gets the hyperparameters of RLtools' defaults where it has the option.
 """
 
@@ -149,7 +150,7 @@ def main() -> None:
     train = TRAINERS[name](algorithm)
     environment = rescaled() if name == "rltools" else native()
     for seed in map(int, seeds):
-        start_s = time.process_time()
+        start_s, start_wall_s = time.process_time(), time.perf_counter()
         act = train(seed)
         row = {
             "trainer": name,
@@ -157,6 +158,7 @@ def main() -> None:
             "algorithm": algorithm,
             "seed": seed,
             "cpu_s": time.process_time() - start_s,
+            "wall_s": time.perf_counter() - start_wall_s,
             "mean_return": mean_return(environment, act),
         }
         sys.stdout.write(json.dumps(row) + "\n")

@@ -39,6 +39,7 @@ from rltools_embed.training.spaces import EnvSpec, Sizes
 from rltools_embed.training.td3 import Td3Algorithm, Td3Options
 from rltools_embed.training.vector import VectorEnvironments, VectorSideBySide
 
+_FLOAT32 = np.dtype(np.float32)
 _EXAMPLES = 16
 _RECENT_STEPS = 1000
 
@@ -377,7 +378,7 @@ class State:
         seeds = [int(seed) for seed in np.random.SeedSequence(self.seed).generate_state(count + 1, np.uint32)]
         self._evaluation_seed = seeds.pop(1)
         self._actions = np.zeros((count, self._spec.action_dim), dtype=np.float32)
-        self._no_action = np.zeros(self._spec.action_dim, dtype=np.float32)
+        self._act = self._trainer.actor(np.zeros(self._spec.action_dim, dtype=np.float32))
         self._shape = (self._spec.observation_dim,)
         self._step_count = 0
         self._calls = 0
@@ -509,14 +510,13 @@ class State:
         """
         if (
             type(observation) is np.ndarray
-            and observation.dtype == np.float32
+            and observation.dtype is _FLOAT32
             and observation.shape == self._shape
             and observation.flags.c_contiguous
         ):
-            action = np.empty_like(self._no_action)
-            index = self._trainer.act(observation, action)
-            if index >= 0:
-                raise ValueError(f"observation[{index}] is {observation[index]}")
+            action: Float32Array | int = self._act(observation)
+            if isinstance(action, int):
+                raise ValueError(f"observation[{action}] is {observation[action]}")
             return action
         batch, is_single = as_observations(observation, self._spec.observation_dim)
         actions = np.empty((len(batch), self._spec.action_dim), dtype=np.float32)

@@ -8,6 +8,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -29,7 +30,8 @@ public:
         if (PyObject_GetBuffer(object.ptr(), &view_, flags) != 0) {
             throw pybind11::error_already_set();
         }
-        if (view_.itemsize != sizeof(T) || view_.format == nullptr || view_.format != std::string(1, FORMAT<T>)) {
+        if (view_.itemsize != sizeof(T) || view_.format == nullptr || view_.format[0] != FORMAT<T> ||
+            view_.format[1] != '\0') {
             PyBuffer_Release(&view_);
             throw std::invalid_argument(std::string("expected numbers of the format ") + FORMAT<T>);
         }
@@ -88,6 +90,38 @@ inline ptrdiff_t act(rl::Trainer& trainer, pybind11::handle observations, pybind
         trainer.act(from.data() + i * trainer.observation_dim(), to.data() + i * trainer.action_dim());
     }
     return -1;
+}
+
+// The policy for one observation at a time. It holds the array that actions are written to, because asking NumPy for an
+// array's memory takes as long as the policy itself. What it returns is a copy, made before another thread may call.
+class Actor {
+public:
+    Actor(rl::Trainer& trainer, const pybind11::object& action)
+        : trainer_(trainer), copy_(action.attr("copy")), action_(action, true) {
+        action_.check_size(trainer.action_dim());
+    }
+
+    // The action, or the index of the first number that is not finite.
+    pybind11::object operator()(pybind11::handle observation) {
+        const Buffer<float> from(observation);
+        from.check_size(trainer_.observation_dim());
+        for (size_t i = 0; i < from.size(); i++) {
+            if (!math::is_finite(from.data()[i])) {
+                return pybind11::int_(i);
+            }
+        }
+        trainer_.act(from.data(), action_.data());
+        return copy_();
+    }
+
+private:
+    rl::Trainer& trainer_;
+    pybind11::object copy_;
+    Buffer<float> action_;
+};
+
+inline std::unique_ptr<Actor> actor(rl::Trainer& trainer, const pybind11::object& action) {
+    return std::make_unique<Actor>(trainer, action);
 }
 
 inline void explore(rl::Trainer& trainer, pybind11::handle observations, pybind11::handle actions) {
@@ -242,11 +276,13 @@ inline void define(pybind11::module_& module) {
             return rl::make_trainer(settings_from(seed, numbers, low, high));
         }))
         .def("act", &act)
+        .def("actor", &actor, py::keep_alive<0, 1>())
         .def("explore", &explore)
         .def("observe", &observe)
         .def("numbers", &numbers)
         .def("save", &save)
         .def("load", &load);
+    py::class_<Actor>(module, "Actor", py::module_local()).def("__call__", &Actor::operator());
     py::class_<rl::Environments>(module, "Environments", py::module_local())
         .def(py::init(&make_environments))
         .def("reset", &reset)
