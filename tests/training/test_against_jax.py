@@ -1,0 +1,229 @@
+"""Whole updates of the C++ trainers against JAX: its derivatives, its Adam, its densities, in float64.
+
+The tests of updates beside this one use finite differences and formulas written out here; this one shares neither.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.example_libraries import optimizers
+from jax.scipy.stats import norm
+from update_reference import ACTIONS, BATCH, BETA_1, BETA_2, GAMMA, OBSERVATIONS, POLYAK, RATE, batch_of, interact, make
+from update_reference import check as check_moved
+from update_reference import numbers as read
+
+from rltools_embed.training import PPO, SAC, TD3
+
+# Adam as published has nothing under its root. A large epsilon keeps its first step from being a sign, which a float32
+# rounding near zero would turn.
+EPSILON = 1e-2
+PUBLISHED = {"OPTIMIZER_EPSILON": EPSILON, "OPTIMIZER_EPSILON_SQRT": 0.0}
+CRITIC_WIDTHS = (OBSERVATIONS + ACTIONS, 8, 8, 1)
+
+Array = Any  # of JAX
+
+
+@pytest.fixture(autouse=True)
+def _float64() -> Any:
+    with jax.enable_x64(True):
+        yield
+
+
+def numbers(trainer: Any, name: str) -> Array:
+    return jnp.asarray(read(trainer, name))
+
+
+def check(trainer: Any, before: dict[str, Array], after: dict[str, Array]) -> None:
+    check_moved(trainer, *({name: np.asarray(part) for name, part in parts.items()} for parts in (before, after)))
+
+
+class Adam:
+    """JAX's own, over one array."""
+
+    def __init__(self, at: Array) -> None:
+        start, self._update, self._parameters = optimizers.adam(RATE, BETA_1, BETA_2, EPSILON)
+        self._state, self._step = start(at), 0
+
+    def __call__(self, by: Array) -> Array:
+        self._state = self._update(self._step, by, self._state)
+        self._step += 1
+        return self._parameters(self._state)
+
+
+def mlp(parameters: Array, widths: tuple[int, ...], x: Array) -> Array:
+    begin = 0
+    for layer, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
+        if layer > 0:
+            x = jnp.tanh(x)
+        weights = parameters[begin : begin + inputs * outputs].reshape(outputs, inputs)
+        x = x @ weights.T + parameters[begin + inputs * outputs : begin + (inputs + 1) * outputs]
+        begin += (inputs + 1) * outputs
+    return x
+
+
+def q(critic: Array, observation: Array, action: Array) -> Array:
+    return mlp(critic, CRITIC_WIDTHS, jnp.concatenate([observation, action], axis=1))[:, 0]
+
+
+def squared_error(observation: Array, action: Array, target: Array) -> Callable[[Array], Array]:
+    return lambda critic: 0.5 * jnp.mean((q(critic, observation, action) - target) ** 2)
+
+
+def squashed_sample(actor: Array, observation: Array, noise: Array) -> tuple[Array, Array]:
+    """Actions, and their log-density by the change of variables."""
+    mean, log_std = jnp.split(mlp(actor, (OBSERVATIONS, 8, 8, 2 * ACTIONS), observation), 2, axis=1)
+    std = jnp.exp(log_std)
+    before = mean + std * noise
+    jacobian = jax.vmap(jax.vmap(jax.grad(jnp.tanh)))(before)
+    return jnp.tanh(before), jnp.sum(norm.logpdf(before, mean, std) - jnp.log(jacobian + 1e-6), axis=1)
+
+
+def test_sac() -> None:
+    trainer = make(SAC, **PUBLISHED)
+    rng = np.random.default_rng(1)
+    for step in range(BATCH):
+        interact(trainer, rng, step == 2, step == 3)
+    learners, targets = ("actor", "critic_1", "critic_2"), ("critic_target_1", "critic_target_2")
+    adam = {name: Adam(numbers(trainer, name)) for name in learners}
+    adam_alpha = Adam(jnp.log(numbers(trainer, "alpha")))
+    for _ in range(3):
+        before = {name: numbers(trainer, name) for name in (*learners, *targets)}
+        alpha = numbers(trainer, "alpha")[0]
+        interact(trainer, rng, False, False)
+        batch = {name: jnp.asarray(part) for name, part in batch_of(trainer, "next_noise", "noise").items()}
+
+        action, density = squashed_sample(before["actor"], batch["next"], batch["next_noise"])
+        value = jnp.minimum(*(q(before[name], batch["next"], action) for name in targets)) - alpha * density
+        target = batch["reward"] + GAMMA * (1 - batch["terminated"]) * value
+        np.testing.assert_allclose(batch["target"], target, atol=1e-5)
+        loss = squared_error(batch["observation"], batch["action"], target)
+        after = {name: adam[name](jax.grad(loss)(before[name])) for name in learners[1:]}
+
+        def actor_loss(actor: Array, log_alpha: Array) -> Array:
+            action, density = squashed_sample(actor, batch["observation"], batch["noise"])  # noqa: B023  called here only
+            values = (q(after[name], batch["observation"], action) for name in learners[1:])  # noqa: B023  as above
+            return jnp.mean(jnp.exp(log_alpha) * density - jnp.minimum(*values))
+
+        def alpha_loss(log_alpha: Array) -> Array:
+            _, density = squashed_sample(before["actor"], batch["observation"], batch["noise"])  # noqa: B023  as above
+            return -jnp.mean(jnp.exp(log_alpha) * (density - ACTIONS))
+
+        after["actor"] = adam["actor"](jax.grad(actor_loss)(before["actor"], jnp.log(alpha)))
+        after_alpha = jnp.exp(adam_alpha(jax.grad(alpha_loss)(jnp.log(alpha))[None]))
+        after |= {
+            target: POLYAK * before[target] + (1 - POLYAK) * after[learner]
+            for target, learner in zip(targets, learners[1:], strict=True)
+        }
+        np.testing.assert_allclose(read(trainer, "alpha"), after_alpha, atol=2e-5)
+        check(trainer, before, after)
+
+
+def test_td3() -> None:
+    noise = {"TARGET_NEXT_ACTION_NOISE_STD": 0.9, "TARGET_NEXT_ACTION_NOISE_CLIP": 0.8, "ACTOR_POLYAK": POLYAK}
+    trainer = make(TD3, **noise, **PUBLISHED)
+    rng = np.random.default_rng(1)
+    for step in range(BATCH):
+        interact(trainer, rng, step == 2, step == 3)
+    learners = ("actor", "critic_1", "critic_2")
+    targets = ("actor_target", "critic_target_1", "critic_target_2")
+    adam = {name: Adam(numbers(trainer, name)) for name in learners}
+
+    def act(actor: Array, observation: Array) -> Array:
+        return jnp.tanh(mlp(actor, (OBSERVATIONS, 8, 8, ACTIONS), observation))
+
+    for step in range(BATCH + 1, BATCH + 5):
+        before = {name: numbers(trainer, name) for name in (*learners, *targets)}
+        interact(trainer, rng, False, False)
+        batch = {name: jnp.asarray(part) for name, part in batch_of(trainer, "next_noise").items()}
+        shift = jnp.clip(0.9 * batch["next_noise"], -0.8, 0.8)
+        action = jnp.clip(act(before["actor_target"], batch["next"]) + shift, -1, 1)
+        value = jnp.minimum(*(q(before[name], batch["next"], action) for name in targets[1:]))
+        target = batch["reward"] + GAMMA * (1 - batch["terminated"]) * value
+        loss = squared_error(batch["observation"], batch["action"], target)
+        after = {name: adam[name](jax.grad(loss)(before[name])) for name in learners[1:]}
+        if step % 2 == 0:  # the actor and all targets wait for every other step
+
+            def actor_loss(actor: Array) -> Array:
+                return -jnp.mean(q(after["critic_1"], batch["observation"], act(actor, batch["observation"])))  # noqa: B023  called here only
+
+            after["actor"] = adam["actor"](jax.grad(actor_loss)(before["actor"]))
+            after |= {
+                target: POLYAK * before[target] + (1 - POLYAK) * after[learner]
+                for target, learner in zip(targets, learners, strict=True)
+            }
+        check(trainer, before, after)
+
+
+STEPS, ENVIRONMENTS = 4, 3
+ROWS = STEPS * ENVIRONMENTS
+
+
+def generalised_advantages(rollout: dict[str, Array]) -> Array:
+    """Backwards through the steps of all environments at once (Schulman et al., arXiv:1506.02438)."""
+
+    def one(following: Array, step: dict[str, Array]) -> tuple[Array, Array]:
+        error = step["reward"] + GAMMA * (1 - step["terminated"]) * step["next_value"] - step["value"]
+        goes_on = (1 - step["terminated"]) * (1 - step["truncated"])
+        advantage = error + GAMMA * 0.8 * goes_on * following
+        return advantage, advantage
+
+    names = ("reward", "value", "next_value", "terminated", "truncated")
+    steps = {name: rollout[name].reshape(STEPS, ENVIRONMENTS) for name in names}
+    _, found = jax.lax.scan(one, jnp.zeros(ENVIRONMENTS), steps, reverse=True)
+    return found.reshape(-1)
+
+
+def test_ppo() -> None:
+    sizes = {"N_ENVIRONMENTS": ENVIRONMENTS, "ON_POLICY_RUNNER_STEPS_PER_ENV": STEPS, "BATCH_SIZE": ROWS}
+    options = {"LAMBDA": 0.8, "EPSILON_CLIP": 0.2, "ACTION_ENTROPY_COEFFICIENT": 0.1, "N_EPOCHS": 3, "STEP_LIMIT": 10}
+    trainer = make(PPO, **sizes, **options, **PUBLISHED, ADAPTIVE_LEARNING_RATE=False)
+    rng = np.random.default_rng(1)
+    adam = {name: Adam(numbers(trainer, name)) for name in ("actor", "critic", "log_std")}
+    for _ in range(3):
+        before = {name: numbers(trainer, name) for name in adam}
+        for step in range(STEPS):
+            draw = rng.uniform(-1, 1, (2, ENVIRONMENTS, OBSERVATIONS)).astype(np.float32)
+            trainer.explore(draw[0], np.empty((ENVIRONMENTS, ACTIONS), np.float32))
+            ends = np.array([step == 1, False, step == 3]), np.array([False, step == 2, False])
+            assert trainer.observe(rng.uniform(-1, 1, ENVIRONMENTS).astype(np.float32), draw[1], *ends)
+        names = ("input", "action", "old", "value", "reward", "next_value", "terminated", "truncated", "advantage")
+        widths = (OBSERVATIONS, ACTIONS, *(1 for _ in range(7)))
+        parts = np.split(read(trainer, "rollout").reshape(ROWS, -1), np.cumsum(widths)[:-1], axis=1)
+        rollout = {name: jnp.asarray(part).squeeze() for name, part in zip(names, parts, strict=True)}
+        advantage = generalised_advantages(rollout)
+        np.testing.assert_allclose(rollout["advantage"], advantage, atol=1e-6)
+        normalised = jax.nn.standardize(advantage, epsilon=0.0)
+
+        def density(actor: Array, log_std: Array) -> Array:
+            mean = mlp(actor, (OBSERVATIONS, 8, 8, ACTIONS), rollout["input"])  # noqa: B023  called here only
+            return jnp.sum(norm.logpdf(rollout["action"], mean, jnp.exp(log_std)), axis=1)  # noqa: B023  as above
+
+        old = density(before["actor"], before["log_std"])
+        np.testing.assert_allclose(rollout["old"], old, atol=1e-5)
+
+        def actor_loss(actor: Array, log_std: Array) -> Array:
+            ratio = jnp.exp(density(actor, log_std) - old)  # noqa: B023  called here only
+            surrogate = jnp.minimum(ratio * normalised, jnp.clip(ratio, 0.8, 1.2) * normalised)  # noqa: B023  as above
+            entropy = jnp.sum(log_std + 0.5 * jnp.log(2 * jnp.pi * jnp.e))
+            return -jnp.mean(surrogate) - 0.1 * entropy
+
+        def critic_loss(critic: Array) -> Array:
+            value = mlp(critic, (OBSERVATIONS, 8, 8, 1), rollout["input"])[:, 0]  # noqa: B023  called here only
+            return 0.5 * jnp.mean((value - (advantage + rollout["value"])) ** 2)  # noqa: B023  as above
+
+        after = dict(before)
+        for _ in range(3):
+            by_actor, by_log_std = jax.grad(actor_loss, argnums=(0, 1))(after["actor"], after["log_std"])
+            after = {
+                "critic": adam["critic"](jax.grad(critic_loss)(after["critic"])),
+                "actor": adam["actor"](by_actor),
+                "log_std": adam["log_std"](by_log_std),
+            }
+        check(trainer, before, after)
