@@ -6,7 +6,6 @@ The tests of updates beside this one use finite differences and formulas written
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -27,7 +26,10 @@ EPSILON = 1e-2
 PUBLISHED = {"OPTIMIZER_EPSILON": EPSILON, "OPTIMIZER_EPSILON_SQRT": 0.0}
 CRITIC_WIDTHS = (OBSERVATIONS + ACTIONS, 8, 8, 1)
 
+CRITICS, CRITIC_TARGETS = ("critic_1", "critic_2"), ("critic_target_1", "critic_target_2")
+
 Array = Any  # of JAX
+Batch = dict[str, Array]
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +50,8 @@ class Adam:
     """JAX's own, over one array."""
 
     def __init__(self, at: Array) -> None:
-        start, self._update, self._parameters = optimizers.adam(RATE, BETA_1, BETA_2, EPSILON)
+        start, update, self._parameters = optimizers.adam(RATE, BETA_1, BETA_2, EPSILON)
+        self._update = jax.jit(update)
         self._state, self._step = start(at), 0
 
     def __call__(self, by: Array) -> Array:
@@ -72,8 +75,12 @@ def q(critic: Array, observation: Array, action: Array) -> Array:
     return mlp(critic, CRITIC_WIDTHS, jnp.concatenate([observation, action], axis=1))[:, 0]
 
 
-def squared_error(observation: Array, action: Array, target: Array) -> Callable[[Array], Array]:
-    return lambda critic: 0.5 * jnp.mean((q(critic, observation, action) - target) ** 2)
+@jax.jit
+def by_critic(critic: Array, batch: Batch, target: Array) -> Array:
+    def loss(critic: Array) -> Array:
+        return 0.5 * jnp.mean((q(critic, batch["observation"], batch["action"]) - target) ** 2)
+
+    return jax.grad(loss)(critic)
 
 
 def squashed_sample(actor: Array, observation: Array, noise: Array) -> tuple[Array, Array]:
@@ -85,44 +92,74 @@ def squashed_sample(actor: Array, observation: Array, noise: Array) -> tuple[Arr
     return jnp.tanh(before), jnp.sum(norm.logpdf(before, mean, std) - jnp.log(jacobian + 1e-6), axis=1)
 
 
+@jax.jit
+def sac_target(before: Batch, alpha: Array, batch: Batch) -> Array:
+    action, density = squashed_sample(before["actor"], batch["next"], batch["next_noise"])
+    values = (q(before[name], batch["next"], action) for name in CRITIC_TARGETS)
+    return batch["reward"] + GAMMA * (1 - batch["terminated"]) * (jnp.minimum(*values) - alpha * density)
+
+
+@jax.jit
+def by_sac_actor_and_log_alpha(actor: Array, log_alpha: Array, critics: Batch, batch: Batch) -> tuple[Array, Array]:
+    def actor_loss(actor: Array) -> Array:
+        action, density = squashed_sample(actor, batch["observation"], batch["noise"])
+        values = (q(critics[name], batch["observation"], action) for name in CRITICS)
+        return jnp.mean(jnp.exp(log_alpha) * density - jnp.minimum(*values))
+
+    def alpha_loss(log_alpha: Array) -> Array:
+        _, density = squashed_sample(actor, batch["observation"], batch["noise"])
+        return -jnp.mean(jnp.exp(log_alpha) * (density - ACTIONS))
+
+    return jax.grad(actor_loss)(actor), jax.grad(alpha_loss)(log_alpha)
+
+
+def polyak(before: Array, learner: Array) -> Array:
+    return POLYAK * before + (1 - POLYAK) * learner
+
+
 def test_sac() -> None:
     trainer = make(SAC, **PUBLISHED)
     rng = np.random.default_rng(1)
     for step in range(BATCH):
         interact(trainer, rng, step == 2, step == 3)
-    learners, targets = ("actor", "critic_1", "critic_2"), ("critic_target_1", "critic_target_2")
-    adam = {name: Adam(numbers(trainer, name)) for name in learners}
+    adam = {name: Adam(numbers(trainer, name)) for name in ("actor", *CRITICS)}
     adam_alpha = Adam(jnp.log(numbers(trainer, "alpha")))
     for _ in range(3):
-        before = {name: numbers(trainer, name) for name in (*learners, *targets)}
+        before = {name: numbers(trainer, name) for name in ("actor", *CRITICS, *CRITIC_TARGETS)}
         alpha = numbers(trainer, "alpha")[0]
         interact(trainer, rng, False, False)
         batch = {name: jnp.asarray(part) for name, part in batch_of(trainer, "next_noise", "noise").items()}
-
-        action, density = squashed_sample(before["actor"], batch["next"], batch["next_noise"])
-        value = jnp.minimum(*(q(before[name], batch["next"], action) for name in targets)) - alpha * density
-        target = batch["reward"] + GAMMA * (1 - batch["terminated"]) * value
+        target = sac_target(before, alpha, batch)
         np.testing.assert_allclose(batch["target"], target, atol=1e-5)
-        loss = squared_error(batch["observation"], batch["action"], target)
-        after = {name: adam[name](jax.grad(loss)(before[name])) for name in learners[1:]}
-
-        def actor_loss(actor: Array, log_alpha: Array) -> Array:
-            action, density = squashed_sample(actor, batch["observation"], batch["noise"])  # noqa: B023  called here only
-            values = (q(after[name], batch["observation"], action) for name in learners[1:])  # noqa: B023  as above
-            return jnp.mean(jnp.exp(log_alpha) * density - jnp.minimum(*values))
-
-        def alpha_loss(log_alpha: Array) -> Array:
-            _, density = squashed_sample(before["actor"], batch["observation"], batch["noise"])  # noqa: B023  as above
-            return -jnp.mean(jnp.exp(log_alpha) * (density - ACTIONS))
-
-        after["actor"] = adam["actor"](jax.grad(actor_loss)(before["actor"], jnp.log(alpha)))
-        after_alpha = jnp.exp(adam_alpha(jax.grad(alpha_loss)(jnp.log(alpha))[None]))
+        after = {name: adam[name](by_critic(before[name], batch, target)) for name in CRITICS}
+        by_actor, by_log_alpha = by_sac_actor_and_log_alpha(before["actor"], jnp.log(alpha), after, batch)
+        after_alpha = jnp.exp(adam_alpha(by_log_alpha[None]))
         after |= {
-            target: POLYAK * before[target] + (1 - POLYAK) * after[learner]
-            for target, learner in zip(targets, learners[1:], strict=True)
+            name: polyak(before[name], after[learner]) for name, learner in zip(CRITIC_TARGETS, CRITICS, strict=True)
         }
+        after["actor"] = adam["actor"](by_actor)
         np.testing.assert_allclose(read(trainer, "alpha"), after_alpha, atol=2e-5)
         check(trainer, before, after)
+
+
+def td3_action(actor: Array, observation: Array) -> Array:
+    return jnp.tanh(mlp(actor, (OBSERVATIONS, 8, 8, ACTIONS), observation))
+
+
+@jax.jit
+def td3_target(before: Batch, batch: Batch) -> Array:
+    shift = jnp.clip(0.9 * batch["next_noise"], -0.8, 0.8)
+    action = jnp.clip(td3_action(before["actor_target"], batch["next"]) + shift, -1, 1)
+    values = (q(before[name], batch["next"], action) for name in CRITIC_TARGETS)
+    return batch["reward"] + GAMMA * (1 - batch["terminated"]) * jnp.minimum(*values)
+
+
+@jax.jit
+def by_td3_actor(actor: Array, critic: Array, batch: Batch) -> Array:
+    def loss(actor: Array) -> Array:
+        return -jnp.mean(q(critic, batch["observation"], td3_action(actor, batch["observation"])))
+
+    return jax.grad(loss)(actor)
 
 
 def test_td3() -> None:
@@ -131,32 +168,18 @@ def test_td3() -> None:
     rng = np.random.default_rng(1)
     for step in range(BATCH):
         interact(trainer, rng, step == 2, step == 3)
-    learners = ("actor", "critic_1", "critic_2")
-    targets = ("actor_target", "critic_target_1", "critic_target_2")
+    learners, targets = ("actor", *CRITICS), ("actor_target", *CRITIC_TARGETS)
     adam = {name: Adam(numbers(trainer, name)) for name in learners}
-
-    def act(actor: Array, observation: Array) -> Array:
-        return jnp.tanh(mlp(actor, (OBSERVATIONS, 8, 8, ACTIONS), observation))
-
     for step in range(BATCH + 1, BATCH + 5):
         before = {name: numbers(trainer, name) for name in (*learners, *targets)}
         interact(trainer, rng, False, False)
         batch = {name: jnp.asarray(part) for name, part in batch_of(trainer, "next_noise").items()}
-        shift = jnp.clip(0.9 * batch["next_noise"], -0.8, 0.8)
-        action = jnp.clip(act(before["actor_target"], batch["next"]) + shift, -1, 1)
-        value = jnp.minimum(*(q(before[name], batch["next"], action) for name in targets[1:]))
-        target = batch["reward"] + GAMMA * (1 - batch["terminated"]) * value
-        loss = squared_error(batch["observation"], batch["action"], target)
-        after = {name: adam[name](jax.grad(loss)(before[name])) for name in learners[1:]}
+        target = td3_target(before, batch)
+        after = {name: adam[name](by_critic(before[name], batch, target)) for name in CRITICS}
         if step % 2 == 0:  # the actor and all targets wait for every other step
-
-            def actor_loss(actor: Array) -> Array:
-                return -jnp.mean(q(after["critic_1"], batch["observation"], act(actor, batch["observation"])))  # noqa: B023  called here only
-
-            after["actor"] = adam["actor"](jax.grad(actor_loss)(before["actor"]))
+            after["actor"] = adam["actor"](by_td3_actor(before["actor"], after["critic_1"], batch))
             after |= {
-                target: POLYAK * before[target] + (1 - POLYAK) * after[learner]
-                for target, learner in zip(targets, learners, strict=True)
+                name: polyak(before[name], after[learner]) for name, learner in zip(targets, learners, strict=True)
             }
         check(trainer, before, after)
 
@@ -165,10 +188,11 @@ STEPS, ENVIRONMENTS = 4, 3
 ROWS = STEPS * ENVIRONMENTS
 
 
-def generalised_advantages(rollout: dict[str, Array]) -> Array:
+@jax.jit
+def generalised_advantages(rollout: Batch) -> Array:
     """Backwards through the steps of all environments at once (Schulman et al., arXiv:1506.02438)."""
 
-    def one(following: Array, step: dict[str, Array]) -> tuple[Array, Array]:
+    def one(following: Array, step: Batch) -> tuple[Array, Array]:
         error = step["reward"] + GAMMA * (1 - step["terminated"]) * step["next_value"] - step["value"]
         goes_on = (1 - step["terminated"]) * (1 - step["truncated"])
         advantage = error + GAMMA * 0.8 * goes_on * following
@@ -178,6 +202,34 @@ def generalised_advantages(rollout: dict[str, Array]) -> Array:
     steps = {name: rollout[name].reshape(STEPS, ENVIRONMENTS) for name in names}
     _, found = jax.lax.scan(one, jnp.zeros(ENVIRONMENTS), steps, reverse=True)
     return found.reshape(-1)
+
+
+@jax.jit
+def density(actor: Array, log_std: Array, rollout: Batch) -> Array:
+    mean = mlp(actor, (OBSERVATIONS, 8, 8, ACTIONS), rollout["input"])
+    return jnp.sum(norm.logpdf(rollout["action"], mean, jnp.exp(log_std)), axis=1)
+
+
+@jax.jit
+def by_ppo_actor_and_log_std(actor: Array, log_std: Array, old: Array, advantage: Array, rollout: Batch) -> Any:
+    normalised = jax.nn.standardize(advantage, epsilon=0.0)
+
+    def loss(actor: Array, log_std: Array) -> Array:
+        ratio = jnp.exp(density(actor, log_std, rollout) - old)
+        surrogate = jnp.minimum(ratio * normalised, jnp.clip(ratio, 0.8, 1.2) * normalised)
+        entropy = jnp.sum(log_std + 0.5 * jnp.log(2 * jnp.pi * jnp.e))
+        return -jnp.mean(surrogate) - 0.1 * entropy
+
+    return jax.grad(loss, argnums=(0, 1))(actor, log_std)
+
+
+@jax.jit
+def by_ppo_critic(critic: Array, advantage: Array, rollout: Batch) -> Array:
+    def loss(critic: Array) -> Array:
+        value = mlp(critic, (OBSERVATIONS, 8, 8, 1), rollout["input"])[:, 0]
+        return 0.5 * jnp.mean((value - (advantage + rollout["value"])) ** 2)
+
+    return jax.grad(loss)(critic)
 
 
 def test_ppo() -> None:
@@ -199,31 +251,14 @@ def test_ppo() -> None:
         rollout = {name: jnp.asarray(part).squeeze() for name, part in zip(names, parts, strict=True)}
         advantage = generalised_advantages(rollout)
         np.testing.assert_allclose(rollout["advantage"], advantage, atol=1e-6)
-        normalised = jax.nn.standardize(advantage, epsilon=0.0)
-
-        def density(actor: Array, log_std: Array) -> Array:
-            mean = mlp(actor, (OBSERVATIONS, 8, 8, ACTIONS), rollout["input"])  # noqa: B023  called here only
-            return jnp.sum(norm.logpdf(rollout["action"], mean, jnp.exp(log_std)), axis=1)  # noqa: B023  as above
-
-        old = density(before["actor"], before["log_std"])
+        old = density(before["actor"], before["log_std"], rollout)
         np.testing.assert_allclose(rollout["old"], old, atol=1e-5)
-
-        def actor_loss(actor: Array, log_std: Array) -> Array:
-            ratio = jnp.exp(density(actor, log_std) - old)  # noqa: B023  called here only
-            surrogate = jnp.minimum(ratio * normalised, jnp.clip(ratio, 0.8, 1.2) * normalised)  # noqa: B023  as above
-            entropy = jnp.sum(log_std + 0.5 * jnp.log(2 * jnp.pi * jnp.e))
-            return -jnp.mean(surrogate) - 0.1 * entropy
-
-        def critic_loss(critic: Array) -> Array:
-            value = mlp(critic, (OBSERVATIONS, 8, 8, 1), rollout["input"])[:, 0]  # noqa: B023  called here only
-            return 0.5 * jnp.mean((value - (advantage + rollout["value"])) ** 2)  # noqa: B023  as above
-
         after = dict(before)
         for _ in range(3):
-            by_actor, by_log_std = jax.grad(actor_loss, argnums=(0, 1))(after["actor"], after["log_std"])
+            by = by_ppo_actor_and_log_std(after["actor"], after["log_std"], old, advantage, rollout)
             after = {
-                "critic": adam["critic"](jax.grad(critic_loss)(after["critic"])),
-                "actor": adam["actor"](by_actor),
-                "log_std": adam["log_std"](by_log_std),
+                "critic": adam["critic"](by_ppo_critic(after["critic"], advantage, rollout)),
+                "actor": adam["actor"](by[0]),
+                "log_std": adam["log_std"](by[1]),
             }
         check(trainer, before, after)
