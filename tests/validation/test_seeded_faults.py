@@ -106,7 +106,7 @@ def swap_byte_order(folder: Path) -> None:
 
 def normalise_twice(folder: Path) -> None:
     layer = folder / LIBRARY / "nn/layers/standardize/operations_generic.h"
-    old = "(input[i] - layer.mean.data()[i]) * layer.precision.data()[i]"
+    old = "(arithmetic::scalar(input[i]) - layer.mean.data()[i]) * layer.precision.data()[i]"
     replace_once(layer, old, f"({old} - layer.mean.data()[i]) * layer.precision.data()[i]")
 
 
