@@ -38,6 +38,7 @@ from rltools_embed.training import (
     saved_run,
     trainer_of,
 )
+from rltools_embed.training.backend import OWN, chosen
 from rltools_embed.training.plot import check as check_plot
 from rltools_embed.training.plot import write as draw
 from rltools_embed.training.trainer import Say, print_line
@@ -86,6 +87,7 @@ def train(
     steps: int | None = None,
     seed: int | None = None,
     options: Mapping[str, Any] | None = None,
+    backend: str | None = None,
     save: str | Path | None = None,
     resume: str | Path | None = None,
     plot: str | Path | None = None,
@@ -106,6 +108,7 @@ def train(
         steps: environment steps of the whole training; None: the algorithm's default, or those of `resume`.
         seed: None: 0, or that of `resume`.
         options: the algorithm's options by their upper-case names.
+        backend: what computes the matrix products, see `Training`; None: RLT_BACKEND, or that of `resume`.
         save: file for the whole run, to resume from: written at the end, when interrupted, and once a minute.
         resume: file that `save` wrote, to go on from. It can run code like a program: trust who wrote it.
         plot: picture of the learning curve, drawn at the end: .png, .svg or .pdf.
@@ -125,7 +128,7 @@ def train(
     destinations = [Path(path) for path in (save, plot) if path is not None]
     if plot is not None:
         check_plot(Path(plot))
-    order = _ordered(algorithm, steps, seed, options or {}, None if resume is None else Path(resume))
+    order = _ordered(algorithm, steps, seed, options or {}, backend, None if resume is None else Path(resume))
     settings = {"environment": environment if isinstance(environment, str) else None, **order.settings()}
     _refuse_other_run(folder, settings, force=force)
     for path in destinations:
@@ -166,12 +169,14 @@ class _Order:
     kind: type[Training]
     seed: int
     options: Mapping[str, Any]
+    backend: str
     resume: Path | None
 
     def start(self, factory: Source, callbacks: Callbacks | None, on_message: Say) -> State:
+        common: dict[str, Any] = {"on_message": on_message, "backend": self.backend, **self.options}
         if self.resume is not None:
-            return self.kind.load(self.resume, factory, callbacks=callbacks, on_message=on_message, **self.options)
-        return self.kind(factory, on_message=on_message, **self.options).State(self.seed, callbacks)
+            return self.kind.load(self.resume, factory, callbacks=callbacks, **common)
+        return self.kind(factory, **common).State(self.seed, callbacks)
 
     def settings(self) -> dict[str, Any]:
         """What makes a run what it is; a function that makes an environment cannot be compared with another one."""
@@ -183,18 +188,25 @@ class _Order:
             "steps": steps,
             "seed": self.seed,
             "options": {name: value for name, value in options.items() if value != defaults[name]},
+            # Another one is another run: its bits differ.
+            **({} if self.backend == OWN.name else {"backend": self.backend}),
         }
 
 
 def _ordered(
-    algorithm: str | None, steps: int | None, seed: int | None, options: Mapping[str, Any], resume: Path | None
+    algorithm: str | None,
+    steps: int | None,
+    seed: int | None,
+    options: Mapping[str, Any],
+    backend: str | None,
+    resume: Path | None,
 ) -> _Order:
     """The arguments of `train` with their defaults, or with those of the run to resume."""
     if resume is None:
         kind = trainer_of(algorithm or "sac")
         check_options(kind.__name__, options, steps)
         all_options = {**options, kind.STEP_OPTION: kind.DEFAULT_STEPS if steps is None else steps}
-        return _Order(kind=kind, seed=seed or 0, options=all_options, resume=None)
+        return _Order(kind=kind, seed=seed or 0, options=all_options, backend=chosen(backend), resume=None)
     saved = saved_run.read(resume)
     kind = trainer_of(saved.setup.algorithm)
     for name, asked, found in (("algorithm", algorithm, kind.__name__.lower()), ("seed", seed, saved.seed)):
@@ -205,7 +217,13 @@ def _ordered(
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{resume} cannot go on so: {error}", "leave it out, or correct it") from error
     changed = {**options, **({} if steps is None else {kind.STEP_OPTION: steps})}
-    return _Order(kind=kind, seed=saved.seed, options={**saved.setup.options, **changed}, resume=resume)
+    return _Order(
+        kind=kind,
+        seed=saved.seed,
+        options={**saved.setup.options, **changed},
+        backend=chosen(backend or saved.setup.arguments.get("backend", OWN.name)),
+        resume=resume,
+    )
 
 
 def _train(state: State, save: Path | None, progress: Progress) -> None:
@@ -423,6 +441,7 @@ def run(
     steps: int | None = None,
     seed: int | None = None,
     options: Mapping[str, Any] | None = None,
+    backend: str | None = None,
     port: str | None = None,
     force: bool = False,
     announce: Callable[[str], None] = lambda stage: None,
@@ -456,6 +475,7 @@ def run(
             steps=steps,
             seed=seed,
             options=options,
+            backend=backend,
             force=force,
             preflight=preflight,
             on_message=on_message,

@@ -18,6 +18,7 @@ from rltools_embed.files import check_writable, write_atomically
 from rltools_embed.firmware import board as boards
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest
+from rltools_embed.training import backend as backends
 from rltools_embed.training.plot import check as check_plot
 from rltools_embed.validation import Counts, Report, Settings
 from rltools_embed.validation.page import to_html
@@ -76,14 +77,20 @@ def _training_options(command: Callable[..., None]) -> Callable[..., None]:
                 callback=_parsed_options,
                 help="One of the algorithm's options, e.g. GAMMA=0.98; repeatable.",
             ),
+            click.option(
+                "--backend",
+                type=click.Choice(backends.NAMES),
+                help=f"What computes the matrix products; by default {backends.ENVIRONMENT_VARIABLE}, or own.",
+            ),
         )
     ):
         command = option(command)
     return command
 
 
-def _check_options(algorithm: str | None, options: dict[str, Any], steps: int | None) -> None:
+def _check_options(algorithm: str | None, options: dict[str, Any], steps: int | None, backend: str | None) -> None:
     try:
+        backends.chosen(backend)
         pipeline.check_options(algorithm or "sac", options, steps)
     except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from error
@@ -138,6 +145,7 @@ def train(
     steps: int | None,
     seed: int | None,
     options: dict[str, Any],
+    backend: str | None,
     output: Path,
     save: Path | None,
     resume: Path | None,
@@ -147,7 +155,7 @@ def train(
 ) -> None:
     """Train a policy on the Gymnasium ENVIRONMENT (an id) and write checkpoint.h."""
     if resume is None:
-        _check_options(algorithm, options, steps)
+        _check_options(algorithm, options, steps, backend)
     if plot is not None:
         _check_plot(plot)
     with show.watching("training") as watched:
@@ -158,6 +166,7 @@ def train(
             steps=steps,
             seed=seed,
             options=options,
+            backend=backend,
             save=save,
             resume=resume,
             plot=plot,
@@ -275,6 +284,7 @@ def run(
     steps: int | None,
     seed: int | None,
     options: dict[str, Any],
+    backend: str | None,
     board: str,
     output: Path,
     port: str | None,
@@ -284,7 +294,7 @@ def run(
     html: Path | None,
 ) -> None:
     """Train, export, build, flash and validate in one go."""
-    _check_options(algorithm, options, steps)
+    _check_options(algorithm, options, steps, backend)
     _check_destinations(json_path, junit, html)
     with show.watching("running") as watched:
         report = pipeline.run(
@@ -295,6 +305,7 @@ def run(
             steps=steps,
             seed=seed,
             options=options,
+            backend=backend,
             port=port,
             force=force,
             announce=lambda stage: watched.say(f"── {stage}"),

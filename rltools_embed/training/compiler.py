@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.machinery
 import importlib.util
+import itertools
 import os
 import platform
 import re
@@ -14,14 +15,16 @@ import sysconfig
 import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pybind11
 
 from rltools_embed import process, resources
-from rltools_embed.errors import BuildError, ToolchainError
+from rltools_embed.errors import BuildError, RltEmbedError, ToolchainError
+from rltools_embed.training import backend as backends
+from rltools_embed.training.backend import OWN, Backend
 from rltools_embed.training.cache import Cache, content_key
 
 _MODULE_NAME = "rl_tools_interface"  # as in rl_tools/bindings/python.h
@@ -32,7 +35,15 @@ _PYTHON_ENVIRONMENT = """\
 
 std::unique_ptr<rl_tools::rl::Environments> rl_tools::rl::make_environments(size_t) { return nullptr; }
 """
+_CHECK = """\
+#include <rl_tools/nn/training/blas_check.h>
+
+int main() { return rl_tools::nn::training::blas::check() ? 0 : 1; }
+"""
+_WRONG_PRODUCTS = 1  # the exit code of this program
+_CHECK_TIMEOUT_S = 60.0
 _COMPILE_TIMEOUT_S = 600.0
+_OWN_INSTEAD = "training uses our own kernels"
 _LAST_LINES = 12
 _LINE_LENGTH = 240  # a template's error may fill a page
 _INCLUDE = re.compile(rb'^\s*#\s*include\s*[<"](rl_tools/[^>"]+)[>"]', re.MULTILINE)
@@ -130,29 +141,56 @@ def link_flags(system: str) -> tuple[str, ...]:
     return ("-bundle", "-undefined", "dynamic_lookup") if system == "Darwin" else ("-shared",)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Interface:
+    """A compiled training interface: the Python module, who compiled it, and what computes its products."""
+
+    module: Any
+    compiler: Compiler
+    backend: Backend
+
+
 def load(
     translation_unit: str,
     *,
     environment: str | None = None,
+    backend: str = OWN.name,
     cache: Cache | None = None,
     force_recompile: bool = False,
     verbose: bool = False,
     say: Callable[[str], None] = lambda line: None,
-) -> tuple[Any, Compiler]:
-    """The Python module for `translation_unit`, which defines `rl_tools::rl::make_trainer`; and who compiled it.
+) -> Interface:
+    """The Python module for `translation_unit`, which defines `rl_tools::rl::make_trainer`.
 
     Args:
         environment: C++ that defines `rl_tools::rl::make_environments`; None: the environments are Python's.
+        backend: one of `backend.NAMES`. Where it is missing or broken, one line says so, and our own kernels compute.
 
     Raises:
         ToolchainError: no compiler, or a cache that cannot be trusted.
         BuildError: the compiler refused.
     """
-    cache = cache or Cache.open()
-    compiler = find()
-    build = _Build(compiler=compiler, cache=cache, verbose=verbose, say=say)
-    path = build.module(translation_unit, environment or _PYTHON_ENVIRONMENT, force_recompile)
-    return _import(path), compiler
+    own = _Build(compiler=find(), cache=cache or Cache.open(), verbose=verbose, say=say)
+
+    def load_with(build: _Build) -> Interface:
+        path = build.module(translation_unit, environment or _PYTHON_ENVIRONMENT, force_recompile)
+        return Interface(module=_import(path), compiler=build.compiler, backend=build.backend)
+
+    found = own.find_backend(backend)
+    if found == OWN:
+        return load_with(own)
+    say(found.found)
+    try:
+        return load_with(replace(own, backend=found))
+    except (BuildError, ToolchainError) as error:
+        # If it is not the library's fault, this raises what is.
+        interface = load_with(own)
+        say(f"The interface cannot be made with {found.title}: {_in_one_line(error)}; {_OWN_INSTEAD}")
+        return interface
+
+
+def _in_one_line(error: RltEmbedError) -> str:
+    return ": ".join(part for part in (error.message.splitlines()[0].rstrip(":"), error.hint) if part)
 
 
 _loaded: dict[Path, Any] = {}
@@ -183,13 +221,61 @@ class _Build:
     cache: Cache
     verbose: bool
     say: Callable[[str], None]
+    backend: Backend = OWN
+
+    def find_backend(self, name: str) -> Backend:
+        """The backend of this name, or our own kernels, with a line that says why."""
+        if name == OWN.name:
+            return OWN
+        system = platform.system()
+        names = backends.candidates(name, system)
+        for candidate, following in itertools.zip_longest(names, names[1:]):
+            try:
+                return self.checked(backends.locate(candidate, system))
+            except (BuildError, ToolchainError) as error:
+                self.say(f"{_in_one_line(error)}; {f'trying {following}' if following else _OWN_INSTEAD}")
+        return OWN
+
+    def checked(self, found: Backend) -> Backend:
+        """`found` with its version and file, after a program of its own has compared its products with ours.
+
+        The program is compiled once and runs each time: a library may have become another one.
+
+        Raises:
+            ToolchainError: it cannot be linked or loaded, it crashes, or its products are wrong.
+        """
+        dlsym = ("-ldl",) if platform.system() == "Linux" else ()  # apart from libc before glibc 2.34
+        own_flags = ("-O1", *flags(self.compiler, platform.system(), platform.machine()), *found.compile_flags)
+        libraries = (*found.libraries, *dlsym)
+        key = self._key(_CHECK, *own_flags, *libraries)
+
+        def build(target: Path) -> None:
+            self._compile(_CHECK, target, own_flags, key, libraries)
+
+        try:
+            program, _ = self.cache.get_or_build(key, ".check", build)
+        except BuildError as error:
+            raise ToolchainError(f"{found.title} cannot be linked", f"{found.hint} ({error.hint})") from error
+        done = process.run([program], timeout_s=_CHECK_TIMEOUT_S)
+        lines = [*done.output.splitlines(), "", ""]
+        if done.exit_code == 0:
+            version = found.version or "".join(lines[1].split()[1:2])
+            return replace(found, version=version, path=str(Path(lines[0]).resolve()) if lines[0] else "")
+        if done.exit_code == _WRONG_PRODUCTS:
+            raise ToolchainError(f"{found.title} ({lines[0]}) computes wrong products", found.hint)
+        told = f"exit code {done.exit_code}, {_shortened(lines[0])}".rstrip(", ")
+        raise ToolchainError(f"{found.title} does not run ({told})", found.hint)
 
     def module(self, translation_unit: str, environment: str, force: bool) -> Path:
         """Bindings and trainer are compiled side by side: the bindings know no sizes, so they are compiled once."""
         bindings_key = self._key(_BINDINGS, *self._binding_flags(), pybind11.__version__)
-        trainer_flags = self._trainer_flags()
-        environment_key = self._key(environment, *trainer_flags, self._own_files_digest(environment))
+        environment_flags = self._environment_flags()
+        trainer_flags = (*environment_flags, *self.backend.compile_flags)
+        environment_key = self._key(environment, *environment_flags, self._own_files_digest(environment))
+        libraries = self.backend.libraries
         parts = (bindings_key, environment_key, cpu_identity(), *trainer_flags, *link_flags(platform.system()))
+        if libraries:
+            parts = (*parts, *libraries, self.backend.identity)
         key = self._key(translation_unit, *parts)
 
         def build(target: Path) -> None:
@@ -199,7 +285,7 @@ class _Build:
                 with ThreadPoolExecutor(max_workers=2) as pool:
                     bindings = pool.submit(self._object, _BINDINGS, bindings_key, self._binding_flags(), force)
                     # First: it is short, and an environment may have mistakes.
-                    environment_object = self._object(environment, environment_key, trainer_flags, force)
+                    environment_object = self._object(environment, environment_key, environment_flags, force)
                     self._compile(translation_unit, trainer_object, trainer_flags, key)
                     objects = [trainer_object, environment_object, bindings.result()]
                 link: list[str | Path] = [
@@ -208,6 +294,7 @@ class _Build:
                     *objects,
                     "-o",
                     target,
+                    *libraries,
                 ]
                 self._run(link, f"{key}-link")
             finally:
@@ -237,7 +324,7 @@ class _Build:
         with tempfile.TemporaryDirectory() as folder:
             unit, listed = Path(folder) / "environment.cpp", Path(folder) / "files"
             unit.write_text(source, encoding="utf-8")
-            flags = (*self._trainer_flags(), f"-I{resources.include_dir()}")
+            flags = (*self._environment_flags(), f"-I{resources.include_dir()}")
             self._run([*self.compiler.command, *flags, "-MM", "-MF", listed, "-c", unit], content_key(source))
             # A rule for make, with its escapes.
             names = re.findall(r"(?:\\[ #]|\S)+", listed.read_text(encoding="utf-8").partition(":")[2])
@@ -245,7 +332,7 @@ class _Build:
             own = sorted(path for path in paths if path != unit and resources.include_dir() not in path.parents)
             return content_key(*(part for path in own for part in (str(path), path.read_bytes())))
 
-    def _trainer_flags(self) -> tuple[str, ...]:
+    def _environment_flags(self) -> tuple[str, ...]:
         return ("-O3", *flags(self.compiler, platform.system(), platform.machine()))
 
     def _binding_flags(self) -> tuple[str, ...]:
@@ -266,12 +353,16 @@ class _Build:
             *others,
         )
 
-    def _compile(self, source: str, target: Path, own_flags: tuple[str, ...], key: str) -> None:
+    def _compile(
+        self, source: str, target: Path, own_flags: tuple[str, ...], key: str, libraries: tuple[str, ...] = ()
+    ) -> None:
+        """An object, or with `libraries` a program."""
+        what = libraries or ("-c",)
         source_path = target.with_suffix(".cpp")
         source_path.write_text(source)
         include = f"-I{resources.include_dir()}"
         try:
-            self._run([*self.compiler.command, *own_flags, include, "-c", source_path, "-o", target], key)
+            self._run([*self.compiler.command, *own_flags, include, source_path, "-o", target, *what], key)
         finally:
             source_path.unlink(missing_ok=True)
 

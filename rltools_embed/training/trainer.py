@@ -25,6 +25,7 @@ import rltools_embed
 from rltools_embed.errors import CheckpointError, TrainingError, UnsupportedEnvError
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Float32Array, Policy, Provenance, as_observations
+from rltools_embed.training import backend as backends
 from rltools_embed.training import compiler, saved_run
 from rltools_embed.training.algorithm import Algorithm
 from rltools_embed.training.cpp_environment import CppEnvironment, CppSideBySide, One
@@ -108,6 +109,9 @@ class Training:
         evaluation_interval: calls of `step` between evaluations; None: the algorithm's own.
         num_evaluation_episodes: episodes per evaluation, each from a start of its own.
         interface_name: part of the policy's name; the cache does not need it.
+        backend: what computes the matrix products: "own" kernels (the default, and the fastest where we measured),
+            "mkl", "openblas", "accelerate" (macOS), or "blas", the first of these that is here. None: what the
+            environment variable RLT_BACKEND says. One that is missing or broken is told in a line, and our own compute.
         on_message: takes each line of progress; prints to stdout by default.
         options: the algorithm's, by their upper-case names.
 
@@ -141,6 +145,7 @@ class Training:
         evaluation_interval: int | None = None,
         num_evaluation_episodes: int = 10,
         interface_name: str = "default",
+        backend: str | None = None,
         on_message: Say = print_line,
         **options: Any,
     ) -> None:
@@ -154,15 +159,18 @@ class Training:
         if not isinstance(interface_name, str) or not interface_name.isidentifier():
             raise ValueError(f"interface_name is {interface_name!r}: it must be a name of letters, digits and _")
         self.interface_name = interface_name
+        self._asked_backend = backends.chosen(backend)
         self.on_message = on_message
         self.spec: EnvSpec = self._source.spec
-        self._interface, self._compiler = compiler.load(
+        interface = compiler.load(
             self.algorithm.translation_unit(self.spec),
             environment=self._source.translation_unit() if isinstance(self._source, CppEnvironment) else None,
+            backend=self._asked_backend,
             force_recompile=force_recompile,
             verbose=verbose,
             say=on_message,
         )
+        self._interface, self._compiler, self.backend = interface.module, interface.compiler, interface.backend
 
     @classmethod
     def load(
@@ -177,7 +185,7 @@ class Training:
     ) -> State:
         """A training run that goes on where `State.save` left it, with the bits of one that was never interrupted.
 
-        With another compiler or CPU it goes on with other bits; a message says so.
+        With another compiler, CPU or BLAS it goes on with other bits; a message says so.
 
         Args:
             env_factory: makes the environment that the run was saved with.
@@ -207,7 +215,7 @@ class Training:
         training = kind(env_factory, on_message=on_message, **keywords)
         state = State(training, run.seed, callbacks, _resumed=(path, run, continue_episodes))
         if run.setup.machine != training.setup().machine:
-            on_message(f"{path} was saved with another compiler or on another CPU: it goes on with other bits")
+            on_message(f"{path} was saved with another compiler, CPU or BLAS: it goes on with other bits")
         return state
 
     def State(  # noqa: N802  RLtools' users know it by this name
@@ -223,8 +231,10 @@ class Training:
             "evaluation_interval": self.plan.interval,
             "num_evaluation_episodes": self.plan.episodes,
             "interface_name": self.interface_name,
+            "backend": self._asked_backend,
         }
-        machine = f"{self._compiler.version}\n{compiler.cpu_identity()}"
+        parts = (self._compiler.version, compiler.cpu_identity(), self.backend.identity)
+        machine = "\n".join(part for part in parts if part)
         return Setup(
             algorithm=self.algorithm.name,
             arguments=arguments,
@@ -241,6 +251,7 @@ class Training:
             ("numpy", np.__version__),
             ("gymnasium", importlib.metadata.version("gymnasium")),
             ("compiler", self._compiler.version),
+            *((("blas", f"{self.backend.title} {self.backend.version}".strip()),) if self.backend.macro else ()),
         )
 
     def make_environment(self) -> OneEnvironment | VectorSideBySide:

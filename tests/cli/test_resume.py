@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import platform
 import signal
 from pathlib import Path
 
@@ -111,3 +112,27 @@ def test_a_plot_is_drawn_or_refused_before_training(rlt_embed: RltEmbed, tmp_pat
     else:
         assert drawn.exit_code == 0, drawn.output
         assert (tmp_path / "plots" / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(platform.system() == "Darwin", reason="Accelerate is there")
+def test_a_backend_that_is_missing_is_told_and_asked_for_again_when_the_run_goes_on(
+    rlt_embed: RltEmbed, tmp_path: Path
+) -> None:
+    folder, state = tmp_path / "run", tmp_path / "run.state"
+    told = "Accelerate is a part of macOS only: use mkl or openblas; training uses our own kernels"
+    done = rlt_embed(*TRAIN, "--steps", "300", "--backend", "accelerate", "-o", folder, "--save", state)
+    assert (done.exit_code, told in done.output) == (0, True), done.output
+    settings = json.loads((folder / "run.json").read_text())["settings"]
+    assert settings["backend"] == "accelerate"
+    # The same run, so its folder may be written again.
+    rest = rlt_embed("train", "Pendulum-v1", "--resume", state, "-o", folder)
+    assert (rest.exit_code, told in rest.output) == (0, True), rest.output
+    assert json.loads((folder / "run.json").read_text())["settings"] == settings
+    other = rlt_embed(*TRAIN, "--steps", "300", "-o", folder)
+    assert "holds a run with other settings" in other.output
+
+
+def test_an_unknown_backend_is_a_usage_error(rlt_embed: RltEmbed, tmp_path: Path) -> None:
+    train = ("train", "Pendulum-v1", "-o", tmp_path / "run")
+    for done in (rlt_embed(*train, "--backend", "atlas"), rlt_embed(*train, RLT_BACKEND="atlas")):
+        assert (done.exit_code, "'atlas'" in done.output) == (2, True), done.output

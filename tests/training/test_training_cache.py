@@ -133,9 +133,9 @@ def test_a_damaged_interface_is_compiled_again(tmp_path: Path, cache_directory: 
     cache, lines = Cache.open(tmp_path / "a cache"), []
     for path in (tmp_path / "a cache" / "files").glob("*.so"):
         path.write_bytes(path.read_bytes()[:1000])
-    module, _ = compiler.load(translation_unit(), cache=cache, say=lines.append)
+    interface = compiler.load(translation_unit(), cache=cache, say=lines.append)
     assert lines == ["Compiling the RLtools interface...", "Finished compiling the RLtools interface."]
-    assert module.Trainer
+    assert interface.module.Trainer
     assert sorted(path.suffix for path in (tmp_path / "a cache" / "files").iterdir() if path.name[0] == ".") == []
 
 

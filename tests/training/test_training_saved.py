@@ -453,4 +453,4 @@ def test_another_machine_is_mentioned(saved: Path) -> None:
     document["setup"]["machine"] = "another"
     spoil(saved, "run.json", json.dumps(document).encode())
     load(SAC, saved, on_message=lines.append)
-    assert lines[-1].endswith("another compiler or on another CPU: it goes on with other bits")
+    assert lines[-1].endswith("another compiler, CPU or BLAS: it goes on with other bits")

@@ -5,7 +5,7 @@
 #include <rl_tools/nn/layers/dense/layer.h>
 #include <rl_tools/nn/training/activation.h>
 #include <rl_tools/nn/training/batch.h>
-#include <rl_tools/nn/training/gemm.h>
+#include <rl_tools/nn/training/multiply.h>
 
 namespace rl_tools::nn::training {
 

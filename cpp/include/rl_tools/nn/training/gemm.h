@@ -3,7 +3,7 @@
 //     C[row][col] = start(row) + sum over k of A[row][k] * B[k][col]
 //
 // A's numbers are broadcast (so A may be transposed at no cost), B's and C's are loaded as vectors along `col`.
-// A tile of C stays in registers for the whole sum. Another backend replaces this header's `multiply` and nothing else.
+// A tile of C stays in registers for the whole sum. This is the default of `multiply.h`, and what a BLAS is checked by.
 #pragma once
 
 #include <rl_tools/nn/training/vector.h>
@@ -69,8 +69,6 @@ inline void panel(const T* a, const T* b, size_t col, const START& start, const 
     }
 }
 
-}  // namespace gemm
-
 // COLS counts whole vectors' numbers (B's and C's rows are padded). `start(row)` gives a sum's first value,
 // `store_vector(row, col, vector)` takes LANES results: bias, activation and derivative are fused there.
 template <typename T, size_t ROWS, size_t COLS, size_t K, size_t A_ROW_STRIDE, size_t A_K_STRIDE, size_t B_STRIDE,
@@ -78,15 +76,17 @@ template <typename T, size_t ROWS, size_t COLS, size_t K, size_t A_ROW_STRIDE, s
 inline void multiply(const T* a, const T* b, const START& start, const STORE& store_vector) {
     static_assert(COLS % LANES<T> == 0, "rl_tools: the columns of a product are whole vectors");
     constexpr size_t VECTORS = COLS / LANES<T>;
-    constexpr size_t WHOLE = VECTORS / gemm::TILE_VECTORS * gemm::TILE_VECTORS;
-    for (size_t vector = 0; vector < WHOLE; vector += gemm::TILE_VECTORS) {
-        gemm::panel<T, ROWS, gemm::TILE_VECTORS, K, A_ROW_STRIDE, A_K_STRIDE, B_STRIDE>(a, b, vector * LANES<T>, start,
-                                                                                        store_vector);
+    constexpr size_t WHOLE = VECTORS / TILE_VECTORS * TILE_VECTORS;
+    for (size_t vector = 0; vector < WHOLE; vector += TILE_VECTORS) {
+        panel<T, ROWS, TILE_VECTORS, K, A_ROW_STRIDE, A_K_STRIDE, B_STRIDE>(a, b, vector * LANES<T>, start,
+                                                                            store_vector);
     }
     if constexpr (VECTORS > WHOLE) {
-        gemm::panel<T, ROWS, VECTORS - WHOLE, K, A_ROW_STRIDE, A_K_STRIDE, B_STRIDE>(a, b, WHOLE * LANES<T>, start,
-                                                                                     store_vector);
+        panel<T, ROWS, VECTORS - WHOLE, K, A_ROW_STRIDE, A_K_STRIDE, B_STRIDE>(a, b, WHOLE * LANES<T>, start,
+                                                                               store_vector);
     }
 }
+
+}  // namespace gemm
 
 }  // namespace rl_tools::nn::training
