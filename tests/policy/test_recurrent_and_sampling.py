@@ -273,6 +273,7 @@ MISTAKES = {
     "buffer": (("Buffer<4>", "Buffer<3>"), "the buffer is for a smaller batch"),
     "state": (("State<4>", "State<3>"), "the state needs as many rows as the input"),
     "type": (("<float, 4, 3> input", "<double, 4, 3> input"), "numbers of the model's type"),
+    "device": (("rlt::devices::DefaultCPU device", "struct {} device"), "the device is a tag of rl_tools::devices"),
     "mode": (("engine);", "engine, 1);"), "the mode is mode::Deterministic or mode::Sample"),
     "engine": (("engine);", "buffer, rlt::mode::Sample{});"), "sampling needs a random::Engine"),
 }
@@ -295,3 +296,23 @@ def test_a_mistake_is_one_readable_error(tmp_path: Path, change: tuple[str, str]
     errors = [line for line in process.run(command).output.splitlines() if "error:" in line]
     assert len(errors) == 1, errors
     assert sentence in errors[0]
+
+
+DOUBLE_LAYER = """
+#include <rl_tools/nn/layers/dense/operations_arm/opt.h>
+namespace dense = rl_tools::nn::layers::dense;
+void run(const dense::Layer<dense::Specification<double, size_t, 3, 2, rl_tools::nn::ActivationFunction::RELU>>& layer,
+         const double* input, double* output) {
+    evaluate(DEVICE{}, layer, input, output);
+}
+"""
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+@pytest.mark.parametrize("device", ["Generic<>", "ARM<>", "CortexM3<>"])
+def test_a_layer_of_doubles_is_refused_instead_of_rounded(tmp_path: Path, device: str, compiler: str) -> None:
+    source = tmp_path / "double.cpp"
+    source.write_text(DOUBLE_LAYER.replace("DEVICE", f"rl_tools::devices::{device}"), encoding="utf-8")
+    command = [compiler, "-std=c++17", f"-I{resources.include_dir()}", "-fsyntax-only", source]
+    errors = [line for line in process.run(command).output.splitlines() if "error:" in line]
+    assert any("layers are evaluated in float" in line for line in errors), errors

@@ -24,4 +24,13 @@ struct Generic {
     logging::Generic logger{};
 };
 
+template <typename ARITHMETIC>
+constexpr bool derives_from_generic(const Generic<ARITHMETIC>*) {
+    return true;
+}
+constexpr bool derives_from_generic(const void*) { return false; }
+
+template <typename DEVICE>
+inline constexpr bool is_device = derives_from_generic(static_cast<const DEVICE*>(nullptr));
+
 }  // namespace rl_tools::devices

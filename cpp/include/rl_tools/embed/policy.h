@@ -14,6 +14,8 @@ namespace rl_tools::embed {
 
 template <typename DEVICE, typename CHECKPOINT>
 class Policy {
+    static_assert(devices::is_device<DEVICE>,
+                  "rl_tools: the device is a tag of rl_tools::devices, such as devices::DefaultARM");
     // Not a reference to the checkpoint's module: a use of that at run time would keep its arrays in flash as well.
     static constexpr auto module_ = in_layout(typename DEVICE::LAYOUT{}, CHECKPOINT::module());
 

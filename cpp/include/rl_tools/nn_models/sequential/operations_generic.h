@@ -121,16 +121,18 @@ inline void evaluate_rows(const DEVICE& device, const Model<MODULES...>& model,
 }
 
 // Whether a pass can be made of these types at all; what is not so is said in a sentence.
-template <typename MODE, typename MODEL, typename INPUT_SPEC, typename OUTPUT_SPEC, typename ENGINE>
+template <typename MODE, typename DEVICE, typename MODEL, typename INPUT_SPEC, typename OUTPUT_SPEC, typename ENGINE>
 constexpr bool has_matching_types() {
+    constexpr bool HAS_A_DEVICE = devices::is_device<DEVICE>;
     constexpr bool HAS_OUR_TYPES = std::is_same_v<typename INPUT_SPEC::T, typename MODEL::T> &&
                                    std::is_same_v<typename OUTPUT_SPEC::T, typename MODEL::T>;
     constexpr bool HAS_A_MODE = std::is_same_v<MODE, mode::Deterministic> || std::is_same_v<MODE, mode::Sample>;
     constexpr bool HAS_AN_ENGINE = std::is_same_v<MODE, mode::Deterministic> || std::is_same_v<ENGINE, random::Engine>;
+    static_assert(HAS_A_DEVICE, "rl_tools: the device is a tag of rl_tools::devices, such as devices::DefaultCPU");
     static_assert(HAS_OUR_TYPES, "rl_tools: input and output need numbers of the model's type");
     static_assert(HAS_A_MODE, "rl_tools: the mode is mode::Deterministic or mode::Sample");
     static_assert(HAS_AN_ENGINE, "rl_tools: sampling needs a random::Engine, as from random::default_engine");
-    return HAS_OUR_TYPES && HAS_AN_ENGINE;
+    return HAS_A_DEVICE && HAS_OUR_TYPES && HAS_AN_ENGINE;
 }
 
 // A batch; `state` as above.
@@ -144,7 +146,7 @@ inline void evaluate_batch(const DEVICE& device, const MODEL& model, const Matri
     static_assert(INPUT_SPEC::ROWS == OUTPUT_SPEC::ROWS, "rl_tools: input and output need the same number of rows");
     static_assert(INPUT_SPEC::ROWS <= BUFFER::BATCH_SIZE, "rl_tools: the buffer is for a smaller batch");
     // Without the condition the sentence would be followed by a page of others.
-    if constexpr (has_matching_types<MODE, MODEL, INPUT_SPEC, OUTPUT_SPEC, ENGINE>()) {
+    if constexpr (has_matching_types<MODE, DEVICE, MODEL, INPUT_SPEC, OUTPUT_SPEC, ENGINE>()) {
         evaluate_rows<MODE>(device, model, input._data, output._data, INPUT_SPEC::ROWS, buffer, state, engine);
     }
 }
@@ -211,7 +213,7 @@ inline void evaluate(const DEVICE& device, const nn_models::sequential::Model<MO
     constexpr bool ARE_SEQUENCES = INPUT_SHAPE::N == 3 && OUTPUT_SHAPE::N == 3;
     static_assert(ARE_SEQUENCES, "rl_tools: a sequence is [steps, batch, dimension]");
     if constexpr (ARE_SEQUENCES &&
-                  nn_models::sequential::has_matching_types<MODE, MODEL, INPUT_SPEC, OUTPUT_SPEC, ENGINE>()) {
+                  nn_models::sequential::has_matching_types<MODE, DEVICE, MODEL, INPUT_SPEC, OUTPUT_SPEC, ENGINE>()) {
         constexpr auto STEPS = INPUT_SHAPE::template GET<0>;
         constexpr auto BATCH = INPUT_SHAPE::template GET<1>;
         static_assert(INPUT_SHAPE::template GET<2> == MODEL::INPUT_DIM, "rl_tools: the input needs INPUT_DIM numbers");

@@ -8,11 +8,14 @@
 #include <rl_tools/nn/layers/dense/operations_arm/cortex_m7f.h>
 #include <rl_tools/nn/layers/dense/operations_generic.h>
 
+#include <type_traits>
+
 namespace rl_tools::nn::layers::dense {
 
 template <typename ARITHMETIC, typename SPEC>
 inline void evaluate(const devices::ARM<ARITHMETIC>&, const Layer<SPEC>& layer, const typename SPEC::T* input,
                      typename SPEC::T* output) {
+    static_assert(std::is_same_v<typename SPEC::T, float>, "rl_tools: layers are evaluated in float");
     constexpr size_t ROWS = 4;
     constexpr size_t REST = SPEC::OUTPUT_DIM % ROWS;
     constexpr auto FUNCTION = SPEC::ACTIVATION_FUNCTION;
@@ -38,6 +41,7 @@ inline void evaluate(const devices::ARM<ARITHMETIC>&, const Layer<SPEC>& layer, 
 template <typename ARITHMETIC, typename SPEC>
 inline void evaluate(const devices::SoftFloatARM<ARITHMETIC>&, const Layer<SPEC>& layer, const typename SPEC::T* input,
                      typename SPEC::T* output) {
+    static_assert(std::is_same_v<typename SPEC::T, float>, "rl_tools: layers are evaluated in float");
     using STRIDES = portable::Strides<SPEC::INPUT_DIM, SPEC::INPUT_DIM, 1>;
     const auto* weights = layer.weights.data();
     const auto* biases = layer.biases.data();
