@@ -1,11 +1,14 @@
 """Whole updates of the C++ trainers against JAX: its derivatives, its Adam, its densities, in float64.
 
-The tests of updates beside this one use finite differences and formulas written out here; this one shares neither.
+The tests of updates beside this one use finite differences and formulas of their own; this one shares neither, and
+takes sizes that fill vectors and tiles, and every activation function.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,7 +17,7 @@ import numpy as np
 import pytest
 from jax.example_libraries import optimizers
 from jax.scipy.stats import norm
-from update_reference import ACTIONS, BATCH, BETA_1, BETA_2, GAMMA, OBSERVATIONS, POLYAK, RATE, batch_of, interact, make
+from update_reference import ACTIONS, BETA_1, BETA_2, GAMMA, OBSERVATIONS, POLYAK, RATE, batch_of, interact, make
 from update_reference import check as check_moved
 from update_reference import numbers as read
 
@@ -22,9 +25,15 @@ from rltools_embed.training import PPO, SAC, TD3
 
 # Adam as published has nothing under its root. A large epsilon keeps its first step from being a sign, which a float32
 # rounding near zero would turn.
-EPSILON = 1e-2
-PUBLISHED = {"OPTIMIZER_EPSILON": EPSILON, "OPTIMIZER_EPSILON_SQRT": 0.0}
-CRITIC_WIDTHS = (OBSERVATIONS + ACTIONS, 8, 8, 1)
+EPSILON = 1e-3
+UNITS, BATCH = 33, 29
+OPTIONS = {
+    "ACTOR_HIDDEN_DIM": UNITS,
+    "CRITIC_HIDDEN_DIM": UNITS,
+    "OPTIMIZER_EPSILON": EPSILON,
+    "OPTIMIZER_EPSILON_SQRT": 0.0,
+}
+OFF_POLICY = {**OPTIONS, "ACTOR_BATCH_SIZE": BATCH, "CRITIC_BATCH_SIZE": BATCH, "N_WARMUP_STEPS": BATCH}
 
 CRITICS, CRITIC_TARGETS = ("critic_1", "critic_2"), ("critic_target_1", "critic_target_2")
 
@@ -60,32 +69,45 @@ class Adam:
         return self._parameters(self._state)
 
 
-def mlp(parameters: Array, widths: tuple[int, ...], x: Array) -> Array:
+def fast_tanh(x: Array) -> Array:
+    x = jnp.clip(x, -3, 3)
+    return x * (27 + x**2) / (27 + 9 * x**2)
+
+
+def mlp(parameters: Array, inputs: int, outputs: int, activation: Callable[[Array], Array], x: Array) -> Array:
     begin = 0
-    for layer, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
+    for layer, (width, rows) in enumerate(itertools.pairwise((inputs, UNITS, UNITS, outputs))):
         if layer > 0:
-            x = jnp.tanh(x)
-        weights = parameters[begin : begin + inputs * outputs].reshape(outputs, inputs)
-        x = x @ weights.T + parameters[begin + inputs * outputs : begin + (inputs + 1) * outputs]
-        begin += (inputs + 1) * outputs
+            x = activation(x)
+        weights = parameters[begin : begin + rows * width].reshape(rows, width)
+        x = x @ weights.T + parameters[begin + rows * width : begin + rows * (width + 1)]
+        begin += rows * (width + 1)
     return x
 
 
-def q(critic: Array, observation: Array, action: Array) -> Array:
-    return mlp(critic, CRITIC_WIDTHS, jnp.concatenate([observation, action], axis=1))[:, 0]
+def q(critic: Array, activation: Callable[[Array], Array], observation: Array, action: Array) -> Array:
+    return mlp(critic, OBSERVATIONS + ACTIONS, 1, activation, jnp.concatenate([observation, action], axis=1))[:, 0]
 
 
-@jax.jit
-def by_critic(critic: Array, batch: Batch, target: Array) -> Array:
+@partial(jax.jit, static_argnums=1)
+def by_critic(critic: Array, activation: Callable[[Array], Array], batch: Batch, target: Array) -> Array:
     def loss(critic: Array) -> Array:
-        return 0.5 * jnp.mean((q(critic, batch["observation"], batch["action"]) - target) ** 2)
+        return 0.5 * jnp.mean((q(critic, activation, batch["observation"], batch["action"]) - target) ** 2)
 
     return jax.grad(loss)(critic)
 
 
+def fill(kind: Any, rng: np.random.Generator, **options: Any) -> Any:
+    """A trainer with as many transitions as a batch, ends of both kinds among them."""
+    trainer = make(kind, **{**OFF_POLICY, **options})
+    for step in range(BATCH):
+        interact(trainer, rng, step % 5 == 2, step % 5 == 3)
+    return trainer
+
+
 def squashed_sample(actor: Array, observation: Array, noise: Array) -> tuple[Array, Array]:
     """Actions, and their log-density by the change of variables."""
-    mean, log_std = jnp.split(mlp(actor, (OBSERVATIONS, 8, 8, 2 * ACTIONS), observation), 2, axis=1)
+    mean, log_std = jnp.split(mlp(actor, OBSERVATIONS, 2 * ACTIONS, jax.nn.gelu, observation), 2, axis=1)
     std = jnp.exp(log_std)
     before = mean + std * noise
     jacobian = jax.vmap(jax.vmap(jax.grad(jnp.tanh)))(before)
@@ -95,7 +117,7 @@ def squashed_sample(actor: Array, observation: Array, noise: Array) -> tuple[Arr
 @jax.jit
 def sac_target(before: Batch, alpha: Array, batch: Batch) -> Array:
     action, density = squashed_sample(before["actor"], batch["next"], batch["next_noise"])
-    values = (q(before[name], batch["next"], action) for name in CRITIC_TARGETS)
+    values = (q(before[name], jax.nn.relu, batch["next"], action) for name in CRITIC_TARGETS)
     return batch["reward"] + GAMMA * (1 - batch["terminated"]) * (jnp.minimum(*values) - alpha * density)
 
 
@@ -103,7 +125,7 @@ def sac_target(before: Batch, alpha: Array, batch: Batch) -> Array:
 def by_sac_actor_and_log_alpha(actor: Array, log_alpha: Array, critics: Batch, batch: Batch) -> tuple[Array, Array]:
     def actor_loss(actor: Array) -> Array:
         action, density = squashed_sample(actor, batch["observation"], batch["noise"])
-        values = (q(critics[name], batch["observation"], action) for name in CRITICS)
+        values = (q(critics[name], jax.nn.relu, batch["observation"], action) for name in CRITICS)
         return jnp.mean(jnp.exp(log_alpha) * density - jnp.minimum(*values))
 
     def alpha_loss(log_alpha: Array) -> Array:
@@ -118,10 +140,8 @@ def polyak(before: Array, learner: Array) -> Array:
 
 
 def test_sac() -> None:
-    trainer = make(SAC, **PUBLISHED)
     rng = np.random.default_rng(1)
-    for step in range(BATCH):
-        interact(trainer, rng, step == 2, step == 3)
+    trainer = fill(SAC, rng, ACTOR_ACTIVATION_FUNCTION="GELU", CRITIC_ACTIVATION_FUNCTION="RELU")
     adam = {name: Adam(numbers(trainer, name)) for name in ("actor", *CRITICS)}
     adam_alpha = Adam(jnp.log(numbers(trainer, "alpha")))
     for _ in range(3):
@@ -131,7 +151,7 @@ def test_sac() -> None:
         batch = {name: jnp.asarray(part) for name, part in batch_of(trainer, "next_noise", "noise").items()}
         target = sac_target(before, alpha, batch)
         np.testing.assert_allclose(batch["target"], target, atol=1e-5)
-        after = {name: adam[name](by_critic(before[name], batch, target)) for name in CRITICS}
+        after = {name: adam[name](by_critic(before[name], jax.nn.relu, batch, target)) for name in CRITICS}
         by_actor, by_log_alpha = by_sac_actor_and_log_alpha(before["actor"], jnp.log(alpha), after, batch)
         after_alpha = jnp.exp(adam_alpha(by_log_alpha[None]))
         after |= {
@@ -143,31 +163,29 @@ def test_sac() -> None:
 
 
 def td3_action(actor: Array, observation: Array) -> Array:
-    return jnp.tanh(mlp(actor, (OBSERVATIONS, 8, 8, ACTIONS), observation))
+    return jnp.tanh(mlp(actor, OBSERVATIONS, ACTIONS, jnp.tanh, observation))
 
 
 @jax.jit
 def td3_target(before: Batch, batch: Batch) -> Array:
     shift = jnp.clip(0.9 * batch["next_noise"], -0.8, 0.8)
     action = jnp.clip(td3_action(before["actor_target"], batch["next"]) + shift, -1, 1)
-    values = (q(before[name], batch["next"], action) for name in CRITIC_TARGETS)
+    values = (q(before[name], jax.nn.sigmoid, batch["next"], action) for name in CRITIC_TARGETS)
     return batch["reward"] + GAMMA * (1 - batch["terminated"]) * jnp.minimum(*values)
 
 
 @jax.jit
 def by_td3_actor(actor: Array, critic: Array, batch: Batch) -> Array:
     def loss(actor: Array) -> Array:
-        return -jnp.mean(q(critic, batch["observation"], td3_action(actor, batch["observation"])))
+        return -jnp.mean(q(critic, jax.nn.sigmoid, batch["observation"], td3_action(actor, batch["observation"])))
 
     return jax.grad(loss)(actor)
 
 
 def test_td3() -> None:
     noise = {"TARGET_NEXT_ACTION_NOISE_STD": 0.9, "TARGET_NEXT_ACTION_NOISE_CLIP": 0.8, "ACTOR_POLYAK": POLYAK}
-    trainer = make(TD3, **noise, **PUBLISHED)
     rng = np.random.default_rng(1)
-    for step in range(BATCH):
-        interact(trainer, rng, step == 2, step == 3)
+    trainer = fill(TD3, rng, **noise, CRITIC_ACTIVATION_FUNCTION="SIGMOID")
     learners, targets = ("actor", *CRITICS), ("actor_target", *CRITIC_TARGETS)
     adam = {name: Adam(numbers(trainer, name)) for name in learners}
     for step in range(BATCH + 1, BATCH + 5):
@@ -175,7 +193,7 @@ def test_td3() -> None:
         interact(trainer, rng, False, False)
         batch = {name: jnp.asarray(part) for name, part in batch_of(trainer, "next_noise").items()}
         target = td3_target(before, batch)
-        after = {name: adam[name](by_critic(before[name], batch, target)) for name in CRITICS}
+        after = {name: adam[name](by_critic(before[name], jax.nn.sigmoid, batch, target)) for name in CRITICS}
         if step % 2 == 0:  # the actor and all targets wait for every other step
             after["actor"] = adam["actor"](by_td3_actor(before["actor"], after["critic_1"], batch))
             after |= {
@@ -184,7 +202,7 @@ def test_td3() -> None:
         check(trainer, before, after)
 
 
-STEPS, ENVIRONMENTS = 4, 3
+STEPS, ENVIRONMENTS = 11, 3
 ROWS = STEPS * ENVIRONMENTS
 
 
@@ -206,7 +224,7 @@ def generalised_advantages(rollout: Batch) -> Array:
 
 @jax.jit
 def density(actor: Array, log_std: Array, rollout: Batch) -> Array:
-    mean = mlp(actor, (OBSERVATIONS, 8, 8, ACTIONS), rollout["input"])
+    mean = mlp(actor, OBSERVATIONS, ACTIONS, fast_tanh, rollout["input"])
     return jnp.sum(norm.logpdf(rollout["action"], mean, jnp.exp(log_std)), axis=1)
 
 
@@ -226,7 +244,7 @@ def by_ppo_actor_and_log_std(actor: Array, log_std: Array, old: Array, advantage
 @jax.jit
 def by_ppo_critic(critic: Array, advantage: Array, rollout: Batch) -> Array:
     def loss(critic: Array) -> Array:
-        value = mlp(critic, (OBSERVATIONS, 8, 8, 1), rollout["input"])[:, 0]
+        value = mlp(critic, OBSERVATIONS, 1, jnp.tanh, rollout["input"])[:, 0]
         return 0.5 * jnp.mean((value - (advantage + rollout["value"])) ** 2)
 
     return jax.grad(loss)(critic)
@@ -235,7 +253,9 @@ def by_ppo_critic(critic: Array, advantage: Array, rollout: Batch) -> Array:
 def test_ppo() -> None:
     sizes = {"N_ENVIRONMENTS": ENVIRONMENTS, "ON_POLICY_RUNNER_STEPS_PER_ENV": STEPS, "BATCH_SIZE": ROWS}
     options = {"LAMBDA": 0.8, "EPSILON_CLIP": 0.2, "ACTION_ENTROPY_COEFFICIENT": 0.1, "N_EPOCHS": 3, "STEP_LIMIT": 10}
-    trainer = make(PPO, **sizes, **options, **PUBLISHED, ADAPTIVE_LEARNING_RATE=False)
+    trainer = make(
+        PPO, **sizes, **options, **OPTIONS, ACTOR_ACTIVATION_FUNCTION="FAST_TANH", ADAPTIVE_LEARNING_RATE=False
+    )
     rng = np.random.default_rng(1)
     adam = {name: Adam(numbers(trainer, name)) for name in ("actor", "critic", "log_std")}
     for _ in range(3):
@@ -243,7 +263,7 @@ def test_ppo() -> None:
         for step in range(STEPS):
             draw = rng.uniform(-1, 1, (2, ENVIRONMENTS, OBSERVATIONS)).astype(np.float32)
             trainer.explore(draw[0], np.empty((ENVIRONMENTS, ACTIONS), np.float32))
-            ends = np.array([step == 1, False, step == 3]), np.array([False, step == 2, False])
+            ends = np.array([step % 4 == 1, False, step == 3]), np.array([False, step == 2, False])
             assert trainer.observe(rng.uniform(-1, 1, ENVIRONMENTS).astype(np.float32), draw[1], *ends)
         names = ("input", "action", "old", "value", "reward", "next_value", "terminated", "truncated", "advantage")
         widths = (OBSERVATIONS, ACTIONS, *(1 for _ in range(7)))

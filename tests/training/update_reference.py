@@ -110,9 +110,9 @@ def observe(trainer: Any, reward: float, following: Any, terminated: bool, trunc
 
 def batch_of(trainer: Any, *noises: str) -> dict[str, Array]:
     """The last batch of an off-policy trainer by column; `noises` as the algorithm names what it adds."""
-    rows = numbers(trainer, "last_batch").reshape(BATCH, -1)
     names = ("observation", "action", "reward", "next", "terminated", *noises, "target")
     sizes = (OBSERVATIONS, ACTIONS, 1, OBSERVATIONS, 1, *(ACTIONS for _ in noises), 1)
+    rows = numbers(trainer, "last_batch").reshape(-1, sum(sizes))
     parts = np.split(rows, np.cumsum(sizes)[:-1], axis=1)
     return {name: part[:, 0] if size == 1 else part for name, size, part in zip(names, sizes, parts, strict=True)}
 
