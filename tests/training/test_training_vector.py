@@ -62,7 +62,8 @@ def test_our_own_step_limit_resets_as_well(mode: AutoresetMode) -> None:
 
 
 def test_environments_in_processes_of_their_own_train_as_single_ones_do() -> None:
-    training = PPO(lambda: AsyncVectorEnv([single] * 2), **without_n(EVALUATED))
+    # Not forked: other tests of this process may have started threads.
+    training = PPO(lambda: AsyncVectorEnv([single] * 2, context="spawn"), **without_n(EVALUATED))
     expected = finish(PPO(single, **EVALUATED).State(3))
     state = training.State(3)
     for _ in range(2):
