@@ -6,10 +6,10 @@ Backends take turns, and the smallest of the process CPU times counts, so anothe
 from __future__ import annotations
 
 import sys
-import time
 
 import gymnasium
 
+from benchmarks.environments import train_s
 from rltools_embed.training import PPO, SAC, TD3, Training
 
 BACKENDS = ("own", "openblas", "mkl", "accelerate")
@@ -28,14 +28,6 @@ SIZES = {
         for kind in (SAC, TD3)
     },
 }
-
-
-def train_s(training: Training) -> float:
-    begin = time.process_time()
-    with training.State(0) as state:
-        while not state.step():
-            pass
-    return time.process_time() - begin
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +11,6 @@ from rltools_embed.firmware import platformio, project, render
 from rltools_embed.firmware.spec import PolicyFacts, ProjectSpec
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Policy
-
-
-def free_port() -> str:
-    """The URL of a TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"socket://127.0.0.1:{probe.getsockname()[1]}"
 
 
 def export(policy: Policy, folder: Path, *names: str) -> Path:
@@ -36,7 +28,7 @@ def export(policy: Policy, folder: Path, *names: str) -> Path:
 @contextmanager
 def running(folder: Path, name: str | None = None) -> Iterator[str]:
     """The project's firmware on its board, as long as the block lasts; gives the port."""
-    port = free_port()
+    port = platformio.free_port()
     platformio.upload(folder, name, port)
     try:
         yield port

@@ -172,7 +172,7 @@ def make(env_factory: EnvFactory, *, may_be_vectorised: bool = False) -> gymnasi
         raise TypeError(f"env_factory is {_kind(env_factory)}, not a function that makes an environment")
     try:
         env: object = env_factory()
-    except Exception as error:
+    except Exception as error:  # a user's function may fail in any way of its own
         message = f"env_factory raised {type(error).__name__}: {error}"
         raise TrainingError(message, "call it by itself to see where") from error
     if isinstance(env, gymnasium.vector.VectorEnv) and not may_be_vectorised:

@@ -35,7 +35,7 @@ def take(env: object) -> bytes:
     kinds = [_kind(layer) for layer in layers]
     try:
         return _pickled((kinds, states), _fixed(layers))
-    except Exception as error:
+    except Exception as error:  # pickling runs the environment's own methods
         raise SnapshotError(_culprit(layers, states) or f"{type(error).__name__}: {error}") from error
 
 
@@ -102,7 +102,7 @@ def _culprit(layers: list[object], states: list[dict[str, Any]]) -> str:
         for name, value in state.items():
             try:
                 _pickled(value, _fixed(layers))
-            except Exception:
+            except Exception:  # as in take()
                 return f"{_kind(layer)}.{name}, a {type(value).__qualname__}, cannot be pickled"
     return ""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rltools_embed import load_checkpoint_from_path, resources
-from tests.boards import free_port
+from rltools_embed.firmware.platformio import free_port
 from tests.cli.conftest import RltEmbed
 
 COMMAND = (sys.executable, "-m", "rltools_embed")

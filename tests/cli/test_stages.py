@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from rltools_embed import load_checkpoint_from_path, process
+from rltools_embed.firmware.platformio import free_port
 from rltools_embed.policy.digest import digest
-from tests.boards import free_port
 from tests.cli.conftest import RltEmbed
 
 
