@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from rltools_embed.policy import reference
 from rltools_embed.policy.layers import (
     Activation,
     Arithmetic,
@@ -137,6 +136,8 @@ class Policy:
             ValueError: another shape, or a number that is not finite.
         """
         batch, is_single = as_observations(observations, self.observation_dim)
+        from rltools_embed.policy import reference  # who only trains or exports does not wait for it
+
         actions = reference.evaluate(self.layers, batch, arithmetic)
         return actions[0] if is_single else actions
 
@@ -158,6 +159,8 @@ class Policy:
             ValueError: another shape, or a number that is not finite.
         """
         batch, _ = as_observations(observations, self.observation_dim)
+        from rltools_embed.policy import reference  # as above
+
         return reference.evaluate_episode(self.layers, batch, arithmetic)
 
 

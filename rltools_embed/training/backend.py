@@ -5,7 +5,6 @@ A policy's evaluation is ours in each case.
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import shlex
 import shutil
@@ -106,6 +105,8 @@ def locate(name: str, system: str, environment: Mapping[str, str] = os.environ) 
 
 def _mkl() -> Backend:
     """Intel's MKL, as PyPI's `mkl` installs it: by its one library that chooses the others when it is loaded."""
+    import importlib.metadata  # who trains with our own kernels does without
+
     try:
         found = importlib.metadata.distribution("mkl")
     except importlib.metadata.PackageNotFoundError:

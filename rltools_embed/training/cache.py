@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
 import platformdirs
 
 from rltools_embed.errors import BuildError, ToolchainError
@@ -78,6 +77,8 @@ class Cache:
         path = self.directory / "files" / f"{key}{suffix}"
         if not force and _is_whole(path):
             return path, True
+        import filelock  # a cached start does without
+
         lock = filelock.FileLock(self.directory / "locks" / f"{key}.lock")
         try:
             with lock.acquire(timeout=_LOCK_TIMEOUT_S):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -105,6 +104,8 @@ class SavedRun:
 
 def write(path: Path, run: SavedRun) -> None:
     """Write the file as a whole, or leave the one that was there."""
+    import zipfile  # a run that is not saved starts sooner without
+
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as members:
 
@@ -130,6 +131,8 @@ def read(path: Path) -> SavedRun:
     Raises:
         CheckpointError: no such file, or it is damaged, of another kind, or of a newer version.
     """
+    import zipfile  # as in `write`
+
     try:
         with path.open("rb") as file:
             title, checksum = file.readline(_LONGEST_LINE), file.readline(_LONGEST_LINE)

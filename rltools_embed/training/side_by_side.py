@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -43,11 +42,11 @@ class EpisodeStatistics:
         returns = [episode.total_reward for episode in episodes]
         return cls(
             episodes=len(episodes),
-            mean_return=statistics.fmean(returns),
-            std_return=statistics.pstdev(returns),
+            mean_return=float(np.mean(returns)),
+            std_return=float(np.std(returns)),
             least_return=min(returns),
             greatest_return=max(returns),
-            mean_length=statistics.fmean(episode.length for episode in episodes),
+            mean_length=float(np.mean([episode.length for episode in episodes])),
         )
 
 
@@ -182,8 +181,11 @@ class SideBySide:
     def proceed(self, steps_before: int, *, reset: bool) -> Iterator[Episode]:
         """Go on from where the actions led to, or from a reset where an episode ended: those are returned."""
         self.observations[:] = self.next_observations
-        for index in np.flatnonzero(self.terminated | self.truncated):
-            end_step = steps_before + int(index) + 1
+        ended = (self.terminated | self.truncated).tolist()
+        if True not in ended:  # nearly always: this is called at every step
+            return
+        for index in np.flatnonzero(ended).tolist():
+            end_step = steps_before + index + 1
             yield Episode(total_reward=self._returns[index], length=self._lengths[index], end_step=end_step)
             self._returns[index] = 0.0
             self._lengths[index] = 0

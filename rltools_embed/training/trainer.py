@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import hashlib
-import importlib.metadata
 import operator
 import platform
 import sys
@@ -17,13 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, TypeAlias
 
+import gymnasium
 import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import VectorEnv
 
 import rltools_embed
 from rltools_embed.errors import CheckpointError, TrainingError, UnsupportedEnvError
-from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Float32Array, Policy, Provenance, as_observations
 from rltools_embed.training import backend as backends
 from rltools_embed.training import compiler, saved_run
@@ -40,7 +39,6 @@ from rltools_embed.training.spaces import EnvSpec, Sizes
 from rltools_embed.training.td3 import Td3Algorithm, Td3Options
 from rltools_embed.training.vector import VectorEnvironments, VectorSideBySide
 
-_FLOAT32 = np.dtype(np.float32)
 _EXAMPLES = 16
 _RECENT_STEPS = 1000
 
@@ -249,7 +247,7 @@ class Training:
             ("rltools_embed", rltools_embed.__version__),
             ("python", platform.python_version()),
             ("numpy", np.__version__),
-            ("gymnasium", importlib.metadata.version("gymnasium")),
+            ("gymnasium", gymnasium.__version__),
             ("compiler", self._compiler.version),
             *((("blas", f"{self.backend.title} {self.backend.version}".strip()),) if self.backend.macro else ()),
         )
@@ -389,8 +387,8 @@ class State:
         seeds = [int(seed) for seed in np.random.SeedSequence(self.seed).generate_state(count + 1, np.uint32)]
         self._evaluation_seed = seeds.pop(1)
         self._actions = np.zeros((count, self._spec.action_dim), dtype=np.float32)
-        self._act = self._trainer.actor(np.zeros(self._spec.action_dim, dtype=np.float32))
-        self._shape = (self._spec.observation_dim,)
+        self._act = self._trainer.actor(np.zeros(self._spec.action_dim, dtype=np.float32)).act
+        self._step_limit = self._algorithm.step_limit
         self._step_count = 0
         self._calls = 0
         self._curve: list[Evaluation] = []
@@ -465,7 +463,7 @@ class State:
     @property
     def finished(self) -> bool:
         """Whether all steps have been taken, or the run was stopped."""
-        return self._is_stopped or self._step_count >= self.step_limit
+        return self._is_stopped or self._step_count >= self._step_limit
 
     @property
     def step_count(self) -> int:
@@ -475,7 +473,7 @@ class State:
     @property
     def step_limit(self) -> int:
         """Environment steps of the whole training."""
-        return self._algorithm.step_limit
+        return self._step_limit
 
     @property
     def learning_curve(self) -> tuple[Evaluation, ...]:
@@ -519,15 +517,8 @@ class State:
         Raises:
             ValueError: another shape, or a number that is not finite.
         """
-        if (
-            type(observation) is np.ndarray
-            and observation.dtype is _FLOAT32
-            and observation.shape == self._shape
-            and observation.flags.c_contiguous
-        ):
-            action: Float32Array | int = self._act(observation)
-            if isinstance(action, int):
-                raise ValueError(f"observation[{action}] is {observation[action]}")
+        action: Float32Array | None = self._act(observation)
+        if action is not None:
             return action
         batch, is_single = as_observations(observation, self._spec.observation_dim)
         actions = np.empty((len(batch), self._spec.action_dim), dtype=np.float32)
@@ -558,6 +549,8 @@ class State:
 
     def export_policy(self) -> str:
         """The policy as the text of a checkpoint.h."""
+        from rltools_embed.policy import checkpoint  # a start does without
+
         return checkpoint.dumps(self.policy())
 
     def evaluate(self, num_episodes: int | None = None, seed: int | None = None) -> Evaluation:

@@ -129,7 +129,7 @@ def translation_unit(**options: Any) -> str:
 
 def test_a_damaged_interface_is_compiled_again(tmp_path: Path, cache_directory: Path) -> None:
     SAC(Line, **SMALL)  # the session's cache now holds the objects that this copy starts from
-    shutil.copytree(cache_directory, tmp_path / "a cache", ignore=shutil.ignore_patterns("*.lock"))
+    shutil.copytree(cache_directory, tmp_path / "a cache", ignore=shutil.ignore_patterns("*.lock", ".*"))
     cache, lines = Cache.open(tmp_path / "a cache"), []
     for path in (tmp_path / "a cache" / "files").glob("*.so"):
         path.write_bytes(path.read_bytes()[:1000])
@@ -141,7 +141,7 @@ def test_a_damaged_interface_is_compiled_again(tmp_path: Path, cache_directory: 
 
 def test_two_processes_at_once_compile_once(tmp_path: Path, cache_directory: Path) -> None:
     SAC(Line, **SMALL)
-    shutil.copytree(cache_directory, tmp_path / "cache", ignore=shutil.ignore_patterns("*.lock"))
+    shutil.copytree(cache_directory, tmp_path / "cache", ignore=shutil.ignore_patterns("*.lock", ".*"))
     (source := tmp_path / "unit.cpp").write_text(translation_unit(ACTOR_HIDDEN_DIM=3, CRITIC_HIDDEN_DIM=2))
     program = (
         "import sys; from pathlib import Path; from rltools_embed.training import compiler;"

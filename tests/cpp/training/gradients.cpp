@@ -139,6 +139,7 @@ void check_actor_loss(const char* name, T bound) {
         Actor actor{};
         Actor gradient{};
         Critic critics[2]{};
+        training::Tape<Critic, SAMPLES> tapes[2]{};
         training::Batch<T, OBSERVATIONS, SAMPLES> observation{};
         sac::ActorPass<T, Actor, Critic, OBSERVATIONS, ACTIONS, SAMPLES> pass{};
     };
@@ -151,11 +152,12 @@ void check_actor_loss(const char* name, T bound) {
     randomize(work->pass.sampled.noise, engine);
     const sac::HeadSettings<T> head{-bound, bound, 1e-6};
     const T alpha = 0.3;
-    work->pass.loss_and_gradient(head, alpha, work->actor, work->critics, work->observation, work->gradient);
+    work->pass.loss_and_gradient(head, alpha, work->actor, work->critics, work->tapes, work->observation,
+                                 work->gradient);
     Actor gradient = work->gradient;
     report(name, worst_parameter(work->actor, gradient, [&] {
-               return work->pass.loss_and_gradient(head, alpha, work->actor, work->critics, work->observation,
-                                                   work->gradient);
+               return work->pass.loss_and_gradient(head, alpha, work->actor, work->critics, work->tapes,
+                                                   work->observation, work->gradient);
            }));
 }
 
@@ -169,6 +171,7 @@ void check_td3_actor_loss() {
         Actor actor{};
         Actor gradient{};
         Critic critic{};
+        training::Tape<Critic, SAMPLES> tape{};
         training::Batch<T, OBSERVATIONS, SAMPLES> observation{};
         td3::ActorPass<T, Actor, Critic, OBSERVATIONS, ACTIONS, SAMPLES> pass{};
     };
@@ -177,10 +180,11 @@ void check_td3_actor_loss() {
     training::initialize(work->actor, engine);
     training::initialize(work->critic, engine);
     randomize(work->observation, engine);
-    work->pass.loss_and_gradient(work->actor, work->critic, work->observation, work->gradient);
+    work->pass.loss_and_gradient(work->actor, work->critic, work->tape, work->observation, work->gradient);
     Actor gradient = work->gradient;
     report("td3 actor loss", worst_parameter(work->actor, gradient, [&] {
-               return work->pass.loss_and_gradient(work->actor, work->critic, work->observation, work->gradient);
+               return work->pass.loss_and_gradient(work->actor, work->critic, work->tape, work->observation,
+                                                   work->gradient);
            }));
 }
 
@@ -224,14 +228,17 @@ void check_policy_loss() {
 }
 
 void check_alpha() {
-    const T log_probability[3] = {-0.3, 1.2, 0.7};
+    training::Batch<T, 1, 3> log_probability{};
+    log_probability.row(0)[0] = -0.3;
+    log_probability.row(0)[1] = 1.2;
+    log_probability.row(0)[2] = 0.7;
     const T target_entropy = -2;
     T log_alpha = -0.6;
     const T derivative = sac::alpha_gradient(std::exp(log_alpha), target_entropy, log_probability);
     const T difference = numeric(log_alpha, [&] {
         T sum = 0;
-        for (const T value : log_probability) {
-            sum -= std::exp(log_alpha) * (value + target_entropy);
+        for (size_t sample = 0; sample < 3; sample++) {
+            sum -= std::exp(log_alpha) * (log_probability.row(0)[sample] + target_entropy);
         }
         return sum / 3;
     });

@@ -1,12 +1,15 @@
-// The Python face of rl_tools::rl::Trainer, for pybind11. It knows no sizes: compiled once per machine and Python.
+// The Python face of rl_tools::rl::Trainer. It knows no sizes: compiled once per machine and Python.
 // Arrays cross through the buffer protocol as they are, C-contiguous; Python has checked and converted them.
+//
+// Of pybind11 only the object types: its dispatcher would take five times as long to compile as all of this, and as
+// long to call as a policy. The methods are CPython's own, which take their arguments as an array.
 #pragma once
 
 #include <rl_tools/math/functions.h>
 #include <rl_tools/rl/environment.h>
 #include <rl_tools/rl/trainer.h>
 
-#include <pybind11/pybind11.h>
+#include <pybind11/pytypes.h>
 
 #include <memory>
 #include <stdexcept>
@@ -16,161 +19,349 @@
 
 namespace rl_tools::bindings {
 
+using pybind11::handle;
+using pybind11::object;
+
+// ------------------------------------------------------------------------------------------------- Python's objects
+
+// Thrown where Python knows the error already.
+struct ErrorIsSet {};
+
+inline void check(bool is_good) {
+    if (!is_good) {
+        throw ErrorIsSet{};
+    }
+}
+
+// A new reference, as most of Python's functions return it.
+inline object owned(PyObject* reference) {
+    check(reference != nullptr);
+    return pybind11::reinterpret_steal<object>(reference);
+}
+
+inline object none() { return pybind11::reinterpret_borrow<object>(Py_None); }
+inline object boolean(bool value) { return pybind11::reinterpret_borrow<object>(value ? Py_True : Py_False); }
+inline object bytes(const void* data, size_t size) {
+    return owned(PyBytes_FromStringAndSize(static_cast<const char*>(data), static_cast<Py_ssize_t>(size)));
+}
+
+inline double number(handle value) {
+    const double result = PyFloat_AsDouble(value.ptr());
+    check(result != -1.0 || PyErr_Occurred() == nullptr);
+    return result;
+}
+
+inline uint64_t whole_number(handle value) {
+    const uint64_t result = PyLong_AsUnsignedLongLong(value.ptr());
+    check(result != UINT64_MAX || PyErr_Occurred() == nullptr);
+    return result;
+}
+
+inline std::string text(handle value) {
+    Py_ssize_t size = 0;
+    const char* const data = PyUnicode_AsUTF8AndSize(value.ptr(), &size);
+    check(data != nullptr);
+    return {data, static_cast<size_t>(size)};
+}
+
+inline std::string_view bytes_of(handle value) {
+    char* data = nullptr;
+    Py_ssize_t size = 0;
+    check(PyBytes_AsStringAndSize(value.ptr(), &data, &size) == 0);
+    return {data, static_cast<size_t>(size)};
+}
+
+inline std::vector<float> numbers_of(handle sequence) {
+    const object items = owned(PySequence_Fast(sequence.ptr(), "expected a sequence of numbers"));
+    std::vector<float> all;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.ptr()); i++) {
+        all.push_back(static_cast<float>(number(PySequence_Fast_GET_ITEM(items.ptr(), i))));
+    }
+    return all;
+}
+
+// --------------------------------------------------------------------------------------------------------- buffers
+
 template <typename T>
 constexpr char FORMAT = 'f';
 template <>
 constexpr char FORMAT<bool> = '?';
 
-// A C-contiguous buffer of float32 or of NumPy's bool, held for the time of a call.
+// A C-contiguous buffer of float32 or of NumPy's bool, held as long as this lives.
 template <typename T>
 class Buffer {
 public:
-    explicit Buffer(pybind11::handle object, bool writable = false) {
-        const int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
-        if (PyObject_GetBuffer(object.ptr(), &view_, flags) != 0) {
-            throw pybind11::error_already_set();
-        }
-        if (view_.itemsize != sizeof(T) || view_.format == nullptr || view_.format[0] != FORMAT<T> ||
-            view_.format[1] != '\0') {
-            PyBuffer_Release(&view_);
-            throw std::invalid_argument(std::string("expected numbers of the format ") + FORMAT<T>);
-        }
-    }
+    Buffer() = default;
     Buffer(const Buffer&) = delete;
     Buffer& operator=(const Buffer&) = delete;
     ~Buffer() { PyBuffer_Release(&view_); }
 
+    // False, and no error of Python's: it has no such buffer.
+    [[nodiscard]] bool take(handle array, bool writable = false) {
+        PyBuffer_Release(&view_);
+        const int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
+        if (PyObject_GetBuffer(array.ptr(), &view_, flags) != 0) {
+            PyErr_Clear();
+            return false;
+        }
+        if (view_.itemsize != sizeof(T) || view_.format == nullptr || view_.format[0] != FORMAT<T> ||
+            view_.format[1] != '\0') {
+            PyBuffer_Release(&view_);
+            return false;
+        }
+        return true;
+    }
+
     [[nodiscard]] T* data() const { return static_cast<T*>(view_.buf); }
     [[nodiscard]] size_t size() const { return static_cast<size_t>(view_.len) / sizeof(T); }
-
-    void check_size(size_t count) const {
-        if (size() != count) {
-            throw std::invalid_argument("expected " + std::to_string(count) + " numbers, not " +
-                                        std::to_string(size()));
-        }
-    }
+    [[nodiscard]] bool is_row(size_t count) const { return view_.ndim == 1 && size() == count; }
+    [[nodiscard]] bool is_of(handle array) const { return view_.obj == array.ptr(); }
 
 private:
     Py_buffer view_{};
 };
 
-inline rl::Settings settings_from(uint64_t seed, const pybind11::dict& numbers, const pybind11::sequence& low,
-                                  const pybind11::sequence& high) {
-    rl::Settings settings;
-    settings.seed = seed;
-    for (const auto& item : numbers) {
-        settings.numbers[item.first.cast<std::string>()] = item.second.cast<double>();
+template <typename T>
+inline void take(Buffer<T>& buffer, handle array, bool writable) {
+    if (!buffer.take(array, writable)) {
+        throw std::invalid_argument(std::string("expected a C-contiguous array of the format ") + FORMAT<T>);
     }
-    for (const auto& bound : low) {
-        settings.action_low.push_back(bound.cast<float>());
-    }
-    for (const auto& bound : high) {
-        settings.action_high.push_back(bound.cast<float>());
-    }
-    return settings;
 }
 
-// One action per observation. Returns the index of the first number that is not finite (then nothing is written), or
-// -1.
-inline ptrdiff_t act(rl::Trainer& trainer, pybind11::handle observations, pybind11::handle actions) {
-    const Buffer<float> from(observations);
-    const Buffer<float> to(actions, true);
-    const size_t count = from.size() / trainer.observation_dim();
-    if (count == 0) {
-        throw std::invalid_argument("expected an observation");
+template <typename T>
+inline void check_size(const Buffer<T>& buffer, size_t count) {
+    if (buffer.size() != count) {
+        throw std::invalid_argument("expected " + std::to_string(count) + " numbers, not " +
+                                    std::to_string(buffer.size()));
     }
-    from.check_size(count * trainer.observation_dim());
-    to.check_size(count * trainer.action_dim());
-    for (size_t i = 0; i < from.size(); i++) {
-        if (!math::is_finite(from.data()[i])) {
-            return static_cast<ptrdiff_t>(i);
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        trainer.act(from.data() + i * trainer.observation_dim(), to.data() + i * trainer.action_dim());
-    }
-    return -1;
 }
 
-// The policy for one observation at a time. It holds the array that actions are written to, because asking NumPy for an
-// array's memory takes as long as the policy itself. What it returns is a copy, made before another thread may call.
-class Actor {
+// An argument that is the same array call after call, as in the loop of training: asking NumPy for an array's memory
+// takes longer than to use it.
+template <typename T, bool IS_WRITABLE>
+class Argument {
 public:
-    Actor(rl::Trainer& trainer, const pybind11::object& action)
-        : trainer_(trainer), copy_(action.attr("copy")), action_(action, true) {
-        action_.check_size(trainer.action_dim());
-    }
-
-    // The action, or the index of the first number that is not finite.
-    pybind11::object operator()(pybind11::handle observation) {
-        const Buffer<float> from(observation);
-        from.check_size(trainer_.observation_dim());
-        for (size_t i = 0; i < from.size(); i++) {
-            if (!math::is_finite(from.data()[i])) {
-                return pybind11::int_(i);
-            }
+    T* operator()(handle array, size_t count) {
+        if (!buffer_.is_of(array)) {
+            take(buffer_, array, IS_WRITABLE);
         }
-        trainer_.act(from.data(), action_.data());
-        return copy_();
+        check_size(buffer_, count);
+        return buffer_.data();
     }
 
 private:
-    rl::Trainer& trainer_;
-    pybind11::object copy_;
-    Buffer<float> action_;
+    Buffer<T> buffer_;
 };
 
-inline std::unique_ptr<Actor> actor(rl::Trainer& trainer, const pybind11::object& action) {
-    return std::make_unique<Actor>(trainer, action);
+template <typename T>
+using Input = Argument<T, false>;
+template <typename T>
+using Output = Argument<T, true>;
+
+// --------------------------------------------------------------------------------------------------------- methods
+
+// A Python object that holds a C++ one.
+template <typename T>
+struct Holder {
+    PyObject_HEAD;
+    T* held;
+};
+
+// What a call brings, of a number that `method` has checked.
+using Arguments = PyObject* const*;
+
+// Runs `function`, and hands its object or its exception to Python.
+template <typename FUNCTION>
+inline PyObject* guarded(const FUNCTION& function) noexcept {
+    try {
+        return function().release().ptr();
+    } catch (const ErrorIsSet&) {
+    } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
+    } catch (const std::logic_error& error) {
+        PyErr_SetString(PyExc_ValueError, error.what());
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+    }
+    return nullptr;
 }
 
-inline void explore(rl::Trainer& trainer, pybind11::handle observations, pybind11::handle actions) {
-    const Buffer<float> from(observations);
-    const Buffer<float> to(actions, true);
-    from.check_size(trainer.environments() * trainer.observation_dim());
-    to.check_size(trainer.environments() * trainer.action_dim());
-    trainer.explore(from.data(), to.data());
+inline void check_count(Py_ssize_t found, Py_ssize_t expected) {
+    if (found != expected) {
+        PyErr_Format(PyExc_TypeError, "expected %zd arguments, not %zd", expected, found);
+        throw ErrorIsSet{};
+    }
 }
 
-inline bool observe(rl::Trainer& trainer, pybind11::handle rewards, pybind11::handle next_observations,
-                    pybind11::handle terminated, pybind11::handle truncated) {
-    const Buffer<float> reward(rewards);
-    const Buffer<float> next(next_observations);
-    const Buffer<bool> ended(terminated);
-    const Buffer<bool> cut(truncated);
+template <typename T, Py_ssize_t COUNT, object (*FUNCTION)(T&, Arguments)>
+PyObject* call(PyObject* self, Arguments arguments, Py_ssize_t count) noexcept {
+    return guarded([&] {
+        check_count(count, COUNT);
+        return FUNCTION(*reinterpret_cast<Holder<T>*>(self)->held, arguments);
+    });
+}
+
+template <typename T, Py_ssize_t COUNT, object (*FUNCTION)(T&, Arguments)>
+inline PyMethodDef method(const char* name) {
+    // Python calls it by what the flag says.
+    const auto function = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&call<T, COUNT, FUNCTION>));
+    return {name, function, METH_FASTCALL, nullptr};
+}
+
+template <typename T>
+inline object hold(PyTypeObject* type, std::unique_ptr<T> value) {
+    const object holder = owned(type->tp_alloc(type, 0));
+    reinterpret_cast<Holder<T>*>(holder.ptr())->held = value.release();
+    return holder;
+}
+
+template <typename T>
+void release(PyObject* self) noexcept {
+    PyTypeObject* const type = Py_TYPE(self);
+    delete reinterpret_cast<Holder<T>*>(self)->held;
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+// `Name(…)` in Python: what FUNCTION makes of its arguments.
+template <typename T, Py_ssize_t COUNT, std::unique_ptr<T> (*FUNCTION)(Arguments)>
+PyObject* construct(PyTypeObject* type, PyObject* arguments, PyObject* keywords) noexcept {
+    return guarded([&] {
+        check_count(keywords == nullptr ? 0 : PyDict_Size(keywords), 0);
+        check_count(PyTuple_GET_SIZE(arguments), COUNT);
+        return hold(type, FUNCTION(&PyTuple_GET_ITEM(arguments, 0)));
+    });
+}
+
+// A type that is called `name`; `constructor` is null where Python cannot make one. `methods` end with an empty one.
+template <typename T>
+inline object make_type(const char* name, newfunc constructor, PyMethodDef* methods) {
+    PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(&release<T>)},
+                           {Py_tp_methods, methods},
+                           {constructor != nullptr ? Py_tp_new : 0, reinterpret_cast<void*>(constructor)},
+                           {0, nullptr}};
+    const unsigned int flags = Py_TPFLAGS_DEFAULT | (constructor != nullptr ? 0U : Py_TPFLAGS_DISALLOW_INSTANTIATION);
+    PyType_Spec spec{name, sizeof(Holder<T>), 0, flags, slots};
+    return owned(PyType_FromSpec(&spec));
+}
+
+// --------------------------------------------------------------------------------------------------------- trainer
+
+struct Trainer {
+    std::unique_ptr<rl::Trainer> trainer;
+    Input<float> observations;
+    Output<float> actions;
+    Input<float> rewards;
+    Input<float> next_observations;
+    Input<bool> terminated;
+    Input<bool> truncated;
+};
+
+// (seed, {option: number}, lowest actions, highest actions)
+inline std::unique_ptr<Trainer> make_trainer(Arguments arguments) {
+    rl::Settings settings;
+    settings.seed = whole_number(arguments[0]);
+    PyObject* name = nullptr;
+    PyObject* value = nullptr;
+    for (Py_ssize_t position = 0; PyDict_Next(arguments[1], &position, &name, &value) != 0;) {
+        settings.numbers[text(name)] = number(value);
+    }
+    settings.action_low = numbers_of(arguments[2]);
+    settings.action_high = numbers_of(arguments[3]);
+    auto made = std::make_unique<Trainer>();
+    made->trainer = rl::make_trainer(settings);
+    return made;
+}
+
+// (observations, actions): one action per observation, of finite numbers.
+inline object act(Trainer& self, Arguments arguments) {
+    const rl::Trainer& sizes = *self.trainer;
+    Buffer<float> from;
+    Buffer<float> to;
+    take(from, arguments[0], false);
+    take(to, arguments[1], true);
+    const size_t count = from.size() / sizes.observation_dim();
+    if (count == 0) {
+        throw std::invalid_argument("expected an observation");
+    }
+    check_size(from, count * sizes.observation_dim());
+    check_size(to, count * sizes.action_dim());
+    for (size_t i = 0; i < count; i++) {
+        self.trainer->act(from.data() + i * sizes.observation_dim(), to.data() + i * sizes.action_dim());
+    }
+    return none();
+}
+
+// The policy for one observation at a time. It holds the array that actions are written to; what it returns is a copy,
+// made before another thread may call.
+struct Actor {
+    object owner;
+    rl::Trainer& trainer;
+    object copy;
+    Buffer<float> action;
+};
+
+// (observation): its action, or None where it is not an array (n,) of finite float32 numbers.
+inline object act_on_one(Actor& self, Arguments arguments) {
+    Buffer<float> from;
+    if (!from.take(arguments[0]) || !from.is_row(self.trainer.observation_dim())) {
+        return none();
+    }
+    for (size_t i = 0; i < from.size(); i++) {
+        if (!math::is_finite(from.data()[i])) {
+            return none();
+        }
+    }
+    self.trainer.act(from.data(), self.action.data());
+    return owned(PyObject_CallNoArgs(self.copy.ptr()));
+}
+
+// (observations, actions)
+inline object explore(Trainer& self, Arguments arguments) {
+    rl::Trainer& trainer = *self.trainer;
+    const float* const from = self.observations(arguments[0], trainer.environments() * trainer.observation_dim());
+    float* const to = self.actions(arguments[1], trainer.environments() * trainer.action_dim());
+    trainer.explore(from, to);
+    return none();
+}
+
+// (rewards, next observations, terminated, truncated): whether every parameter is finite.
+inline object observe(Trainer& self, Arguments arguments) {
+    rl::Trainer& trainer = *self.trainer;
     const size_t count = trainer.environments();
-    reward.check_size(count);
-    next.check_size(count * trainer.observation_dim());
-    ended.check_size(count);
-    cut.check_size(count);
-    return trainer.observe(reward.data(), next.data(), ended.data(), cut.data());
+    const float* const reward = self.rewards(arguments[0], count);
+    const float* const next = self.next_observations(arguments[1], count * trainer.observation_dim());
+    const bool* const ended = self.terminated(arguments[2], count);
+    const bool* const cut = self.truncated(arguments[3], count);
+    return boolean(trainer.observe(reward, next, ended, cut));
 }
 
-inline pybind11::bytes numbers(rl::Trainer& trainer, const std::string& name) {
-    const std::vector<float> all = trainer.numbers(name);
-    return pybind11::bytes(reinterpret_cast<const char*>(all.data()), all.size() * sizeof(float));
+// (name)
+inline object numbers(Trainer& self, Arguments arguments) {
+    const std::vector<float> all = self.trainer->numbers(text(arguments[0]));
+    return bytes(all.data(), all.size() * sizeof(float));
 }
 
 // Takes the arrays of a training state as (name, format, bytes).
 class StateWriter final : public rl::StateVisitor {
 public:
     void array(const std::string& name, char format, void* items, size_t count) override {
-        const size_t size = count * rl::item_size(format);
-        arrays.append(
-            pybind11::make_tuple(name, std::string(1, format), pybind11::bytes(static_cast<const char*>(items), size)));
+        const object content = bytes(items, count * rl::item_size(format));
+        const object entry = owned(Py_BuildValue("(sCO)", name.c_str(), static_cast<int>(format), content.ptr()));
+        check(PyList_Append(arrays.ptr(), entry.ptr()) == 0);
     }
     [[nodiscard]] size_t count(const std::string&, char, size_t count) override { return count; }
 
-    pybind11::list arrays;
+    object arrays = owned(PyList_New(0));
 };
 
 // Fills a training state from {name: (format, bytes)}.
 class StateReader final : public rl::StateVisitor {
 public:
-    explicit StateReader(const pybind11::dict& arrays) : arrays_(arrays) {}
+    explicit StateReader(handle arrays) : arrays_(arrays) { check_is_dict(); }
 
     void array(const std::string& name, char format, void* items, size_t count) override {
-        const std::string_view found = bytes(name, format);
+        const std::string_view found = content(name, format);
         const size_t found_count = found.size() / rl::item_size(format);
         if (found.size() != count * rl::item_size(format)) {
             throw std::invalid_argument("its " + name + " has " + std::to_string(found_count) + " numbers, not " +
@@ -180,117 +371,169 @@ public:
         visited_++;
     }
     [[nodiscard]] size_t count(const std::string& name, char format, size_t) override {
-        return bytes(name, format).size() / rl::item_size(format);
+        return content(name, format).size() / rl::item_size(format);
     }
-    [[nodiscard]] bool is_complete() const { return visited_ == arrays_.size(); }
+    [[nodiscard]] bool is_complete() const { return visited_ == static_cast<size_t>(PyDict_Size(arrays_.ptr())); }
 
 private:
-    [[nodiscard]] std::string_view bytes(const std::string& name, char format) const {
-        if (!arrays_.contains(name)) {
-            throw std::invalid_argument("it has no " + name);
+    void check_is_dict() const {
+        if (PyDict_Check(arrays_.ptr()) == 0) {
+            throw std::invalid_argument("expected {name: (format, bytes)}");
         }
-        const auto entry = arrays_[name.c_str()].cast<pybind11::tuple>();
-        if (entry[0].cast<std::string>() != std::string(1, format)) {
-            throw std::invalid_argument("its " + name + " holds numbers of another type");
-        }
-        return entry[1].cast<std::string_view>();
     }
 
-    const pybind11::dict& arrays_;
+    [[nodiscard]] std::string_view content(const std::string& name, char format) const {
+        const object key = owned(PyUnicode_FromStringAndSize(name.data(), static_cast<Py_ssize_t>(name.size())));
+        const handle entry = PyDict_GetItemWithError(arrays_.ptr(), key.ptr());
+        check(entry || PyErr_Occurred() == nullptr);
+        if (!entry) {
+            throw std::invalid_argument("it has no " + name);
+        }
+        const char* found = nullptr;
+        PyObject* items = nullptr;
+        check(PyArg_ParseTuple(entry.ptr(), "sS", &found, &items) != 0);
+        if (found != std::string(1, format)) {
+            throw std::invalid_argument("its " + name + " holds numbers of another type");
+        }
+        return bytes_of(items);
+    }
+
+    handle arrays_;
     size_t visited_ = 0;
 };
 
-inline pybind11::list save(rl::Trainer& trainer) {
+// ()
+inline object save(Trainer& self, Arguments) {
     StateWriter writer;
-    trainer.visit_state(writer);
+    self.trainer->visit_state(writer);
     return writer.arrays;
 }
 
-inline void load(rl::Trainer& trainer, const pybind11::dict& arrays) {
-    StateReader reader(arrays);
-    trainer.visit_state(reader);
+// ({name: (format, bytes)})
+inline object load(Trainer& self, Arguments arguments) {
+    StateReader reader(arguments[0]);
+    self.trainer->visit_state(reader);
     if (!reader.is_complete()) {
         throw std::invalid_argument("it holds more than this training does");
     }
+    return none();
 }
 
-inline std::unique_ptr<rl::Environments> make_environments(size_t count) {
-    std::unique_ptr<rl::Environments> environments = rl::make_environments(count);
-    if (!environments) {
+// ---------------------------------------------------------------------------------------------------- environments
+
+struct Environments {
+    std::unique_ptr<rl::Environments> environments;
+    Input<float> actions;
+    Output<float> observations;
+    Output<float> rewards;
+    Output<bool> terminated;
+    Output<bool> truncated;
+};
+
+// (count)
+inline std::unique_ptr<Environments> make_environments(Arguments arguments) {
+    auto made = std::make_unique<Environments>();
+    made->environments = rl::make_environments(whole_number(arguments[0]));
+    if (!made->environments) {
         throw std::invalid_argument("this module was compiled without an environment");
     }
-    return environments;
+    return made;
 }
 
-inline void check_index(const rl::Environments& environments, size_t index) {
-    if (index >= environments.count()) {
-        throw std::invalid_argument("there are " + std::to_string(environments.count()) + " environments");
+inline size_t checked_index(const Environments& self, handle index) {
+    const size_t found = whole_number(index);
+    if (found >= self.environments->count()) {
+        throw std::invalid_argument("there are " + std::to_string(self.environments->count()) + " environments");
     }
+    return found;
 }
 
-// Goes on with its random engine where the seed is None.
-inline void reset(rl::Environments& environments, size_t index, const pybind11::object& seed,
-                  pybind11::handle observation) {
-    const Buffer<float> to(observation, true);
-    check_index(environments, index);
-    to.check_size(environments.observation_dim());
-    if (!seed.is_none()) {
-        environments.seed(index, seed.cast<uint64_t>());
+// (index, seed, observation): goes on with its random engine where the seed is None.
+inline object reset(Environments& self, Arguments arguments) {
+    const size_t index = checked_index(self, arguments[0]);
+    Buffer<float> to;
+    take(to, arguments[2], true);
+    check_size(to, self.environments->observation_dim());
+    if (arguments[1] != Py_None) {
+        self.environments->seed(index, whole_number(arguments[1]));
     }
-    environments.reset(index, to.data());
+    self.environments->reset(index, to.data());
+    return none();
 }
 
-inline void step(rl::Environments& environments, pybind11::handle actions, pybind11::handle observations,
-                 pybind11::handle rewards, pybind11::handle terminated, pybind11::handle truncated) {
-    const Buffer<float> from(actions);
-    const Buffer<float> to(observations, true);
-    const Buffer<float> reward(rewards, true);
-    const Buffer<bool> ended(terminated, true);
-    const Buffer<bool> cut(truncated, true);
+// (actions, observations, rewards, terminated, truncated)
+inline object step(Environments& self, Arguments arguments) {
+    rl::Environments& environments = *self.environments;
     const size_t count = environments.count();
-    from.check_size(count * environments.action_dim());
-    to.check_size(count * environments.observation_dim());
-    reward.check_size(count);
-    ended.check_size(count);
-    cut.check_size(count);
-    environments.step(from.data(), to.data(), reward.data(), ended.data(), cut.data());
+    const float* const actions = self.actions(arguments[0], count * environments.action_dim());
+    float* const observations = self.observations(arguments[1], count * environments.observation_dim());
+    float* const rewards = self.rewards(arguments[2], count);
+    bool* const terminated = self.terminated(arguments[3], count);
+    bool* const truncated = self.truncated(arguments[4], count);
+    environments.step(actions, observations, rewards, terminated, truncated);
+    return none();
 }
 
-inline pybind11::bytes save_environment(const rl::Environments& environments, size_t index) {
-    check_index(environments, index);
-    const std::vector<char> state = environments.save(index);
-    return pybind11::bytes(state.data(), state.size());
+// (index)
+inline object save_environment(Environments& self, Arguments arguments) {
+    const std::vector<char> state = self.environments->save(checked_index(self, arguments[0]));
+    return bytes(state.data(), state.size());
 }
 
-inline bool load_environment(rl::Environments& environments, size_t index, const pybind11::bytes& state) {
-    check_index(environments, index);
-    const auto content = static_cast<std::string_view>(state);
-    return environments.load(index, content.data(), content.size());
+// (index, bytes): False where they are of another size.
+inline object load_environment(Environments& self, Arguments arguments) {
+    const std::string_view content = bytes_of(arguments[1]);
+    return boolean(self.environments->load(checked_index(self, arguments[0]), content.data(), content.size()));
 }
 
-// module_local: modules for different sizes live in one process.
-inline void define(pybind11::module_& module) {
-    namespace py = pybind11;
-    py::class_<rl::Trainer>(module, "Trainer", py::module_local())
-        .def(py::init([](uint64_t seed, const py::dict& numbers, const py::sequence& low, const py::sequence& high) {
-            return rl::make_trainer(settings_from(seed, numbers, low, high));
-        }))
-        .def("act", &act)
-        .def("actor", &actor, py::keep_alive<0, 1>())
-        .def("explore", &explore)
-        .def("observe", &observe)
-        .def("numbers", &numbers)
-        .def("save", &save)
-        .def("load", &load);
-    py::class_<Actor>(module, "Actor", py::module_local()).def("__call__", &Actor::operator());
-    py::class_<rl::Environments>(module, "Environments", py::module_local())
-        .def(py::init(&make_environments))
-        .def("reset", &reset)
-        .def("step", &step)
-        .def("save", &save_environment)
-        .def("load", &load_environment);
+// ---------------------------------------------------------------------------------------------------------- module
+
+inline PyTypeObject* actor_type() {
+    static PyMethodDef methods[] = {method<Actor, 1, act_on_one>("act"), {}};
+    // Lives as long as the module's code, which Python never unloads.
+    static const handle type = make_type<Actor>("rl_tools_interface.Actor", nullptr, methods).release();
+    return reinterpret_cast<PyTypeObject*>(type.ptr());
+}
+
+// Of a trainer, by (action): the array that the actor will write to.
+PyObject* actor(PyObject* self, PyObject* action) noexcept {
+    return guarded([&] {
+        rl::Trainer& trainer = *reinterpret_cast<Holder<Trainer>*>(self)->held->trainer;
+        const object copy = owned(PyObject_GetAttrString(action, "copy"));
+        auto made = std::unique_ptr<Actor>(new Actor{pybind11::reinterpret_borrow<object>(self), trainer, copy, {}});
+        take(made->action, action, true);
+        check_size(made->action, trainer.action_dim());
+        return hold(actor_type(), std::move(made));
+    });
+}
+
+inline void define(PyObject* module) {
+    static PyMethodDef trainer_methods[] = {
+        method<Trainer, 2, act>("act"),         {"actor", &actor, METH_O, nullptr},
+        method<Trainer, 2, explore>("explore"), method<Trainer, 4, observe>("observe"),
+        method<Trainer, 1, numbers>("numbers"), method<Trainer, 0, save>("save"),
+        method<Trainer, 1, load>("load"),       {}};
+    static PyMethodDef environments_methods[] = {method<Environments, 3, reset>("reset"),
+                                                 method<Environments, 5, step>("step"),
+                                                 method<Environments, 1, save_environment>("save"),
+                                                 method<Environments, 2, load_environment>("load"),
+                                                 {}};
+    const object trainer =
+        make_type<Trainer>("rl_tools_interface.Trainer", &construct<Trainer, 4, make_trainer>, trainer_methods);
+    const object environments = make_type<Environments>(
+        "rl_tools_interface.Environments", &construct<Environments, 1, make_environments>, environments_methods);
+    check(PyModule_AddObjectRef(module, "Trainer", trainer.ptr()) == 0);
+    check(PyModule_AddObjectRef(module, "Environments", environments.ptr()) == 0);
 }
 
 }  // namespace rl_tools::bindings
 
-PYBIND11_MODULE(rl_tools_interface, module) { rl_tools::bindings::define(module); }
+PyMODINIT_FUNC PyInit_rl_tools_interface() {
+    static PyModuleDef definition{
+        PyModuleDef_HEAD_INIT, "rl_tools_interface", nullptr, -1, nullptr, nullptr, nullptr, nullptr, nullptr};
+    return rl_tools::bindings::guarded([] {
+        const pybind11::object module = rl_tools::bindings::owned(PyModule_Create(&definition));
+        rl_tools::bindings::define(module.ptr());
+        return module;
+    });
+}

@@ -14,11 +14,6 @@ namespace rl_tools::nn::training {
 template <ActivationFunction FUNCTION>
 constexpr bool NEEDS_INPUT = FUNCTION == ActivationFunction::GELU || FUNCTION == ActivationFunction::FAST_TANH;
 
-template <typename T>
-inline Vector<T> select(typename VectorOf<T>::integer condition, Vector<T> yes, Vector<T> no) {
-    return condition ? yes : no;
-}
-
 // Float: the polynomial of rl_tools::math::exp, on vectors. Double (the tests' precision): the C library's.
 template <typename T>
 inline Vector<T> exp(Vector<T> x) {
@@ -44,6 +39,39 @@ inline Vector<T> exp(Vector<T> x) {
     } else {
         for (size_t lane = 0; lane < LANES<T>; lane++) {
             result[lane] = std::exp(x[lane]);
+        }
+    }
+    return result;
+}
+
+// Float: the polynomial of rl_tools::math::log, of normal positive numbers only. Double: the C library's.
+template <typename T>
+inline Vector<T> log(Vector<T> x) {
+    Vector<T> result;
+    if constexpr (std::is_same_v<T, float>) {
+        using Integer = typename VectorOf<float>::integer;
+        Integer bits;
+        memcpy(&bits, &x, sizeof x);
+        bits += 0x3F800000 - 0x3F3504F3;  // the exponent's field now turns over at sqrt(1/2) instead of 1
+        const Vector<T> exponent = __builtin_convertvector((bits >> 23) - 127, Vector<T>);
+        const Integer mantissa_bits = (bits & 0x007FFFFF) + 0x3F3504F3;
+        Vector<T> mantissa;
+        memcpy(&mantissa, &mantissa_bits, sizeof mantissa);
+        const Vector<T> f = mantissa - 1.0F;
+        Vector<T> p = f * -0x1.dd5f0ap-4F + 0x1.13ee0cp-4F;
+        p = p * f + 0x1.e6afb6p-4F;
+        p = p * f - 0x1.fc452cp-4F;
+        p = p * f + 0x1.233db8p-3F;
+        p = p * f - 0x1.555b7p-3F;
+        p = p * f + 0x1.99a464p-3F;
+        p = p * f - 0x1.000008p-2F;
+        p = p * f + 0x1.555548p-2F;
+        const Vector<T> square = f * f;
+        const Vector<T> small = f * square * p + exponent * 0x1.7f7d1cp-20F - 0.5F * square;
+        result = f + small + exponent * 0x1.62e4p-1F;
+    } else {
+        for (size_t lane = 0; lane < LANES<T>; lane++) {
+            result[lane] = std::log(x[lane]);
         }
     }
     return result;

@@ -30,10 +30,11 @@ struct BiasCorrection {
           second(static_cast<T>(1 / (1 - std::pow(static_cast<double>(settings.beta_2), static_cast<double>(step))))) {}
 };
 
+// Not inline: a copy for each array's size would compile for longer, and not run faster.
 template <typename T>
-inline void step_array(const Settings<T>& settings, const BiasCorrection<T>& correction, size_t size,
-                       T* __restrict__ numbers, const T* __restrict__ gradient, T* __restrict__ first,
-                       T* __restrict__ second) {
+__attribute__((noinline)) void step_array(const Settings<T>& settings, const BiasCorrection<T>& correction, size_t size,
+                                          T* __restrict__ numbers, const T* __restrict__ gradient,
+                                          T* __restrict__ first, T* __restrict__ second) {
     const T rate = settings.learning_rate * correction.first;
     const T beta_1 = settings.beta_1;
     const T beta_2 = settings.beta_2;

@@ -96,41 +96,40 @@ inline void backward_input(const layers::dense::Layer<SPEC>& layer,
 
 namespace weights {
 
-template <typename T, size_t STRIDE>
-inline T dot(const T* a, const T* b) {
-    Vector<T> sum{};
-    for (size_t col = 0; col < STRIDE; col += LANES<T>) {
-        sum += load(a + col) * load(b + col);
+// For each of COUNT items, the sum over the columns of what `vector_of(item, column)` gives: LANES items at a time, so
+// that their sums across lanes are taken together.
+template <typename T, size_t COUNT, size_t STRIDE, typename VECTOR_OF>
+inline void sums(const VECTOR_OF& vector_of, T* target) {
+    for (size_t first = 0; first < COUNT; first += LANES<T>) {
+        Vector<T> items[LANES<T>];
+        for (size_t i = 0; i < LANES<T>; i++) {
+            Vector<T> sum{};
+            if (first + i < COUNT) {
+#pragma GCC unroll 1
+                for (size_t col = 0; col < STRIDE; col += LANES<T>) {
+                    sum += vector_of(first + i, col);
+                }
+            }
+            items[i] = sum;
+        }
+        const Vector<T> sum = sums_of<T>(items);
+        memcpy(target + first, &sum, (COUNT - first < LANES<T> ? COUNT - first : LANES<T>)*sizeof(T));
     }
-    return sum_of<T>(sum);
-}
-
-template <typename T, size_t STRIDE>
-inline T row_sum(const T* numbers) {
-    Vector<T> sum{};
-    for (size_t col = 0; col < STRIDE; col += LANES<T>) {
-        sum += load(numbers + col);
-    }
-    return sum_of<T>(sum);
 }
 
 // One row per sample.
 template <typename T, size_t FEATURES, size_t SAMPLES>
 inline void transpose(const Batch<T, FEATURES, SAMPLES>& batch, Batch<T, SAMPLES, FEATURES>& transposed) {
-    T* const __restrict__ target = transposed.numbers;
-    constexpr size_t STRIDE = padded<T>(FEATURES);
-    constexpr size_t BLOCK = 8;  // so many source rows are read side by side, and as many numbers written together
-    constexpr size_t WHOLE = FEATURES / BLOCK * BLOCK;
-    for (size_t first = 0; first < WHOLE; first += BLOCK) {
-        for (size_t sample = 0; sample < SAMPLES; sample++) {
-            for (size_t feature = 0; feature < BLOCK; feature++) {
-                target[sample * STRIDE + first + feature] = batch.row(first + feature)[sample];
+    for (size_t feature = 0; feature < FEATURES; feature += LANES<T>) {
+        for (size_t sample = 0; sample < SAMPLES; sample += LANES<T>) {
+            Vector<T> square[LANES<T>];
+            for (size_t i = 0; i < LANES<T>; i++) {
+                square[i] = feature + i < FEATURES ? load(batch.row(feature + i) + sample) : Vector<T>{};
             }
-        }
-    }
-    for (size_t feature = WHOLE; feature < FEATURES; feature++) {
-        for (size_t sample = 0; sample < SAMPLES; sample++) {
-            target[sample * STRIDE + feature] = batch.row(feature)[sample];
+            training::transpose<T>(square);
+            for (size_t i = 0; i < LANES<T> && sample + i < SAMPLES; i++) {
+                store(transposed.row(sample + i) + feature, square[i]);
+            }
         }
     }
 }
@@ -146,16 +145,15 @@ inline void backward_parameters(const Batch<typename SPEC::T, SPEC::INPUT_DIM, S
     constexpr size_t INPUTS = SPEC::INPUT_DIM;
     constexpr size_t OUTPUTS = SPEC::OUTPUT_DIM;
     constexpr size_t STRIDE = padded<T>(SAMPLES);
-    for (size_t row = 0; row < OUTPUTS; row++) {
-        gradient.biases.data()[row] = weights::row_sum<T, STRIDE>(tape.delta.row(row));
-    }
+    const auto& delta = tape.delta;
+    weights::sums<T, OUTPUTS, STRIDE>([&](size_t row, size_t sample) { return load(delta.row(row) + sample); },
+                                      gradient.biases.data());
     if constexpr (weights::DOT_PRODUCTS_ARE_CHEAPER<T, INPUTS, OUTPUTS, SAMPLES>) {
-        for (size_t row = 0; row < OUTPUTS; row++) {
-            for (size_t col = 0; col < INPUTS; col++) {
-                gradient.weights.data()[row * INPUTS + col] =
-                    weights::dot<T, STRIDE>(tape.delta.row(row), input.row(col));
-            }
-        }
+        weights::sums<T, OUTPUTS * INPUTS, STRIDE>(
+            [&](size_t weight, size_t sample) {
+                return load(delta.row(weight / INPUTS) + sample) * load(input.row(weight % INPUTS) + sample);
+            },
+            gradient.weights.data());
     } else {
         weights::transpose(input, tape.input_samples);
         T* const target = gradient.weights.data();

@@ -80,20 +80,26 @@ inline void scale_last_layer(nn_models::mlp::NeuralNetwork<LAYERS...>& network, 
     scale_last_layer(network.layers, factor);
 }
 
-// target = polyak * target + (1 - polyak) * source.
+// target = polyak * target + (1 - polyak) * source. Not inline, as `all_finite` and Adam's step: a copy for each
+// array's size would compile for longer, and not run faster.
+template <typename T>
+__attribute__((noinline)) void update_target_array(T polyak, size_t size, T* __restrict__ target,
+                                                   const T* __restrict__ source) {
+    for (size_t i = 0; i < size; i++) {
+        target[i] = polyak * target[i] + (1 - polyak) * source[i];
+    }
+}
+
 template <typename T, typename MODEL>
 inline void update_target(MODEL& target, MODEL& source, T polyak) {
-    for_each_array(
-        [polyak](size_t size, auto* __restrict__ target_numbers, const auto* __restrict__ source_numbers) {
-            for (size_t i = 0; i < size; i++) {
-                target_numbers[i] = polyak * target_numbers[i] + (1 - polyak) * source_numbers[i];
-            }
-        },
-        target, source);
+    for_each_array([polyak](size_t size, T* to, const T* from) { update_target_array(polyak, size, to, from); }, target,
+                   source);
 }
 
 // By the exponent's bits, summed as integers: it vectorises, and holds under every floating-point flag.
-inline bool all_finite(const float* numbers, size_t size) {
+template <typename T>
+__attribute__((noinline)) bool all_finite(const T* numbers, size_t size) {
+    static_assert(sizeof(T) == sizeof(uint32_t), "rl_tools: the training state is made of floats");
     uint32_t bad = 0;
     for (size_t i = 0; i < size; i++) {
         uint32_t bits;
@@ -106,8 +112,8 @@ inline bool all_finite(const float* numbers, size_t size) {
 template <typename MODEL>
 inline bool all_finite(MODEL& model) {
     bool finite = true;
-    for_each_array([&finite](size_t size, const float* numbers) { finite = all_finite(numbers, size) && finite; },
-                   model);
+    for_each_array(
+        [&finite](size_t size, const float* numbers) { finite = all_finite<float>(numbers, size) && finite; }, model);
     return finite;
 }
 

@@ -5,6 +5,7 @@
 #include <rl_tools/rl_tools.h>
 
 #include <cstring>
+#include <utility>
 
 namespace rl_tools::nn::training {
 
@@ -66,17 +67,54 @@ inline Vector<T> broadcast(T value) {
     return Vector<T>{} + value;
 }
 
-// The sum of a vector's lanes, halves first.
 template <typename T>
-inline T sum_of(Vector<T> vector) {
-    T lanes[LANES<T>];
-    memcpy(lanes, &vector, sizeof lanes);
-    for (size_t half = LANES<T> / 2; half > 0; half /= 2) {
-        for (size_t lane = 0; lane < half; lane++) {
-            lanes[lane] += lanes[lane + half];
+inline Vector<T> select(typename VectorOf<T>::integer condition, Vector<T> yes, Vector<T> no) {
+    return condition ? yes : no;
+}
+
+// The first halves of two vectors, or from FIRST = LANES / 2 on the second ones, lane by lane in turn.
+template <typename T, size_t FIRST, size_t... LANE>
+inline Vector<T> interleaved(Vector<T> a, Vector<T> b, std::index_sequence<LANE...>) {
+#if defined(__clang__)
+    return __builtin_shufflevector(a, b, (FIRST + LANE / 2 + LANE % 2 * LANES<T>)...);
+#else
+    return __builtin_shuffle(a, b, typename VectorOf<T>::integer{(FIRST + LANE / 2 + LANE % 2 * LANES<T>)...});
+#endif
+}
+
+// LANES vectors as the rows of a square: rows become columns. Interleaving its halves as often as a lane's number has
+// bits turns the numbers of row and column round.
+template <typename T>
+inline __attribute__((always_inline)) void transpose(Vector<T> (&rows)[LANES<T>]) {
+    constexpr size_t HALF = LANES<T> / 2;
+    constexpr std::make_index_sequence<LANES<T>> ALL;
+#pragma GCC unroll 4
+    for (size_t bit = 1; bit < LANES<T>; bit *= 2) {
+        Vector<T> turned[LANES<T>];
+#pragma GCC unroll 8
+        for (size_t i = 0; i < HALF; i++) {
+            turned[2 * i] = interleaved<T, 0>(rows[i], rows[i + HALF], ALL);
+            turned[2 * i + 1] = interleaved<T, HALF>(rows[i], rows[i + HALF], ALL);
+        }
+#pragma GCC unroll 16
+        for (size_t i = 0; i < LANES<T>; i++) {
+            rows[i] = turned[i];
         }
     }
-    return lanes[0];
+}
+
+// The sum of each vector's lanes, as the lanes of one.
+template <typename T>
+inline __attribute__((always_inline)) Vector<T> sums_of(Vector<T> (&vectors)[LANES<T>]) {
+    transpose<T>(vectors);
+#pragma GCC unroll 4
+    for (size_t half = LANES<T> / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+        for (size_t i = 0; i < half; i++) {
+            vectors[i] += vectors[i + half];
+        }
+    }
+    return vectors[0];
 }
 
 }  // namespace rl_tools::nn::training

@@ -41,15 +41,18 @@ inline T actor_value_loss(const nn::training::Batch<T, 1, SAMPLES>& value_1,
 // Leaves the derivative in `gradient`; the critics' parameters are not touched. Returns the loss.
 template <typename T, typename ACTOR, typename CRITIC, size_t OBSERVATION_DIM, size_t ACTION_DIM, size_t SAMPLES>
 struct ActorPass {
+    using CriticTapes = nn::training::Tape<CRITIC, SAMPLES>[2];
+
     nn::training::Tape<ACTOR, SAMPLES> actor;
-    nn::training::Tape<CRITIC, SAMPLES> critic[2];
     SampledActions<T, ACTION_DIM, SAMPLES> sampled;
     nn::training::Batch<T, OBSERVATION_DIM + ACTION_DIM, SAMPLES> critic_input;
     nn::training::Batch<T, ACTION_DIM, SAMPLES> by_action[2];
 
+    // Overwrites the critics' tapes: whose they are, they are in the cache.
     T loss_and_gradient(const HeadSettings<T>& settings, T alpha, const ACTOR& network, const CRITIC (&critics)[2],
-                        const nn::training::Batch<T, OBSERVATION_DIM, SAMPLES>& observation, ACTOR& gradient) {
-        T loss = forward(settings, alpha, network, critics, observation);
+                        CriticTapes& critic, const nn::training::Batch<T, OBSERVATION_DIM, SAMPLES>& observation,
+                        ACTOR& gradient) {
+        T loss = forward(settings, alpha, network, critics, critic, observation);
         loss += actor_value_loss(critic[0].last().output, critic[1].last().output, critic[0].last().delta,
                                  critic[1].last().delta);
         for (size_t i = 0; i < 2; i++) {
@@ -65,7 +68,7 @@ struct ActorPass {
 
 private:
     T forward(const HeadSettings<T>& settings, T alpha, const ACTOR& network, const CRITIC (&critics)[2],
-              const nn::training::Batch<T, OBSERVATION_DIM, SAMPLES>& observation) {
+              CriticTapes& critic, const nn::training::Batch<T, OBSERVATION_DIM, SAMPLES>& observation) {
         nn::training::forward(network, observation, actor);
         sample_actions(settings, actor.last().output, sampled);
         nn::training::copy_rows(observation, critic_input, 0, OBSERVATION_DIM);
@@ -74,8 +77,8 @@ private:
             nn::training::forward(critics[i], critic_input, critic[i]);
         }
         T entropy_loss = 0;
-        for (const T log_probability : sampled.log_probability) {
-            entropy_loss += alpha * log_probability / static_cast<T>(SAMPLES);
+        for (size_t sample = 0; sample < SAMPLES; sample++) {
+            entropy_loss += alpha * sampled.log_probability.row(0)[sample] / static_cast<T>(SAMPLES);
         }
         return entropy_loss;
     }
@@ -83,10 +86,10 @@ private:
 
 // Derivative by log(alpha) of: mean over samples of -alpha * (log_probability + target_entropy).
 template <typename T, size_t SAMPLES>
-inline T alpha_gradient(T alpha, T target_entropy, const T (&log_probability)[SAMPLES]) {
+inline T alpha_gradient(T alpha, T target_entropy, const nn::training::Batch<T, 1, SAMPLES>& log_probability) {
     T sum = 0;
-    for (const T value : log_probability) {
-        sum += value + target_entropy;
+    for (size_t sample = 0; sample < SAMPLES; sample++) {
+        sum += log_probability.row(0)[sample] + target_entropy;
     }
     return -alpha * sum / static_cast<T>(SAMPLES);
 }

@@ -2,9 +2,8 @@
 // (Haarnoja et al., arXiv:1812.05905, appendix C), with exact derivatives.
 #pragma once
 
+#include <rl_tools/nn/training/activation.h>
 #include <rl_tools/nn/training/batch.h>
-
-#include <cmath>
 
 namespace rl_tools::rl::sac {
 
@@ -20,30 +19,36 @@ struct SampledActions {
     nn::training::Batch<T, ACTION_DIM, SAMPLES> noise;  // drawn by the caller
     nn::training::Batch<T, ACTION_DIM, SAMPLES> std;
     nn::training::Batch<T, ACTION_DIM, SAMPLES> action;
-    T log_probability[SAMPLES];
+    nn::training::Batch<T, 1, SAMPLES> log_probability;
 };
 
 // head: rows of means, then rows of log-stds.
 template <typename T, size_t ACTION_DIM, size_t SAMPLES>
 inline void sample_actions(const HeadSettings<T>& settings, const nn::training::Batch<T, 2 * ACTION_DIM, SAMPLES>& head,
                            SampledActions<T, ACTION_DIM, SAMPLES>& sampled) {
+    using nn::training::broadcast;
+    using nn::training::load;
+    using nn::training::select;
+    using nn::training::store;
+    using Vector = nn::training::Vector<T>;
     constexpr T HALF_LOG_TWO_PI = T(0.91893853320467274178);
-    for (T& log_probability : sampled.log_probability) {
-        log_probability = 0;
-    }
-    for (size_t row = 0; row < ACTION_DIM; row++) {
-        for (size_t sample = 0; sample < SAMPLES; sample++) {
-            const T free_log_std = head.row(ACTION_DIM + row)[sample];
-            const T above = free_log_std < settings.log_std_lower_bound ? settings.log_std_lower_bound : free_log_std;
-            const T log_std = above > settings.log_std_upper_bound ? settings.log_std_upper_bound : above;
-            const T noise = sampled.noise.row(row)[sample];
-            const T std = std::exp(log_std);
-            const T action = std::tanh(head.row(row)[sample] + std * noise);
-            sampled.std.row(row)[sample] = std;
-            sampled.action.row(row)[sample] = action;
-            sampled.log_probability[sample] += T(-0.5) * noise * noise - log_std - HALF_LOG_TWO_PI -
-                                               std::log(1 - action * action + settings.log_probability_epsilon);
+    for (size_t col = 0; col < head.STRIDE; col += nn::training::LANES<T>) {
+        Vector log_probability{};
+        for (size_t row = 0; row < ACTION_DIM; row++) {
+            const Vector free_log_std = load(head.row(ACTION_DIM + row) + col);
+            const Vector above = select<T>(free_log_std < settings.log_std_lower_bound,
+                                           broadcast(settings.log_std_lower_bound), free_log_std);
+            const Vector log_std =
+                select<T>(above > settings.log_std_upper_bound, broadcast(settings.log_std_upper_bound), above);
+            const Vector noise = load(sampled.noise.row(row) + col);
+            const Vector std = nn::training::exp<T>(log_std);
+            const Vector action = nn::training::tanh<T>(load(head.row(row) + col) + std * noise);
+            store(sampled.std.row(row) + col, std);
+            store(sampled.action.row(row) + col, action);
+            log_probability += T(-0.5) * noise * noise - log_std - HALF_LOG_TWO_PI -
+                               nn::training::log<T>(1 - action * action + settings.log_probability_epsilon);
         }
+        store(sampled.log_probability.row(0) + col, log_probability);
     }
 }
 

@@ -98,14 +98,15 @@ private:
         this->join(batch_.next_observation, target_sampled_.action, pass_.critic_input);
         critics_.evaluate_targets(pass_.critic_input);
         critic_target(options_.gamma, options_.ignore_termination, std::exp(log_alpha_), batch_.reward,
-                      batch_.terminated, critics_.value(0), critics_.value(1), target_sampled_.log_probability,
+                      batch_.terminated, critics_.value(0), critics_.value(1), target_sampled_.log_probability.row(0),
                       target_);
     }
 
     void update_actor() override {
         this->draw_noise(pass_.sampled.noise);
         const T alpha = std::exp(log_alpha_);
-        pass_.loss_and_gradient(head_, alpha, actor(), critics_.online, batch_.observation, optimizer_.gradient);
+        pass_.loss_and_gradient(head_, alpha, actor(), critics_.online, critics_.tape, batch_.observation,
+                                optimizer_.gradient);
         optimizer_.step(options_.adam, actor());
         if (adaptive_alpha_) {
             const T gradient = alpha_gradient(alpha, target_entropy_, pass_.sampled.log_probability);

@@ -40,10 +40,10 @@ inline void critic_target(T gamma, bool ignore_termination, const T* reward, con
 template <typename T, typename ACTOR, typename CRITIC, size_t OBSERVATION_DIM, size_t ACTION_DIM, size_t SAMPLES>
 struct ActorPass {
     nn::training::Tape<ACTOR, SAMPLES> actor;
-    nn::training::Tape<CRITIC, SAMPLES> critic;
     nn::training::Batch<T, OBSERVATION_DIM + ACTION_DIM, SAMPLES> critic_input;
 
-    T loss_and_gradient(const ACTOR& network, const CRITIC& critic_network,
+    // Overwrites the critic's tape: whose it is, it is in the cache.
+    T loss_and_gradient(const ACTOR& network, const CRITIC& critic_network, nn::training::Tape<CRITIC, SAMPLES>& critic,
                         const nn::training::Batch<T, OBSERVATION_DIM, SAMPLES>& observation, ACTOR& gradient) {
         constexpr T WEIGHT = T(1) / static_cast<T>(SAMPLES);
         nn::training::forward(network, observation, actor);

@@ -102,7 +102,7 @@ private:
     }
 
     void update_actor() override {
-        pass_.loss_and_gradient(actor(), critics_.online[0], batch_.observation, optimizer_.gradient);
+        pass_.loss_and_gradient(actor(), critics_.online[0], critics_.tape[0], batch_.observation, optimizer_.gradient);
         optimizer_.step(options_.adam, actor());
     }
 
