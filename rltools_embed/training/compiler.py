@@ -1,4 +1,4 @@
-"""Compiling the training interface just in time: which compiler, which flags, and what its result depends on."""
+"""Compiling the training interface just in time, and what its result depends on."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import hashlib
 import importlib.machinery
 import importlib.util
 import itertools
-import os
 import platform
 import re
 import shlex
-import shutil
 import sysconfig
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from rltools_embed.errors import BuildError, RltEmbedError, ToolchainError
 from rltools_embed.training import backend as backends
 from rltools_embed.training.backend import OWN, Backend
 from rltools_embed.training.cache import Cache, content_key
+from rltools_embed.training.command_line import Compiler, find
 
 _MODULE_NAME = "rl_tools_interface"  # as in rl_tools/bindings/python.h
 _BINDINGS = "#include <rl_tools/bindings/python.h>\n"
@@ -47,97 +46,6 @@ _LAST_LINES = 12
 _LINE_LENGTH = 240  # a template's error may fill a page
 _INCLUDE = re.compile(rb'^\s*#\s*include\s*[<"](rl_tools/[^>"]+)[>"]', re.MULTILINE)
 _OWN_INCLUDE = re.compile(r'^\s*#\s*include\s*"', re.MULTILINE)
-
-_WHERE_TO_GET = {
-    "Linux": "install one: sudo apt install g++",
-    "Darwin": "install one: xcode-select --install, or brew install gcc",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compiler:
-    """A C++ compiler.
-
-    Attributes:
-        command: how it is called, without a shell.
-        is_clang: it takes Clang's flags, not GCC's.
-        version: its own first line.
-    """
-
-    command: tuple[str, ...]
-    is_clang: bool
-    version: str
-
-
-def find(environment: Mapping[str, str] = os.environ) -> Compiler:
-    """The compiler to use: RL_TOOLS_COMPILER, else CXX, else g++ or clang++.
-
-    Raises:
-        ToolchainError: there is none, or the one that was asked for does not run.
-    """
-    for variable in ("RL_TOOLS_COMPILER", "CXX"):
-        chosen = environment.get(variable, "").strip()
-        if chosen:
-            return _identify(_command(variable, chosen, environment))
-    names = ("clang++", "g++") if platform.system() == "Darwin" else ("g++", "clang++")
-    for name in names:
-        found = shutil.which(name, path=environment.get("PATH"))
-        if found:
-            return _identify((found,))
-    hint = _WHERE_TO_GET.get(platform.system(), "install g++ or clang++, or set RL_TOOLS_COMPILER")
-    raise ToolchainError(f"no C++ compiler: neither {names[0]} nor {names[1]} is in PATH", hint)
-
-
-def _command(variable: str, chosen: str, environment: Mapping[str, str]) -> tuple[str, ...]:
-    path = environment.get("PATH")
-    whole = shutil.which(chosen, path=path)
-    if whole:
-        return (whole,)
-    # "ccache g++" is as common as a path with a space in it; the latter was tried first.
-    try:
-        program, *arguments = shlex.split(chosen)
-    except ValueError as error:
-        raise ToolchainError(f"{variable} is {chosen!r}: {error}", f"correct or unset {variable}") from error
-    found = shutil.which(program, path=path)
-    if not found:
-        raise ToolchainError(f"{variable} is {chosen!r}, and there is no such program", f"correct or unset {variable}")
-    return (found, *arguments)
-
-
-def _identify(command: tuple[str, ...]) -> Compiler:
-    done = process.run([*command, "--version"], timeout_s=30)
-    version = done.output.strip().splitlines()[0] if done.output.strip() else ""
-    if done.exit_code != 0 or not version:
-        raise ToolchainError(
-            f"{shlex.join(command)} --version ended with exit code {done.exit_code}",
-            "set RL_TOOLS_COMPILER to a working g++ or clang++",
-        )
-    return Compiler(command=command, is_clang="clang" in version.lower(), version=version)
-
-
-def flags(compiler: Compiler, system: str, machine: str) -> tuple[str, ...]:
-    """The flags that decide what code comes out.
-
-    Contraction to fused multiply-adds is allowed here: the policy's own evaluation pins its roundings itself
-    (rl_tools/arithmetic.h). Nothing of -ffast-math that could change a result otherwise.
-    """
-    rounding = ("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
-    common = ("-std=c++17", "-fPIC", "-fvisibility=hidden", *rounding)
-    if machine in ("x86_64", "AMD64", "i686"):
-        # Where there are 64-byte registers our kernels use them; both compilers would otherwise split them.
-        tuned: tuple[str, ...] = ("-march=native", "-mprefer-vector-width=512")
-    elif machine in ("aarch64", "arm64"):
-        tuned = ("-mcpu=native",)
-    else:
-        tuned = ("-march=native",)
-    # Two interfaces in one process must not share their static data.
-    own = () if compiler.is_clang or system == "Darwin" else ("-fno-gnu-unique",)
-    return (*common, *tuned, *own)
-
-
-def link_flags(system: str) -> tuple[str, ...]:
-    """The flags of the last step. libpython is never linked: the interpreter brings those symbols."""
-    return ("-bundle", "-undefined", "dynamic_lookup") if system == "Darwin" else ("-shared",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +152,7 @@ class _Build:
             ToolchainError: it cannot be linked or loaded, it crashes, or its products are wrong.
         """
         dlsym = ("-ldl",) if platform.system() == "Linux" else ()  # apart from libc before glibc 2.34
-        own_flags = ("-O1", *flags(self.compiler, platform.system(), platform.machine()), *found.compile_flags)
+        own_flags = (*self._flags("-O1"), *found.compile_flags)
         libraries = (*found.libraries, *dlsym)
         key = self._key(_CHECK, *own_flags, *libraries)
 
@@ -276,7 +184,8 @@ class _Build:
         else:
             environment_key = self._key(environment, *environment_flags, self._own_files_digest(environment))
         libraries = self.backend.libraries
-        parts = (bindings_key, environment_key, *trainer_flags, *link_flags(platform.system()))
+        link = self.compiler.link_command((), "", libraries, platform.system())
+        parts = (bindings_key, environment_key, *trainer_flags, *map(str, link))
         if libraries:
             parts = (*parts, *libraries, self.backend.identity)
         key = self._key(translation_unit, *parts)
@@ -294,14 +203,7 @@ class _Build:
                         objects.append(self._object(environment, environment_key, environment_flags, force))
                     self._compile(translation_unit, trainer_object, trainer_flags, key)
                     objects.append(bindings.result())
-                link: list[str | Path] = [
-                    *self.compiler.command,
-                    *link_flags(platform.system()),
-                    *objects,
-                    "-o",
-                    target,
-                    *libraries,
-                ]
+                link = self.compiler.link_command(objects, target, libraries, platform.system())
                 self._run(link, f"{key}-link")
             finally:
                 trainer_object.unlink(missing_ok=True)
@@ -338,17 +240,16 @@ class _Build:
             own = sorted(path for path in paths if path != unit and resources.include_dir() not in path.parents)
             return content_key(*(part for path in own for part in (str(path), path.read_bytes())))
 
+    def _flags(self, optimisation: str) -> tuple[str, ...]:
+        return self.compiler.flags(optimisation, platform.system(), platform.machine())
+
     def _optimised_flags(self) -> tuple[str, ...]:
-        # GCC's -O2 leaves scalar what Adam and the losses need as vectors; its -O3 compiles for half as long again, and
-        # trains no faster.
-        loops = () if self.compiler.is_clang else ("-ftree-vectorize", "-fvect-cost-model=dynamic")
-        return ("-O2", *loops, *flags(self.compiler, platform.system(), platform.machine()))
+        return (*self._flags("-O2"), *self.compiler.loop_flags)
 
     def _binding_flags(self) -> tuple[str, ...]:
         includes = {sysconfig.get_path("include"), sysconfig.get_path("platinclude")}
-        own = flags(self.compiler, platform.system(), platform.machine())
         # -O1: they only hand arrays over.
-        return ("-O1", *own, *(f"-I{path}" for path in (pybind11.get_include(), *sorted(includes))))
+        return (*self._flags("-O1"), *(f"-I{path}" for path in (pybind11.get_include(), *sorted(includes))))
 
     def _key(self, source: str, *others: str) -> str:
         return content_key(
@@ -366,12 +267,15 @@ class _Build:
         self, source: str, target: Path, own_flags: tuple[str, ...], key: str, libraries: tuple[str, ...] = ()
     ) -> None:
         """An object, or with `libraries` a program."""
-        what = libraries or ("-c",)
         source_path = target.with_suffix(".cpp")
         source_path.write_text(source)
         include = f"-I{resources.include_dir()}"
         try:
-            self._run([*self.compiler.command, *own_flags, include, source_path, "-o", target, *what], key)
+            flags = (*own_flags, include)
+            if libraries:
+                self._run([*self.compiler.command, *flags, source_path, "-o", target, *libraries], key)
+            else:
+                self._run(self.compiler.object_command(source_path, target, flags), key)
         finally:
             source_path.unlink(missing_ok=True)
 

@@ -15,8 +15,9 @@ from training_envs import SMALL, Line
 
 from rltools_embed import process
 from rltools_embed.errors import BuildError, ToolchainError
-from rltools_embed.training import SAC, EnvSpec, SacOptions, compiler
+from rltools_embed.training import SAC, EnvSpec, SacOptions, command_line, compiler
 from rltools_embed.training.cache import ENVIRONMENT_VARIABLE, Cache, content_key
+from rltools_embed.training.command_line import Compiler, Dialect
 from rltools_embed.training.sac import SacAlgorithm
 
 TINY = {name: value for name, value in SMALL.items() if name.isupper()}
@@ -161,11 +162,11 @@ def test_two_processes_at_once_compile_once(tmp_path: Path, cache_directory: Pat
 
 
 def test_the_key_follows_compiler_flags_cpu_and_headers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found = compiler.find()
+    found = command_line.find()
     build = compiler._Build(compiler=found, cache=Cache.open(tmp_path / "cache"), verbose=False, say=print)
     unit = translation_unit()
     keys = {build._key(unit), build._key(translation_unit(ACTOR_HIDDEN_DIM=3)), build._key(unit, "-O2")}
-    other = compiler.Compiler(command=found.command, is_clang=found.is_clang, version="g++ 99")
+    other = Compiler(command=found.command, dialect=found.dialect, version="g++ 99")
     keys.add(compiler._Build(compiler=other, cache=build.cache, verbose=False, say=print)._key(unit))
     with monkeypatch.context() as patch:
         patch.setattr(compiler, "cpu_identity", lambda: "another machine in the same home folder")
@@ -184,17 +185,18 @@ def test_the_key_follows_compiler_flags_cpu_and_headers(monkeypatch: pytest.Monk
 
 
 def test_without_a_compiler_the_message_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for system, words in (("Linux", "sudo apt install g++"), ("Darwin", "xcode-select --install")):
+    hints = {"Linux": "sudo apt install g++", "Darwin": "xcode-select --install", "Windows": "Visual Studio Installer"}
+    for system, words in hints.items():
         monkeypatch.setattr(platform, "system", lambda system=system: system)
         with pytest.raises(ToolchainError, match="no C\\+\\+ compiler") as caught:
-            compiler.find({"PATH": str(tmp_path)})
+            command_line.find({"PATH": str(tmp_path)})
         assert words in caught.value.hint
 
 
 @pytest.mark.parametrize("variable", ["RL_TOOLS_COMPILER", "CXX"])
 def test_a_compiler_that_does_not_exist_is_named_with_its_variable(variable: str) -> None:
     with pytest.raises(ToolchainError, match=f"{variable} is 'nope\\+\\+', and there is no such program"):
-        compiler.find({variable: "nope++", "PATH": os.environ["PATH"]})
+        command_line.find({variable: "nope++", "PATH": os.environ["PATH"]})
 
 
 def fake_compiler(folder: Path, script: str) -> Path:
@@ -207,12 +209,12 @@ def fake_compiler(folder: Path, script: str) -> Path:
 
 def test_a_compiler_whose_path_has_a_space_is_found(tmp_path: Path) -> None:
     path = fake_compiler(tmp_path / "a folder", "echo fake clang version 1")
-    assert compiler.find({"CXX": str(path)}).command == (str(path),)
-    assert compiler.find({"CXX": str(path)}).is_clang
+    assert command_line.find({"CXX": str(path)}).command == (str(path),)
+    assert command_line.find({"CXX": str(path)}).dialect is Dialect.CLANG
 
 
 def test_a_launcher_with_arguments_is_understood() -> None:
-    found = compiler.find({"CXX": "env g++", "PATH": os.environ["PATH"]})
+    found = command_line.find({"CXX": "env g++", "PATH": os.environ["PATH"]})
     assert [Path(part).name for part in found.command] == ["env", "g++"]
 
 
@@ -227,25 +229,62 @@ def test_what_the_compiler_said_is_in_the_error_and_in_a_log(tmp_path: Path, mon
     assert "error: flux" in log.read_text()
 
 
+def compiler_of(dialect: Dialect, *command: str) -> Compiler:
+    return Compiler(command=command or ("c++",), dialect=dialect, version="1")
+
+
 @pytest.mark.parametrize(
-    ("is_clang", "system", "machine", "expected", "absent"),
+    ("dialect", "system", "machine", "expected", "absent"),
     [
-        (False, "Linux", "x86_64", "-fno-gnu-unique", "-mcpu=native"),
-        (True, "Linux", "x86_64", "-march=native", "-fno-gnu-unique"),
-        (True, "Darwin", "arm64", "-mcpu=native", "-march=native"),
-        (False, "Linux", "aarch64", "-mcpu=native", "-mprefer-vector-width=512"),
+        (Dialect.GCC, "Linux", "x86_64", "-fno-gnu-unique", "-mcpu=native"),
+        (Dialect.CLANG, "Linux", "x86_64", "-march=native", "-fno-gnu-unique"),
+        (Dialect.CLANG, "Darwin", "arm64", "-mcpu=native", "-march=native"),
+        (Dialect.GCC, "Darwin", "arm64", "-mcpu=native", "-fno-gnu-unique"),
+        (Dialect.GCC, "Linux", "aarch64", "-mcpu=native", "-mprefer-vector-width=512"),
+        (Dialect.CLANG_CL, "Windows", "AMD64", "/clang:-mprefer-vector-width=512", "-fPIC"),
     ],
 )
-def test_flags_suit_the_machine(is_clang: bool, system: str, machine: str, expected: str, absent: str) -> None:
-    found = compiler.flags(compiler.Compiler(command=("c++",), is_clang=is_clang, version="1"), system, machine)
+def test_flags_suit_the_machine(dialect: Dialect, system: str, machine: str, expected: str, absent: str) -> None:
+    found = compiler_of(dialect).flags("-O2", system, machine)
     assert expected in found
     assert absent not in found
-    assert "-ffast-math" not in found
+    assert not [flag for flag in found if "fast-math" in flag]
 
 
-def test_libpython_is_never_linked() -> None:
-    assert compiler.link_flags("Linux") == ("-shared",)
-    assert compiler.link_flags("Darwin") == ("-bundle", "-undefined", "dynamic_lookup")
+@pytest.mark.parametrize(
+    ("dialect", "system", "expected"),
+    [
+        (Dialect.GCC, "Linux", ["-shared", "a b.o", "-o", "m.so", "-lblas"]),
+        (Dialect.CLANG, "Darwin", ["-bundle", "-undefined", "dynamic_lookup", "a b.o", "-o", "m.so", "-lblas"]),
+        (
+            Dialect.CLANG_CL,
+            "Windows",
+            ["/LD", "a b.o", "/Fem.so", "-lblas", "/link", f"/LIBPATH:{Path(sys.base_prefix) / 'libs'}"],
+        ),
+    ],
+)
+def test_a_module_is_linked_as_the_system_does(dialect: Dialect, system: str, expected: list[str]) -> None:
+    command = compiler_of(dialect).link_command([Path("a b.o")], Path("m.so"), ["-lblas"], system)
+    assert [str(part) for part in command] == ["c++", *expected]  # libpython is in none of them
+
+
+@pytest.mark.skipif(not shutil.which("clang++"), reason="clang++ is not installed")
+def test_clang_knows_every_flag_of_its_microsoft_dialect(tmp_path: Path) -> None:
+    (source := tmp_path / "a b.cpp").write_text("int answer() { return 42; }")
+    clang_cl = command_line.find({"CXX": "clang++ --driver-mode=cl", "PATH": os.environ["PATH"]})
+    assert clang_cl.dialect is Dialect.CLANG_CL
+    flags = clang_cl.flags("-O2", "Windows", platform.machine())
+    done = process.run(clang_cl.object_command(source, tmp_path / "a b.obj", flags), timeout_s=60)
+    assert (done.exit_code, done.output) == (0, "")  # an unknown flag would be a warning
+    assert (tmp_path / "a b.obj").stat().st_size > 0
+
+
+def test_microsofts_own_compiler_is_refused_with_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "cl").write_text("#!/bin/sh\nexit 2\n")
+    (tmp_path / "cl").chmod(0o755)
+    with pytest.raises(ToolchainError, match="has no vector types") as caught:
+        command_line.find({"CXX": "cl", "PATH": str(tmp_path)})
+    assert "C++ Clang Compiler for Windows" in caught.value.hint
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rltools_embed import process, resources
-from rltools_embed.training import compiler
+from rltools_embed.training import command_line
 
 SOURCE = Path(__file__).parent.parent / "cpp" / "training" / "gradients.cpp"
 COMPILERS = [name for name in ("g++", "clang++") if shutil.which(name)]
@@ -17,8 +17,8 @@ SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
 def run_program(folder: Path, name: str, *extra: str) -> process.Completed:
-    found = compiler.find({"RL_TOOLS_COMPILER": name, "PATH": str(Path(shutil.which(name) or "").parent)})
-    flags = compiler.flags(found, platform.system(), platform.machine())
+    found = command_line.find({"RL_TOOLS_COMPILER": name, "PATH": str(Path(shutil.which(name) or "").parent)})
+    flags = found.flags("-O0", platform.system(), platform.machine())
     warnings = ("-Wall", "-Wextra", "-Werror")
     program = folder / "gradients"
     include = f"-I{resources.include_dir()}"
