@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rltools_embed.errors import ToolchainError
-from rltools_embed.training.saved_run import Evaluation
+from rltools_embed.training.evaluation import Evaluation
 from rltools_embed.training.side_by_side import Episode
 
 FORMATS = (".png", ".svg", ".pdf")

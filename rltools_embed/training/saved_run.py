@@ -21,6 +21,7 @@ import numpy.typing as npt
 from rltools_embed.errors import CheckpointError
 from rltools_embed.files import write_atomically
 from rltools_embed.policy.model import Float32Array
+from rltools_embed.training.evaluation import Evaluation
 from rltools_embed.training.side_by_side import Episode, Underway
 from rltools_embed.training.spaces import Sizes
 
@@ -34,27 +35,6 @@ _EVALUATION = "evaluation"
 _DTYPES = {"f": "<f4", "d": "<f8", "I": "<u4", "Q": "<u8"}
 # A fixed date: the same run gives the same bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """The deterministic policy over whole episodes: undiscounted returns and lengths in steps.
-
-    Attributes:
-        step: environment steps of training before it.
-    """
-
-    step: int
-    returns: tuple[float, ...]
-    lengths: tuple[int, ...]
-
-    @property
-    def mean_return(self) -> float:
-        return sum(self.returns) / len(self.returns)
-
-    @property
-    def mean_length(self) -> float:
-        return sum(self.lengths) / len(self.lengths)
 
 
 @dataclass(frozen=True, kw_only=True)
