@@ -4,12 +4,35 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from string import Template
 from typing import Any, Protocol
 
 import numpy as np
 
 from rltools_embed.policy.model import Activation, Dense, Float32Array, Mlp, Module, Rescale
 from rltools_embed.training.spaces import EnvSpec
+
+_TRANSLATION_UNIT = Template("""\
+#include <rl_tools/rl/algorithms/$algorithm/trainer.h>
+
+namespace {
+struct Config {
+    static constexpr size_t OBSERVATION_DIM = $observation_dim;
+    static constexpr size_t ACTION_DIM = $action_dim;
+    static constexpr size_t ACTOR_HIDDEN_DIM = $actor_hidden_dim;
+    static constexpr size_t ACTOR_NUM_LAYERS = $actor_num_layers;
+    static constexpr size_t CRITIC_HIDDEN_DIM = $critic_hidden_dim;
+    static constexpr size_t CRITIC_NUM_LAYERS = $critic_num_layers;
+    static constexpr auto ACTOR_ACTIVATION_FUNCTION = rl_tools::nn::ActivationFunction::$actor_activation_function;
+    static constexpr auto CRITIC_ACTIVATION_FUNCTION = rl_tools::nn::ActivationFunction::$critic_activation_function;
+$constants
+};
+}  // namespace
+
+std::unique_ptr<rl_tools::rl::Trainer> rl_tools::rl::make_trainer(const Settings& settings) {
+    return std::make_unique<$algorithm::Trainer<Config>>(settings);
+}
+""")
 
 # The trainer's numbers by name ("actor", …), one after another in visiting order.
 Numbers = Callable[[str], Float32Array]
@@ -73,6 +96,33 @@ class Algorithm(Protocol):
     def modules(self, spec: EnvSpec, numbers: Numbers) -> tuple[Module, ...]:
         """The deterministic policy as it stands now."""
         ...
+
+
+def translation_unit(algorithm: str, options: Any, spec: EnvSpec, **constants: bool | int) -> str:
+    """C++ that makes the trainer of namespace `algorithm` for these sizes.
+
+    Args:
+        options: those of actor and critic are code.
+        constants: what else is, in this algorithm.
+    """
+    lines = [
+        f"    static constexpr bool {name} = {str(value).lower()};"
+        if isinstance(value, bool)
+        else f"    static constexpr size_t {name} = {value};"
+        for name, value in constants.items()
+    ]
+    return _TRANSLATION_UNIT.substitute(
+        algorithm=algorithm,
+        observation_dim=spec.observation_dim,
+        action_dim=spec.action_dim,
+        actor_hidden_dim=options.ACTOR_HIDDEN_DIM,
+        actor_num_layers=options.ACTOR_NUM_LAYERS,
+        critic_hidden_dim=options.CRITIC_HIDDEN_DIM,
+        critic_num_layers=options.CRITIC_NUM_LAYERS,
+        actor_activation_function=options.ACTOR_ACTIVATION_FUNCTION,
+        critic_activation_function=options.CRITIC_ACTIVATION_FUNCTION,
+        constants="\n".join(lines),
+    )
 
 
 def mlp_of(

@@ -5,37 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from string import Template
 from typing import Any
 
 from rltools_embed.policy.model import Activation, Mlp
+from rltools_embed.training import algorithm as algorithms
 from rltools_embed.training import options as of
 from rltools_embed.training.algorithm import Numbers, mlp_of
 from rltools_embed.training.options import option
 from rltools_embed.training.spaces import EnvSpec
-
-_TRANSLATION_UNIT = Template("""\
-#include <rl_tools/rl/algorithms/$algorithm/trainer.h>
-
-namespace {
-struct Config {
-    static constexpr size_t OBSERVATION_DIM = $observation_dim;
-    static constexpr size_t ACTION_DIM = $action_dim;
-    static constexpr size_t BATCH_SIZE = $batch_size;
-    static constexpr size_t ACTOR_HIDDEN_DIM = $actor_hidden_dim;
-    static constexpr size_t ACTOR_NUM_LAYERS = $actor_num_layers;
-    static constexpr size_t CRITIC_HIDDEN_DIM = $critic_hidden_dim;
-    static constexpr size_t CRITIC_NUM_LAYERS = $critic_num_layers;
-    static constexpr auto ACTOR_ACTIVATION_FUNCTION = rl_tools::nn::ActivationFunction::$actor_activation_function;
-    static constexpr auto CRITIC_ACTIVATION_FUNCTION = rl_tools::nn::ActivationFunction::$critic_activation_function;
-    static constexpr bool RESCALE = $rescale;
-};
-}  // namespace
-
-std::unique_ptr<rl_tools::rl::Trainer> rl_tools::rl::make_trainer(const Settings& settings) {
-    return std::make_unique<$algorithm::Trainer<Config>>(settings);
-}
-""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,19 +117,8 @@ class OffPolicyAlgorithm:
 
 def translation_unit(algorithm: str, options: OffPolicyOptions, spec: EnvSpec) -> str:
     """C++ that makes the trainer of namespace `algorithm` for these sizes."""
-    return _TRANSLATION_UNIT.substitute(
-        algorithm=algorithm,
-        observation_dim=spec.observation_dim,
-        action_dim=spec.action_dim,
-        batch_size=options.ACTOR_BATCH_SIZE,
-        actor_hidden_dim=options.ACTOR_HIDDEN_DIM,
-        actor_num_layers=options.ACTOR_NUM_LAYERS,
-        critic_hidden_dim=options.CRITIC_HIDDEN_DIM,
-        critic_num_layers=options.CRITIC_NUM_LAYERS,
-        actor_activation_function=options.ACTOR_ACTIVATION_FUNCTION,
-        critic_activation_function=options.CRITIC_ACTIVATION_FUNCTION,
-        rescale="true" if spec.is_rescaled else "false",
-    )
+    batch_size = options.ACTOR_BATCH_SIZE
+    return algorithms.translation_unit(algorithm, options, spec, BATCH_SIZE=batch_size, RESCALE=spec.is_rescaled)
 
 
 def settings(options: OffPolicyOptions) -> Mapping[str, float]:

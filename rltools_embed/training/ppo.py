@@ -5,38 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from string import Template
 from typing import Any
 
 from rltools_embed.policy.model import Activation, Module, Standardize
 from rltools_embed.training import options as of
-from rltools_embed.training.algorithm import Numbers, bounds_of, mlp_of
+from rltools_embed.training.algorithm import Numbers, bounds_of, mlp_of, translation_unit
 from rltools_embed.training.options import option
 from rltools_embed.training.spaces import EnvSpec
-
-_TRANSLATION_UNIT = Template("""\
-#include <rl_tools/rl/algorithms/ppo/trainer.h>
-
-namespace {
-struct Config {
-    static constexpr size_t OBSERVATION_DIM = $observation_dim;
-    static constexpr size_t ACTION_DIM = $action_dim;
-    static constexpr size_t BATCH_SIZE = $batch_size;
-    static constexpr size_t N_ENVIRONMENTS = $n_environments;
-    static constexpr size_t ACTOR_HIDDEN_DIM = $actor_hidden_dim;
-    static constexpr size_t ACTOR_NUM_LAYERS = $actor_num_layers;
-    static constexpr size_t CRITIC_HIDDEN_DIM = $critic_hidden_dim;
-    static constexpr size_t CRITIC_NUM_LAYERS = $critic_num_layers;
-    static constexpr auto ACTOR_ACTIVATION_FUNCTION = rl_tools::nn::ActivationFunction::$actor_activation_function;
-    static constexpr auto CRITIC_ACTIVATION_FUNCTION = rl_tools::nn::ActivationFunction::$critic_activation_function;
-    static constexpr bool NORMALIZE_OBSERVATIONS = $normalize_observations;
-};
-}  // namespace
-
-std::unique_ptr<rl_tools::rl::Trainer> rl_tools::rl::make_trainer(const Settings& settings) {
-    return std::make_unique<ppo::Trainer<Config>>(settings);
-}
-""")
 
 _EPISODES_KEPT = 1000
 
@@ -175,18 +150,13 @@ class PpoAlgorithm:
 
     def translation_unit(self, spec: EnvSpec) -> str:
         options = self.options
-        return _TRANSLATION_UNIT.substitute(
-            observation_dim=spec.observation_dim,
-            action_dim=spec.action_dim,
-            batch_size=options.BATCH_SIZE,
-            n_environments=options.N_ENVIRONMENTS,
-            actor_hidden_dim=options.ACTOR_HIDDEN_DIM,
-            actor_num_layers=options.ACTOR_NUM_LAYERS,
-            critic_hidden_dim=options.CRITIC_HIDDEN_DIM,
-            critic_num_layers=options.CRITIC_NUM_LAYERS,
-            actor_activation_function=options.ACTOR_ACTIVATION_FUNCTION,
-            critic_activation_function=options.CRITIC_ACTIVATION_FUNCTION,
-            normalize_observations="true" if options.NORMALIZE_OBSERVATIONS else "false",
+        return translation_unit(
+            "ppo",
+            options,
+            spec,
+            BATCH_SIZE=options.BATCH_SIZE,
+            N_ENVIRONMENTS=options.N_ENVIRONMENTS,
+            NORMALIZE_OBSERVATIONS=options.NORMALIZE_OBSERVATIONS,
         )
 
     def settings(self, spec: EnvSpec) -> Mapping[str, float]:
