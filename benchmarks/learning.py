@@ -1,121 +1,343 @@
-"""How well default training ends on Pendulum-v1, beside other libraries: `python benchmarks/learning.py` measures ours.
+"""How default training learns, beside other libraries: `python benchmarks/learning.py` measures ours.
 
-With `--rltools PYTHON` and `--stable-baselines3 PYTHON`, interpreters that have those libraries, it trains them on the
-same seeds and writes docs/learning.md. Results are kept in `--rows`: what stands there is not trained again.
+    python benchmarks/learning.py --rltools PYTHON --stable-baselines3 PYTHON
+
+PYTHON: an interpreter that has the library (`rltools[mkl]==2.2.1`, `stable-baselines3` with torch for the CPU) and
+`gymnasium[mujoco]`; ours needs the extra `[benchmark]`. All three train on the same environments and seeds.
+Finished runs are kept in `--rows`: what stands there is not trained again.
+When they are all there, docs/learning.md, its plots and docs/learning.jsonl are written. From these rows the page is
+made again without training: `--rows docs/learning.jsonl`.
 The exit code is 1 if a target is missed.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.learning_trainers import STARTS, STEPS
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAINERS = Path(__file__).resolve().parent / "learning_trainers.py"
-PAGE = ROOT / "docs" / "learning.md"
 OURS = "rltools_embed"
-STEPS = {"SAC": "10,000", "TD3": "10,000", "PPO": "98,304"}
-TARGETS = {"SAC": -155.0, "TD3": -165.0, "PPO": -180.0}
-# Below it some of the starts do not end upright and at rest.
-GOOD = -180.0
+SEEDS = 10
+RESAMPLES = 10_000
+ONE_THREAD = {"MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+# In Okabe and Ito's colours, which colour-blind people tell apart, and a marker.
+STYLES = {OURS: ("#0072B2", "o"), "rltools": ("#E69F00", "s"), "stable_baselines3": ("#009E73", "^")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """An environment to learn in: its id, a line about it, and what our medians must reach.
+
+    Attributes:
+        digits: behind the point, of returns on the page.
+        targets: median return of our seeds, at least, by algorithm.
+        trainers: who learns there.
+    """
+
+    name: str
+    described: str
+    digits: int
+    targets: Mapping[str, float] = field(default_factory=dict)
+    trainers: Sequence[str] = tuple(STYLES)
+
+
+ENVIRONMENTS = (
+    Environment(
+        name="Pendulum-v1",
+        described="A pendulum swings up and stays there; 3 observations, 1 action, episodes of 200 steps.",
+        digits=1,
+        targets={"SAC": -155.0, "TD3": -165.0, "PPO": -180.0},
+    ),
+    Environment(
+        name="Reacher-v5",
+        described="MuJoCo: an arm of two joints reaches for a point; 10 observations, 2 actions, episodes of 50 steps.",
+        digits=2,
+    ),
+    Environment(
+        name="Hopper-v5",
+        described=(
+            "MuJoCo: a leg hops forward; 11 observations, 3 actions, up to 1,000 steps, and a fall ends the episode.\n"
+            "It is here because it terminates; Stable-Baselines3, which would take another half hour, is not."
+        ),
+        digits=1,
+        trainers=(OURS, "rltools"),
+    ),
+)
+
+
+# --------------------------------------------------------------------------------------------------------------- runs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One training: mean return over the starts, CPU and wall seconds."""
+    """One training: CPU and wall seconds, and the mean return over the starts after so many environment steps."""
 
     trainer: str
     version: str
+    environment: str
     algorithm: str
     seed: int
-    mean_return: float
     cpu_s: float
     wall_s: float
+    curve: tuple[tuple[int, float], ...]
+
+    @property
+    def mean_return(self) -> float:
+        """Of the final policy."""
+        return self.curve[-1][1]
+
+
+def parse(line: str) -> Run:
+    """A row, its numbers rounded as they are kept: the page is the same from new rows and from kept ones."""
+    row = json.loads(line)
+    curve = tuple((steps, float(f"{found:.5g}")) for steps, found in row.pop("curve"))
+    return Run(**{**row, "cpu_s": round(row["cpu_s"], 2), "wall_s": round(row["wall_s"], 2), "curve": curve})
 
 
 def read(rows: Path) -> tuple[Run, ...]:
     if not rows.exists():
         return ()
-    return tuple(Run(**json.loads(line)) for line in rows.read_text(encoding="utf-8").splitlines())
+    return tuple(parse(line) for line in rows.read_text(encoding="utf-8").splitlines())
 
 
-def train(python: str, trainer: str, algorithm: str, seeds: Sequence[int], rows: Path) -> None:
+def dumps(run: Run) -> str:
+    return json.dumps(asdict(run), separators=(",", ":")) + "\n"
+
+
+def train(python: str, trainer: str, environment: str, algorithm: str, seeds: Sequence[int], rows: Path) -> None:
     """Append a row per seed."""
-    command = [python, "-W", "ignore", str(TRAINERS), trainer, algorithm, *map(str, seeds)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process, rows.open("a") as file:
+    command = [python, "-W", "ignore", str(TRAINERS), trainer, environment, algorithm, *map(str, seeds)]
+    variables = {**os.environ, **ONE_THREAD}
+    with (
+        subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, text=True) as process,
+        rows.open("a", encoding="utf-8") as file,
+    ):
         for line in process.stdout or ():
             if not line.startswith("{"):  # libraries have their say as well
                 continue
-            file.write(line)
+            run = parse(line)
+            file.write(dumps(run))
             file.flush()
-            run = Run(**json.loads(line))
-            sys.stderr.write(f"{trainer} {algorithm} {run.seed}: {run.mean_return:.1f}, {run.cpu_s:.1f} s\n")
+            told = f"{trainer} {environment} {algorithm} {run.seed}: {run.mean_return:.5g}, {run.cpu_s:.1f} s"
+            sys.stderr.write(f"{told}\n")
     if process.returncode != 0:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
 
 
-def returns(runs: Sequence[Run], trainer: str, algorithm: str) -> list[float]:
-    return [run.mean_return for run in runs if (run.trainer, run.algorithm) == (trainer, algorithm)]
+def select(runs: Sequence[Run], environment: str, algorithm: str) -> dict[str, list[Run]]:
+    """The trainers' runs, by seed."""
+    found = [run for run in runs if (run.environment, run.algorithm) == (environment, algorithm)]
+    by_trainer = {
+        trainer: sorted((run for run in found if run.trainer == trainer), key=lambda run: run.seed)
+        for trainer in STYLES
+    }
+    return {trainer: theirs for trainer, theirs in by_trainer.items() if theirs}
 
 
-def table(runs: Sequence[Run], algorithm: str) -> Iterator[str]:
-    yield f"## {algorithm}, {STEPS[algorithm]} environment steps\n"
-    yield f"| library | median | lowest | below {GOOD:.0f} | CPU s | seeds 0, 1, … |"
-    yield "|---|---|---|---|---|---|"
-    for trainer in dict.fromkeys(run.trainer for run in runs):
-        found = sorted(
-            (run for run in runs if (run.trainer, run.algorithm) == (trainer, algorithm)), key=lambda run: run.seed
-        )
-        if not found:
-            continue
-        ends = [run.mean_return for run in found]
+def is_complete(runs: Sequence[Run]) -> bool:
+    """Whether everyone who should has trained, with the same seeds."""
+    for environment, algorithm in itertools.product(ENVIRONMENTS, STEPS):
+        found = select(runs, environment.name, algorithm)
+        if set(found) != set(environment.trainers):
+            return False
+        if len({tuple(run.seed for run in theirs) for theirs in found.values()}) != 1:
+            return False
+    return True
+
+
+# --------------------------------------------------------------------------------------------------------- statistics
+
+
+def final_returns(runs: Sequence[Run]) -> list[float]:
+    return [run.mean_return for run in runs]
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float]:
+    """The first and the third."""
+    low, high = np.percentile(values, (25, 75))
+    return float(low), float(high)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Our median less a peer's, and the 95 % interval that the seeds leave it."""
+
+    environment: Environment
+    algorithm: str
+    peer: str
+    median: float
+    low: float
+    high: float
+
+    @property
+    def is_worse(self) -> bool:
+        """Lower, and by more than the seeds explain."""
+        return self.high < 0
+
+    @property
+    def verdict(self) -> str:
+        if self.is_worse:
+            return "**lower: missed**"
+        if self.low > 0:
+            return "higher"
+        return "lower, within the spread" if self.median < 0 else "as high or higher, within the spread"
+
+
+def difference(
+    environment: Environment, algorithm: str, peer: str, ours: Sequence[Run], theirs: Sequence[Run]
+) -> Difference:
+    """By the percentile bootstrap (Efron, 1979): both libraries' seeds are drawn again, with replacement."""
+    random = np.random.default_rng(0)
+    medians = [
+        np.median(np.array(ends)[random.integers(0, len(ends), (RESAMPLES, len(ends)))], axis=1)
+        for ends in (final_returns(ours), final_returns(theirs))
+    ]
+    low, high = np.percentile(medians[0] - medians[1], (2.5, 97.5))
+    return Difference(
+        environment=environment,
+        algorithm=algorithm,
+        peer=peer,
+        median=statistics.median(final_returns(ours)) - statistics.median(final_returns(theirs)),
+        low=float(low),
+        high=float(high),
+    )
+
+
+def differences(runs: Sequence[Run], environment: Environment) -> Iterator[Difference]:
+    for algorithm in STEPS:
+        found = select(runs, environment.name, algorithm)
+        if ours := found.pop(OURS, None):
+            for peer, theirs in found.items():
+                yield difference(environment, algorithm, peer, ours, theirs)
+
+
+def targets(runs: Sequence[Run], environment: Environment) -> Iterator[tuple[str, float, float]]:
+    """Algorithm, least median, median found."""
+    for algorithm, least in environment.targets.items():
+        if ours := select(runs, environment.name, algorithm).get(OURS):
+            yield algorithm, least, statistics.median(final_returns(ours))
+
+
+def missed(runs: Sequence[Run]) -> Iterator[str]:
+    for environment in ENVIRONMENTS:
+        for algorithm, least, found in targets(runs, environment):
+            if found < least:
+                yield f"{environment.name}, {algorithm}: median {found:.5g}, less than {least:g}"
+        for one in differences(runs, environment):
+            if one.is_worse:
+                yield f"{environment.name}, {one.algorithm}: median {-one.median:.5g} lower than {one.peer}'s"
+
+
+# --------------------------------------------------------------------------------------------------------------- page
+
+
+def table(runs: Sequence[Run], environment: Environment, algorithm: str) -> Iterator[str]:
+    digits = environment.digits
+    yield f"### {environment.name}, {algorithm}, {STEPS[algorithm]:,} environment steps\n"
+    yield "| library | seeds | median | quartiles | lowest | CPU s | returns of the seeds 0, 1, … |"
+    yield "|---|---|---|---|---|---|---|"
+    for trainer, found in select(runs, environment.name, algorithm).items():
+        ends = final_returns(found)
+        low, high = quartiles(ends)
         yield (
-            f"| {trainer} {found[0].version} | {statistics.median(ends):.1f} | {min(ends):.1f} | "
-            f"{sum(end < GOOD for end in ends)} of {len(ends)} | "
-            f"{statistics.median(run.cpu_s for run in found):.1f} | {' '.join(f'{end:.0f}' for end in ends)} |"
+            f"| {trainer} {found[0].version} | {len(ends)} | {statistics.median(ends):.{digits}f} | "
+            f"{low:.{digits}f} to {high:.{digits}f} | {min(ends):.{digits}f} | "
+            f"{statistics.median(run.cpu_s for run in found):.1f} | "
+            f"{' '.join(f'{end:.{digits - 1}f}' for end in ends)} |"
         )
     yield ""
 
 
-def targets(runs: Sequence[Run]) -> Iterator[tuple[str, float, float]]:
-    """What, at least, found."""
-    for algorithm, least in TARGETS.items():
-        ours = returns(runs, OURS, algorithm)
-        if not ours:
-            continue
-        yield f"{algorithm}, median", least, statistics.median(ours)
-        for peer in dict.fromkeys(run.trainer for run in runs if run.trainer != OURS):
-            if theirs := returns(runs, peer, algorithm):
-                yield f"{algorithm}, median beside {peer}'s", statistics.median(theirs), statistics.median(ours)
+def comparison(runs: Sequence[Run], environment: Environment) -> Iterator[str]:
+    digits = environment.digits
+    yield "| algorithm | our median less that of | difference | 95 % interval | ours |"
+    yield "|---|---|---|---|---|"
+    for one in differences(runs, environment):
+        yield (
+            f"| {one.algorithm} | {one.peer} | {one.median:+.{digits}f} | "
+            f"{one.low:+.{digits}f} to {one.high:+.{digits}f} | {one.verdict} |"
+        )
+    yield ""
+    if environment.targets:
+        yield "| algorithm | median, at least | found | |"
+        yield "|---|---|---|---|"
+        for algorithm, least, found in targets(runs, environment):
+            verdict = "met" if found >= least else "**missed**"
+            yield f"| {algorithm} | {least:.{digits}f} | {found:.{digits}f} | {verdict} |"
+        yield ""
+
+
+def plot_name(environment: Environment) -> str:
+    return f"learning_{environment.name.split('-')[0].lower()}.svg"
+
+
+def section(runs: Sequence[Run], environment: Environment) -> Iterator[str]:
+    yield f"## {environment.name}\n"
+    yield f"{environment.described}\n"
+    yield f"![Returns over environment steps in {environment.name}: SAC, TD3, PPO]({plot_name(environment)})\n"
+    yield from comparison(runs, environment)
+    for algorithm in STEPS:
+        yield from table(runs, environment, algorithm)
+
+
+def summary(runs: Sequence[Run]) -> Iterator[str]:
+    """In how many comparisons ours is higher, and each in which it is lower."""
+    found = [one for environment in ENVIRONMENTS for one in differences(runs, environment)]
+    lower = [one for one in found if one.median < 0]
+    yield f"Of {len(found)} comparisons our median is lower in {len(lower)}, in {sum(one.is_worse for one in lower)}"
+    yield f"of them by more than the seeds' spread explains.{' Lower are:' if lower else ''}\n"
+    for one in lower:
+        by = f"{-one.median:.{one.environment.digits}f}"
+        yield f"- {one.environment.name}, {one.algorithm}, beside {one.peer}: by {by} ({one.verdict})"
+    yield ""
 
 
 def page(runs: Sequence[Run]) -> str:
     lines = [
         "# Learning\n",
         "`python benchmarks/learning.py --rltools PYTHON --stable-baselines3 PYTHON` trains all of this again",
-        "and rewrites this page; it takes about half an hour, most of it for Stable-Baselines3.\n",
-        "How well default training ends on Pendulum-v1: the mean return of the final deterministic policy",
-        "over 20 starts (seeds 1000 to 1019), for each training seed.",
+        "and rewrites this page; it takes about an hour and a quarter, most of it for Stable-Baselines3.",
+        "With `--rows docs/learning.jsonl` it makes the page again from the [runs' returns](learning.jsonl).\n",
+        f"The return is the deterministic policy's, the mean over {len(STARTS)} starts"
+        f" (seeds {STARTS[0]} to {STARTS[-1]}),",
+        "for each training seed; the tables give that of the final policy.",
         "RLtools runs with its defaults and MKL, Stable-Baselines3 with RLtools' numbers where it has the option",
-        "(`benchmarks/learning_trainers.py`), each on one thread.\n",
+        "(`benchmarks/learning_trainers.py`), each on one thread, with the environment's own time limit.",
+        "In the plots lines are medians over the seeds, bands reach from the first to the third quartile.",
+        "CPU seconds are those of training, without evaluations.\n",
+        "Ours counts as at least as good as a peer if its median is not lower,",
+        "or if it is and the 95 % interval of the medians' difference includes 0 (`lower, within the spread`).",
+        f"The interval is a percentile bootstrap over the seeds ({RESAMPLES:,} resamples).",
+        "With ten seeds it is wide: what lies within the spread may still be a difference.\n",
+        *summary(runs),
     ]
-    for algorithm in STEPS:
-        lines += table(runs, algorithm)
-    lines += ["## Targets\n", "| figure | at least | found |", "|---|---|---|"]
-    lines += [f"| {what} | {least:.1f} | {found:.1f} |" for what, least, found in targets(runs)]
+    for environment in ENVIRONMENTS:
+        lines += section(runs, environment)
     lines += [
-        "",
         "## What this does not show\n",
-        "- Other environments: Pendulum-v1 only.",
-        "- Differences of a few units between medians: any change of the arithmetic moves a seed's result by more.",
+        "- Stable-Baselines3 where episodes terminate: Pendulum-v1 and Reacher-v5 have a time limit alone.",
+        "- A trained Hopper: SAC and TD3 have only begun to hop after 10,000 steps.",
+        "- Differences of a few units of Pendulum-v1: any change of the arithmetic moves a seed's result by more.",
         "- Equal conditions: our TD3 warms up for 1,000 random steps, RLtools' default is 100",
-        "  ([why](architecture.md#why-td3-warms-up-for-longer)), and Stable-Baselines3 got 100 as well.",
+        "  ([why](architecture.md#why-td3-warms-up-for-longer)), and Stable-Baselines3 got 100 as well;",
+        "  so on the way our curve is behind theirs by the steps that ours does not learn in.",
+        "- RLtools' PPO kept in the action box. It may leave it in training, and Reacher-v5 charges for that:",
+        "  seed 1's actions reach 32 after 8,192 steps. In evaluations every library's actions are clipped.",
         "- Stable-Baselines3 at its best: RLtools' hyperparameters are not those that its users choose.",
         "- Exact times: on a machine that others use, CPU seconds differ by half from run to run.",
         "",
@@ -123,29 +345,73 @@ def page(runs: Sequence[Run]) -> str:
     return "\n".join(lines)
 
 
+def plot(runs: Sequence[Run], environment: Environment, path: Path) -> None:
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "rltools_embed", "font.size": 9}):
+        figure = Figure(figsize=(10, 3.4), layout="constrained")
+        panels = figure.subplots(1, len(STEPS))
+        for axes, algorithm in zip(panels, STEPS, strict=True):
+            for trainer, found in select(runs, environment.name, algorithm).items():
+                thousands = [steps / 1000 for steps, _ in found[0].curve]
+                returns = np.array([[at for _, at in run.curve] for run in found])
+                low, middle, high = np.percentile(returns, (25, 50, 75), axis=0)
+                label = f"{trainer} {found[0].version}"
+                colour, marker = STYLES[trainer]
+                above = 3 if trainer == OURS else 2
+                axes.plot(thousands, middle, color=colour, marker=marker, markersize=4, label=label, zorder=above)
+                axes.fill_between(thousands, low, high, color=colour, alpha=0.2, linewidth=0)
+            axes.set(title=algorithm, xlabel="environment steps, thousands")
+            axes.set_xlim(left=0)
+            axes.grid(color="0.9", linewidth=0.8)
+            axes.set_axisbelow(True)
+        panels[0].set_ylabel(f"mean return of {len(STARTS)} episodes")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+        figure.savefig(path, metadata={"Date": None})
+
+
+def write(runs: Sequence[Run], folder: Path) -> None:
+    """The page, its plots and its rows."""
+    order = list(STYLES)
+    runs = sorted(runs, key=lambda run: (run.environment, run.algorithm, order.index(run.trainer), run.seed))
+    (folder / "learning.md").write_text(page(runs), encoding="utf-8")
+    (folder / "learning.jsonl").write_text("".join(map(dumps, runs)), encoding="utf-8")
+    for environment in ENVIRONMENTS:
+        plot(runs, environment, folder / plot_name(environment))
+
+
+# ------------------------------------------------------------------------------------------------------------ command
+
+
 def main() -> None:
+    names = [environment.name for environment in ENVIRONMENTS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--environments", nargs="+", choices=names, default=names)
     parser.add_argument("--algorithms", nargs="+", choices=list(STEPS), default=list(STEPS))
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--rltools", metavar="PYTHON")
     parser.add_argument("--stable-baselines3", metavar="PYTHON")
     parser.add_argument("--rows", type=Path, default=ROOT / "build" / "learning.jsonl")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the page is written")
     arguments = parser.parse_args()
     pythons = {OURS: sys.executable, "rltools": arguments.rltools, "stable_baselines3": arguments.stable_baselines3}
     arguments.rows.parent.mkdir(parents=True, exist_ok=True)
-    for trainer, python in pythons.items():
-        for algorithm in arguments.algorithms if python else ():
-            done = {run.seed for run in read(arguments.rows) if (run.trainer, run.algorithm) == (trainer, algorithm)}
-            if missing := [seed for seed in range(arguments.seeds) if seed not in done]:
-                train(python, trainer, algorithm, missing, arguments.rows)
+    chosen = [environment for environment in ENVIRONMENTS if environment.name in arguments.environments]
+    for environment, algorithm in itertools.product(chosen, arguments.algorithms):
+        for trainer in environment.trainers:
+            done = {run.seed for run in select(read(arguments.rows), environment.name, algorithm).get(trainer, ())}
+            missing = [seed for seed in range(arguments.seeds) if seed not in done]
+            if pythons[trainer] and missing:
+                train(pythons[trainer], trainer, environment.name, algorithm, missing, arguments.rows)
     runs = read(arguments.rows)
-    if all(any(run.trainer == trainer for run in runs) for trainer in pythons):
-        PAGE.write_text(page(runs), encoding="utf-8")
-    for algorithm in arguments.algorithms:
-        sys.stdout.write("\n".join(table(runs, algorithm)) + "\n")
-    missed = [f"{what}: {found:.1f}, less than {least:.1f}" for what, least, found in targets(runs) if found < least]
-    if missed:
-        raise SystemExit("\n".join(missed))
+    for environment in chosen:
+        sys.stdout.write("\n".join(section(runs, environment)) + "\n")
+    if is_complete(runs):
+        write(runs, arguments.docs)
+    if failed := list(missed(runs)):
+        raise SystemExit("\n".join(failed))
 
 
 if __name__ == "__main__":
