@@ -7,6 +7,7 @@ DEMO ?= demo
 # Two workers: with more, the emulated boards wait for each other on a small machine.
 WORKERS ?= 2
 export PATH := $(BIN):$(PATH)
+comma := ,
 
 .PHONY: demo test lint format wheel clean
 
@@ -41,7 +42,7 @@ $(VENV)/.demo: pyproject.toml .ci/system-packages
 
 $(VENV)/.test: $(VENV)/.demo
 	PYTHON=$(PYTHON) .ci/system-packages test
-	python -m pip install --quiet --disable-pip-version-check --editable '.[offline,test]'
+	python -m pip install --quiet --disable-pip-version-check --editable '.[offline,test$(if $(CI),$(comma)mkl)]'
 	touch $@
 
 clean:
