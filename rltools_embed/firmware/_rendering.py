@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,19 +25,38 @@ _UART_TYPES: Mapping[UartDriver, str] = {
     UartDriver.PL011: "Pl011Uart",
     UartDriver.STM32: "Stm32Uart",
 }
-# The tags of rl_tools/devices/arm.h by core; without an FPU, and for a core that has no kernel of its own, a base tag.
-_DEVICES: Mapping[Core, str] = {
-    Core.CORTEX_M0: "CortexM0Plus",
-    Core.CORTEX_M0PLUS: "CortexM0Plus",
-    Core.CORTEX_M3: "CortexM3",
-    Core.CORTEX_M4: "CortexM4F",
-    Core.CORTEX_M7: "CortexM7F",
-    Core.CORTEX_M33: "CortexM33",
-    Core.CORTEX_M55: "CortexM55",
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Device:
+    """The device tag of a core: its header below rl_tools/devices/, its name with an FPU, its name without."""
+
+    header: str
+    with_fpu: str = ""
+    without: str = ""
+
+
+_ARM_WITHOUT_FPU = "SoftFloatARM"
+_RISCV = _Device(header="riscv", with_fpu="RISCVF", without="RISCV")
+_XTENSA = _Device(header="esp32", with_fpu="ESP32", without="SoftFloatESP32")
+_DEVICES: Mapping[Core, _Device] = {
+    Core.NATIVE: _Device(header="arm", with_fpu="ARM", without="ARM"),
+    Core.CORTEX_M0: _Device(header="arm", without="CortexM0Plus"),
+    Core.CORTEX_M0PLUS: _Device(header="arm", without="CortexM0Plus"),
+    Core.CORTEX_M3: _Device(header="arm", without="CortexM3"),
+    Core.CORTEX_M4: _Device(header="arm", with_fpu="CortexM4F", without=_ARM_WITHOUT_FPU),
+    Core.CORTEX_M7: _Device(header="arm", with_fpu="CortexM7F", without=_ARM_WITHOUT_FPU),
+    Core.CORTEX_M33: _Device(header="arm", with_fpu="CortexM33", without=_ARM_WITHOUT_FPU),
+    Core.CORTEX_M55: _Device(header="arm", with_fpu="CortexM55", without=_ARM_WITHOUT_FPU),
+    Core.RV32IMC: _RISCV,
+    Core.RV32IMAC: _RISCV,
+    Core.XTENSA_LX6: _XTENSA,
+    Core.XTENSA_LX7: _XTENSA,
+    Core.XTENSA_DC233C: _XTENSA,
+    Core.XTENSA_DE233_FPU: _XTENSA,
 }
 # The vector unit flushes subnormal numbers to zero: only our kernel, which looks for that, may use it for floats.
 _CORE_FLAGS: Mapping[Core, tuple[str, ...]] = {Core.CORTEX_M55: ("-fno-tree-vectorize",)}
-_CORES_WITHOUT_FPU = (Core.CORTEX_M0, Core.CORTEX_M0PLUS, Core.CORTEX_M3)
 
 # PlatformIO prints sizes for every board; nothing is checked against the host's.
 _NOMINAL_HOST_BYTES = 1 << 30
@@ -158,19 +178,14 @@ def _readme(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes:
     return text.template("README.md.jinja", values)
 
 
-def _device(board: Board) -> str:
-    """The device tag whose kernels the board's core runs."""
-    if board.fpu is Fpu.NONE and board.core not in _CORES_WITHOUT_FPU:
-        return "SoftFloatARM"
-    return _DEVICES.get(board.core, "ARM")
-
-
 def _board_files(board: Board) -> dict[str, bytes]:
     folder = f"include/boards/{board.name}"
+    device = _DEVICES[board.core]
     values: dict[str, object] = {
         "name": text.c_string(board.name),
         "title": board.title,
-        "device": _device(board),
+        "device_header": device.header,
+        "device": device.without if board.fpu is Fpu.NONE else device.with_fpu,
         "fused": "true" if board.arithmetic is Arithmetic.FUSED else "false",
         "clock_hz": f"{board.clock_hz}U",
         "baud": f"{board.serial.baud}U",

@@ -31,7 +31,7 @@ _FLAG_PATTERN = r"-[A-Za-z][A-Za-z0-9_=+.,-]{0,79}"
 
 
 class Core(Enum):
-    """The instruction set, as GCC's -mcpu calls it."""
+    """The instruction set: GCC's -mcpu for Arm, its -march for RISC-V, `xtensa-` and the core's name for Xtensa."""
 
     NATIVE = "native"
     CORTEX_M0 = "cortex-m0"
@@ -41,16 +41,23 @@ class Core(Enum):
     CORTEX_M7 = "cortex-m7"
     CORTEX_M33 = "cortex-m33"
     CORTEX_M55 = "cortex-m55"
+    RV32IMC = "rv32imc"  # ESP32-C3
+    RV32IMAC = "rv32imac"  # ESP32-C6
+    XTENSA_LX6 = "xtensa-lx6"  # ESP32
+    XTENSA_LX7 = "xtensa-lx7"  # ESP32-S2, ESP32-S3
+    XTENSA_DC233C = "xtensa-dc233c"  # QEMU's, without an FPU
+    XTENSA_DE233_FPU = "xtensa-de233_fpu"  # QEMU's nearest to the ESP32
 
 
 class Fpu(Enum):
-    """The floating-point unit, as GCC's -mfpu calls it."""
+    """The floating-point unit: GCC's -mfpu on an Arm core."""
 
     NATIVE = "native"
     NONE = "none"
     FPV4_SP = "fpv4-sp-d16"
     FPV5_SP = "fpv5-sp-d16"
     FPV5 = "fpv5-d16"
+    XTENSA_SP = "xtensa-sp"  # single precision, as every ESP32 has that has one
 
 
 FPUS_OF_CORE: Mapping[Core, tuple[Fpu, ...]] = {
@@ -62,6 +69,12 @@ FPUS_OF_CORE: Mapping[Core, tuple[Fpu, ...]] = {
     Core.CORTEX_M7: (Fpu.NONE, Fpu.FPV5_SP, Fpu.FPV5),
     Core.CORTEX_M33: (Fpu.NONE, Fpu.FPV5_SP),
     Core.CORTEX_M55: (Fpu.NONE, Fpu.FPV5_SP, Fpu.FPV5),
+    Core.RV32IMC: (Fpu.NONE,),
+    Core.RV32IMAC: (Fpu.NONE,),
+    Core.XTENSA_LX6: (Fpu.XTENSA_SP,),
+    Core.XTENSA_LX7: (Fpu.NONE, Fpu.XTENSA_SP),
+    Core.XTENSA_DC233C: (Fpu.NONE,),
+    Core.XTENSA_DE233_FPU: (Fpu.XTENSA_SP,),
 }
 
 

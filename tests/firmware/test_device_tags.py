@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from rltools_embed import resources
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import project
+from rltools_embed.firmware.board import FPUS_OF_CORE, Core, Fpu
 from tests.firmware.conftest import make_spec
 
 TAGS = {
@@ -33,3 +36,15 @@ def test_every_board_is_here() -> None:
 def test_the_board_file_chooses_the_kernels(board: str, tag: str) -> None:
     header = project.render(make_spec(board))[f"include/boards/{board}/board.h"].decode()
     assert re.findall(r"rl_tools::devices::(\w+)", header) == [tag]
+
+
+@pytest.mark.parametrize(("core", "fpu"), [(core, fpu) for core in Core for fpu in FPUS_OF_CORE[core]])
+def test_every_core_has_a_tag_that_its_header_defines(core: Core, fpu: Fpu) -> None:
+    spec = make_spec("qemu_mps2_an386")
+    board = replace(spec.boards[0], core=core, fpu=fpu)
+
+    header = project.render(replace(spec, boards=(board,)))[f"include/boards/{board.name}/board.h"].decode()
+
+    (include,) = re.findall(r"#include <(rl_tools/devices/\w+\.h)>", header)
+    (tag,) = re.findall(r"rl_tools::devices::(\w+)", header)
+    assert f"struct {tag} :" in (resources.include_dir() / include).read_text()

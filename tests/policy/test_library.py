@@ -108,6 +108,7 @@ TAGS = (
     "RISCV",
     "RISCVF",
     "ESP32",
+    "SoftFloatESP32",
     "CPU",
 )
 

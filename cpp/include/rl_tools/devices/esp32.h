@@ -1,4 +1,4 @@
-// The device tag of ESP32 chips with a floating-point unit: the Xtensa LX6 and LX7 (ESP32, ESP32-S3).
+// The device tags of Xtensa cores: with a floating-point unit (ESP32, ESP32-S3) and without (ESP32-S2).
 #pragma once
 
 #include <rl_tools/devices/devices.h>
@@ -9,6 +9,12 @@ namespace rl_tools::devices {
 template <typename T_ARITHMETIC = arithmetic::Separate>
 struct ESP32 : Generic<T_ARITHMETIC> {
     using LAYOUT = layout::Panels<8>;
+};
+
+// Every float operation is a library call: nothing to gain from panels.
+template <typename T_ARITHMETIC = arithmetic::Separate>
+struct SoftFloatESP32 : ESP32<T_ARITHMETIC> {
+    using LAYOUT = layout::Rows;
 };
 
 }  // namespace rl_tools::devices
