@@ -11,7 +11,8 @@ from rltools_embed import resources
 from rltools_embed.errors import BoardError
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import render as text
-from rltools_embed.firmware.board import Board, Core, Fpu, RunnerKind, UartDriver
+from rltools_embed.firmware import toolchain
+from rltools_embed.firmware.board import Architecture, Board, Core, Fpu, Port, RunnerKind, UartDriver
 from rltools_embed.firmware.spec import CHECKPOINT, MANIFEST, PolicyFacts, ProjectSpec, content_digest, upload_ports
 from rltools_embed.policy.model import Arithmetic
 
@@ -22,6 +23,8 @@ _HOST_ONLY_HEADERS = ("rl", "bindings")
 _UART_TYPES: Mapping[UartDriver, str] = {
     UartDriver.CMSDK: "CmsdkUart",
     UartDriver.NRF51: "Nrf51Uart",
+    UartDriver.NS16550: "Ns16550Uart",
+    UartDriver.NS16550_WORDS: "Ns16550WordsUart",
     UartDriver.PL011: "Pl011Uart",
     UartDriver.STM32: "Stm32Uart",
 }
@@ -57,6 +60,24 @@ _DEVICES: Mapping[Core, _Device] = {
 }
 # The vector unit flushes subnormal numbers to zero: only our kernel, which looks for that, may use it for floats.
 _CORE_FLAGS: Mapping[Core, tuple[str, ...]] = {Core.CORTEX_M55: ("-fno-tree-vectorize",)}
+
+# What a project's README says of the tools that its boards take.
+_ARM_COMPILER = "`sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib`"
+_TOOLS: Mapping[Architecture, tuple[Mapping[str, str], ...]] = {
+    Architecture.ARM: (
+        {"name": "Arm compiler", "debian": _ARM_COMPILER, "macos": "`brew install --cask gcc-arm-embedded`"},
+        {"name": "QEMU", "debian": "`sudo apt-get install qemu-system-arm`", "macos": "`brew install qemu`"},
+    ),
+    Architecture.RISCV: (
+        {
+            "name": "RISC-V compiler",
+            "debian": "`sudo apt-get install gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf`",
+            "macos": "not tested",
+        },
+        {"name": "C++ headers for it: Arm's", "debian": _ARM_COMPILER, "macos": "not tested"},
+        {"name": "QEMU", "debian": "`sudo apt-get install qemu-system-misc`", "macos": "`brew install qemu`"},
+    ),
+}
 
 # PlatformIO prints sizes for every board; nothing is checked against the host's.
 _NOMINAL_HOST_BYTES = 1 << 30
@@ -106,7 +127,7 @@ def render(spec: ProjectSpec) -> dict[str, bytes]:
         "lib/rl_tools/library.json": _bundled("project/lib/rl_tools/library.json"),
     }
     files.update(_headers())
-    for port in sorted({board.port.value for board in spec.boards}):
+    for port in sorted({folder for board in spec.boards for folder in _port_folders(board)}):
         files.update(_folder(resources.templates_dir() / "ports" / port, f"src/ports/{port}"))
     if any(board.platformio.platform == EMULATED_PLATFORM for board in spec.boards):
         files.update(
@@ -116,6 +137,10 @@ def render(spec: ProjectSpec) -> dict[str, bytes]:
         files.update(_board_files(board))
     files[MANIFEST] = _manifest(spec, files)
     return dict(sorted(files.items()))
+
+
+def _port_folders(board: Board) -> tuple[str, ...]:
+    return (board.port.value,) if board.port is Port.HOST else (board.port.value, "bare_metal")
 
 
 def _bundled(path: str) -> bytes:
@@ -166,10 +191,12 @@ def _readme(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes:
         "control period": period,
         "digest (SHA-256)": f"`{policy.digest}`",
     }
+    families = {board.core.architecture for board in spec.boards}
     values = {
         "name": text.markdown(spec.name),
         "facts": [{"name": name, "value": value} for name, value in facts.items()],
         "default_environment": spec.boards[0].name,
+        "tools": [row for family, rows in _TOOLS.items() if family in families for row in rows],
         "boards": [
             {"name": board.name, "title": text.markdown(board.title), "port": ports[board.name]}
             for board in spec.boards
@@ -181,6 +208,7 @@ def _readme(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes:
 def _board_files(board: Board) -> dict[str, bytes]:
     folder = f"include/boards/{board.name}"
     device = _DEVICES[board.core]
+    header = "host" if board.port is Port.HOST else "bare_metal"
     values: dict[str, object] = {
         "name": text.c_string(board.name),
         "title": board.title,
@@ -197,7 +225,7 @@ def _board_files(board: Board) -> dict[str, bytes]:
             "uart_base": f"{board.uart.base:#010x}U",
             "uart_irq": f"{board.uart.irq}U",
         }
-    files = {f"{folder}/board.h": text.template(f"include/boards/{board.port.value}.h.jinja", values)}
+    files = {f"{folder}/board.h": text.template(f"include/boards/{header}.h.jinja", values)}
     if board.memory is not None:
         memory = {
             "title": board.title,
@@ -217,21 +245,21 @@ def _platformio_board(board: Board) -> dict[str, Any]:
     """The board as PlatformIO's boards/<name>.json describes it; `build` is read by our builder/main.py."""
     build: dict[str, Any] = {"toolchain": "host", "run_flags": "", "mcu": board.mcu}
     if board.runner.kind is RunnerKind.QEMU:
-        fpu = [] if board.fpu is Fpu.NONE else ["-mfloat-abi=hard", f"-mfpu={board.fpu.value}"]
+        cpu = "" if board.runner.cpu is None else f" --cpu {board.runner.cpu}"
         build = {
-            "toolchain": "arm-none-eabi",
+            "toolchain": toolchain.prefix(board.core),
             "mcu": board.mcu,
-            "cpu": board.core.value,
-            "fpu_flags": fpu,
+            "core_flags": _core_flags(board),
             "f_cpu": f"{board.clock_hz}L",
-            "ldscript": "src/ports/cortex_m/firmware.ld",
+            "ldscript": "src/ports/bare_metal/firmware.ld",
             "memory_dir": f"include/boards/{board.name}",
-            "run_flags": f"--machine {board.runner.machine} --icount-shift {board.runner.icount_shift}",
+            "run_flags": f"--emulator {toolchain.emulator(board.core)} --machine {board.runner.machine}{cpu} "
+            f"--icount-shift {board.runner.icount_shift}",
         }
     return {
         "name": board.title,
         "vendor": "emulated",
-        "url": "https://www.qemu.org/docs/master/system/target-arm.html",
+        "url": "https://www.qemu.org/docs/master/system/targets.html",
         "frameworks": [],
         "build": build,
         "upload": {
@@ -241,6 +269,18 @@ def _platformio_board(board: Board) -> dict[str, Any]:
             "protocols": ["emulated"],
         },
     }
+
+
+def _core_flags(board: Board) -> list[str]:
+    """How the compiler is told the core."""
+    if board.core.architecture is Architecture.ARM:
+        fpu = [] if board.fpu is Fpu.NONE else ["-mfloat-abi=hard", f"-mfpu={board.fpu.value}"]
+        return [f"-mcpu={board.core.value}", "-mthumb", *fpu]
+    if board.core.architecture is Architecture.RISCV:
+        # As before 2019, when the instructions for status registers were not yet an extension without libraries.
+        return [f"-march={board.core.value}", "-mabi=ilp32", "-misa-spec=2.2"]
+    # An Xtensa compiler is for one core. Calls reach any address, literals lie among the code.
+    return ["-mlongcalls", "-mtext-section-literals"]
 
 
 def _manifest(spec: ProjectSpec, files: Mapping[str, bytes]) -> bytes:
