@@ -27,4 +27,6 @@ def examine() -> tuple[Finding, ...]:
         Finding(tool=toolchain.check_qemu(), purpose="emulated Cortex-M boards"),
         Finding(tool=toolchain.check_riscv_compiler(), purpose="emulated RISC-V boards"),
         Finding(tool=toolchain.check_qemu("qemu-system-riscv32"), purpose="emulated RISC-V boards"),
+        Finding(tool=toolchain.check_xtensa_compiler(), purpose="emulated Xtensa boards"),
+        Finding(tool=toolchain.check_qemu("qemu-system-xtensa"), purpose="emulated Xtensa boards"),
     )

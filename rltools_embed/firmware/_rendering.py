@@ -77,6 +77,15 @@ _TOOLS: Mapping[Architecture, tuple[Mapping[str, str], ...]] = {
         {"name": "C++ headers for it: Arm's", "debian": _ARM_COMPILER, "macos": "not tested"},
         {"name": "QEMU", "debian": "`sudo apt-get install qemu-system-misc`", "macos": "`brew install qemu`"},
     ),
+    Architecture.XTENSA: (
+        {
+            "name": "Xtensa compiler",
+            "debian": f"`bash platforms/{EMULATED_PLATFORM}/xtensa/install_compiler ~/.local` (Debian only)",
+            "macos": "not tested",
+        },
+        {"name": "C++ headers for it: Arm's", "debian": _ARM_COMPILER, "macos": "not tested"},
+        {"name": "QEMU", "debian": "`sudo apt-get install qemu-system-misc`", "macos": "`brew install qemu`"},
+    ),
 }
 
 # PlatformIO prints sizes for every board; nothing is checked against the host's.
@@ -130,13 +139,18 @@ def render(spec: ProjectSpec) -> dict[str, bytes]:
     for port in sorted({folder for board in spec.boards for folder in _port_folders(board)}):
         files.update(_folder(resources.templates_dir() / "ports" / port, f"src/ports/{port}"))
     if any(board.platformio.platform == EMULATED_PLATFORM for board in spec.boards):
-        files.update(
-            _folder(resources.templates_dir() / "platforms" / EMULATED_PLATFORM, f"platforms/{EMULATED_PLATFORM}")
-        )
+        files.update(_emulated_platform(spec))
     for board in spec.boards:
         files.update(_board_files(board))
     files[MANIFEST] = _manifest(spec, files)
     return dict(sorted(files.items()))
+
+
+def _emulated_platform(spec: ProjectSpec) -> dict[str, bytes]:
+    target = f"platforms/{EMULATED_PLATFORM}"
+    files = _folder(resources.templates_dir() / "platforms" / EMULATED_PLATFORM, target)
+    is_xtensa = any(board.core.architecture is Architecture.XTENSA for board in spec.boards)
+    return {path: content for path, content in files.items() if is_xtensa or not path.startswith(f"{target}/xtensa/")}
 
 
 def _port_folders(board: Board) -> tuple[str, ...]:

@@ -139,6 +139,7 @@ def _run(opened: Project, board: Board, what: str, arguments: tuple[str, ...]) -
         "PLATFORMIO_WORKSPACE_DIR": str(workspace),
         "PLATFORMIO_BUILD_DIR": str(workspace / "build"),
         "PLATFORMIO_PLATFORMS_DIR": str(opened.folder / "platforms"),
+        "PATH": toolchain.search_path(),
     }
     done = process.run(command, environment={**_ENVIRONMENT, **folders}, timeout_s=TIMEOUT_S)
     path = workspace / f"{what}-{board.name}.log"

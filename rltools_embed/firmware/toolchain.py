@@ -17,12 +17,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rltools_embed import process
+from rltools_embed import process, resources
 from rltools_embed.errors import ToolchainError
 from rltools_embed.firmware.board import Architecture, Board, Core, RunnerKind
 
 MINIMUM_PLATFORMIO = "6.1.19"
 MINIMUM_CROSS_COMPILER = "9.3.0"
+# The first one that takes a core as a plugin.
+MINIMUM_XTENSA_COMPILER = "13.1.0"
 MINIMUM_QEMU = "6.2.0"
 MINIMUM_HOST_COMPILER = "9.0.0"
 # The Core that this version was made with, and its SCons. Both pins move together.
@@ -124,6 +126,8 @@ def check_compilers(core: Core) -> tuple[Tool, ...]:
     """The cross compiler of a core, and Arm's where only that one has the headers of a C++ library."""
     if core.architecture is Architecture.RISCV:
         return (check_riscv_compiler(), check_cross_compiler())
+    if core.architecture is Architecture.XTENSA:
+        return (check_xtensa_compiler(core), check_cross_compiler())
     return (check_cross_compiler(),)
 
 
@@ -160,6 +164,15 @@ def check_riscv_compiler() -> Tool:
     return tool if headers.exit_code == 0 else _replaced_fault(tool, "its C library, picolibc, is missing")
 
 
+def check_xtensa_compiler(core: Core = Core.XTENSA_DE233_FPU) -> Tool:
+    """The GCC of one of QEMU's Xtensa cores, which no distribution packages: a script of ours makes it of Debian's."""
+    name = f"{prefix(core)}-gcc"
+    script = resources.templates_dir() / "platforms" / "rlt_emulated" / "xtensa" / "install_compiler"
+    folder = sys.prefix if sys.prefix != sys.base_prefix else str(Path.home() / ".local")
+    hint = f"bash {_shown(str(script))} {_shown(folder)}"
+    return _program(name, MINIMUM_XTENSA_COMPILER, (name, "-dumpfullversion"), hint=hint)
+
+
 def check_qemu(program: str = "qemu-system-arm") -> Tool:
     """The emulator: `qemu-system-arm`, or the one of another architecture."""
     package = program if program == "qemu-system-arm" else "qemu-system-misc"
@@ -188,6 +201,11 @@ def check_python_headers() -> Tool:
     )
 
 
+def search_path() -> str:
+    """PATH, and the folder of this Python's programs: a virtual environment need not be activated."""
+    return os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)))
+
+
 def _scons_of_core() -> str:
     """SCons as PyPI numbers it (4.11.1), out of Core's requirement (~4.41101.0)."""
     if importlib.util.find_spec("platformio") is None:
@@ -213,7 +231,7 @@ def _program(
     name: str, minimum: str, version_command: tuple[str, ...], *, apt: str = "", brew: str = "", hint: str = ""
 ) -> Tool:
     hint = hint or _install(apt, brew)
-    found = shutil.which(name)
+    found = shutil.which(name, path=search_path())
     if found is None:
         return Tool(name=name, found=None, version=None, minimum=minimum, install_hint=hint)
     answer = process.run([found, *version_command[1:]], timeout_s=20)

@@ -45,6 +45,8 @@ MACHINES = (
     "netduinoplus2",
     "riscv32_virt",
     "stm32vldiscovery",
+    "xtensa_de233_fpu",
+    "xtensa_lx60",
 )
 
 

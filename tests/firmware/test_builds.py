@@ -32,6 +32,8 @@ from tests.policies import sac_policy
 Export = Callable[..., Path]
 emulated = pytest.mark.emulated
 TARGETS = ["host", *(pytest.param(name, marks=emulated) for name in board.names() if name != "host")]
+# One board of each port besides the Cortex-M's.
+OTHER_CORES = ("qemu_riscv32_virt", "qemu_xtensa_lx60")
 # The widest of these tests' policies; the flash it takes is asserted below.
 HIDDEN = 64
 
@@ -111,7 +113,7 @@ def test_the_first_line_names_project_and_board(export: Export, running: Callabl
 
 
 @pytest.mark.parametrize(
-    "name", ["host", *(pytest.param(name, marks=emulated) for name in ("qemu_mps2_an386", "qemu_riscv32_virt"))]
+    "name", ["host", *(pytest.param(name, marks=emulated) for name in ("qemu_mps2_an386", *OTHER_CORES))]
 )
 def test_a_reset_starts_anew_and_keeps_the_line(export: Export, running: Callable[[Path, str], str], name: str) -> None:
     url = running(export(name), name)
@@ -339,7 +341,8 @@ def own_program(export: Export, port: str, request: pytest.FixtureRequest) -> It
 
 FAULT = {
     "qemu_mps2_an386": rb"cfsr=[0-9a-f]{8} hfsr=40000000 sp=20003[0-9a-f]{3} pc=0000[0-9a-f]{4} lr=",
-    "qemu_riscv32_virt": rb"mcause=00000007 mtval=f0000000 sp=80403[0-9a-f]{3} pc=8000[0-9a-f]{4} lr=",
+    "qemu_xtensa_lx60": rb"exccause=0000000f excvaddr=c0000000 sp=20003[0-9a-f]{3} pc=0040[0-9a-f]{4}\r",
+    "qemu_riscv32_virt": rb"mcause=00000007 mtval=c0000000 sp=80403[0-9a-f]{3} pc=8000[0-9a-f]{4} lr=",
 }
 
 
@@ -350,15 +353,15 @@ def test_a_fault_is_told_on_the_serial_port(own_program: tuple[Path, str], line:
     run_own_program(
         folder,
         url,
-        "void firmware_setup() { *reinterpret_cast<volatile int*>(0xF0000000) = 1; }\nvoid firmware_loop() {}",
+        "void firmware_setup() { *reinterpret_cast<volatile int*>(0xC0000000) = 1; }\nvoid firmware_loop() {}",
     )
 
-    assert re.search(b"fault: " + line, read_line(url, until=b" lr="))
+    assert re.search(b"fault: " + line, read_line(url, count=2))
 
 
 # Below the RAM of QEMU's MPS2 boards lies memory that reads zero; below a microcontroller's lies nothing.
 @emulated
-@pytest.mark.parametrize("own_program", ["qemu_netduinoplus2", "qemu_riscv32_virt"], indirect=True)
+@pytest.mark.parametrize("own_program", ["qemu_netduinoplus2", *OTHER_CORES], indirect=True)
 def test_a_stack_that_overflows_is_told_and_changes_no_variable(own_program: tuple[Path, str]) -> None:
     folder, url = own_program
     run_own_program(
@@ -379,7 +382,7 @@ def test_a_stack_that_overflows_is_told_and_changes_no_variable(own_program: tup
 
 
 @emulated
-@pytest.mark.parametrize("own_program", ["qemu_mps2_an386", "qemu_riscv32_virt"], indirect=True)
+@pytest.mark.parametrize("own_program", ["qemu_mps2_an386", *OTHER_CORES], indirect=True)
 def test_no_byte_is_lost_when_the_firmware_is_late(own_program: tuple[Path, str]) -> None:
     folder, url = own_program
     run_own_program(

@@ -26,6 +26,8 @@ TAGS = {
     "qemu_netduinoplus2": "CortexM4F",
     "qemu_riscv32_virt": "RISCV",
     "qemu_stm32vldiscovery": "CortexM3",
+    "qemu_xtensa_de233_fpu": "ESP32",
+    "qemu_xtensa_lx60": "SoftFloatESP32",
 }
 
 

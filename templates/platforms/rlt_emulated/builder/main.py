@@ -85,10 +85,18 @@ def configure_riscv():
     env.Append(CCFLAGS=library, CXXFLAGS=cpp_headers(), LINKFLAGS=library)
 
 
+def configure_xtensa():
+    """The compiler of xtensa/install_compiler: one for each core, with the headers of a C library but no library."""
+    configure_bare(board.get("build.toolchain"))
+    env.Append(CXXFLAGS=cpp_headers(), LINKFLAGS=["-nostdlib"], LIBS=["gcc"])
+
+
 CONFIGURE = {
     "host": configure_host,
     "arm-none-eabi": configure_cortex_m,
     "riscv64-unknown-elf": configure_riscv,
+    "xtensa-dc233c-elf": configure_xtensa,
+    "xtensa-de233_fpu-elf": configure_xtensa,
 }
 CONFIGURE[board.get("build.toolchain")]()
 env.Replace(PROGNAME="firmware")
