@@ -25,4 +25,6 @@ def examine() -> tuple[Finding, ...]:
         Finding(tool=toolchain.check_scons(), purpose="building without PlatformIO's registry"),
         Finding(tool=toolchain.check_cross_compiler(), purpose="emulated Cortex-M boards"),
         Finding(tool=toolchain.check_qemu(), purpose="emulated Cortex-M boards"),
+        Finding(tool=toolchain.check_riscv_compiler(), purpose="emulated RISC-V boards"),
+        Finding(tool=toolchain.check_qemu("qemu-system-riscv32"), purpose="emulated RISC-V boards"),
     )

@@ -11,7 +11,18 @@ from rltools_embed import resources
 from rltools_embed.errors import BoardError
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import render as text
-from rltools_embed.firmware.board import Board, Core, Fpu, Placement, Port, RunnerKind, SerialKind, UartDriver
+from rltools_embed.firmware import toolchain
+from rltools_embed.firmware.board import (
+    Architecture,
+    Board,
+    Core,
+    Fpu,
+    Placement,
+    Port,
+    RunnerKind,
+    SerialKind,
+    UartDriver,
+)
 from rltools_embed.firmware.spec import CHECKPOINT, MANIFEST, PolicyFacts, ProjectSpec, content_digest, upload_ports
 from rltools_embed.policy.model import Arithmetic
 
@@ -22,6 +33,8 @@ _HOST_ONLY_HEADERS = ("rl", "bindings")
 _UART_TYPES: Mapping[UartDriver, str] = {
     UartDriver.CMSDK: "CmsdkUart",
     UartDriver.NRF51: "Nrf51Uart",
+    UartDriver.NS16550: "Ns16550Uart",
+    UartDriver.NS16550_WORDS: "Ns16550WordsUart",
     UartDriver.PL011: "Pl011Uart",
     UartDriver.STM32: "Stm32Uart",
 }
@@ -63,6 +76,23 @@ _CORES_WITHOUT_COUNTER = (Core.CORTEX_M0, Core.CORTEX_M0PLUS)
 # ESP-IDF runs these at 160 MHz unless it is told otherwise.
 _CHIPS_OF_240_MHZ = ("esp32", "esp32s3")
 _DEFAULT_CONTROL_PERIOD_S = 0.01
+# What a project's README says of the tools that its boards take.
+_ARM_COMPILER = "`sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib`"
+_TOOLS: Mapping[Architecture, tuple[Mapping[str, str], ...]] = {
+    Architecture.ARM: (
+        {"name": "Arm compiler", "debian": _ARM_COMPILER, "macos": "`brew install --cask gcc-arm-embedded`"},
+        {"name": "QEMU", "debian": "`sudo apt-get install qemu-system-arm`", "macos": "`brew install qemu`"},
+    ),
+    Architecture.RISCV: (
+        {
+            "name": "RISC-V compiler",
+            "debian": "`sudo apt-get install gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf`",
+            "macos": "not tested",
+        },
+        {"name": "C++ headers for it: Arm's", "debian": _ARM_COMPILER, "macos": "not tested"},
+        {"name": "QEMU", "debian": "`sudo apt-get install qemu-system-misc`", "macos": "`brew install qemu`"},
+    ),
+}
 
 # PlatformIO prints sizes for every board; nothing is checked against the host's.
 _NOMINAL_HOST_BYTES = 1 << 30
@@ -114,7 +144,7 @@ def render(spec: ProjectSpec) -> dict[str, bytes]:
         files[f"src/{name}"] = _bundled(f"project/src/{name}")
     files.update(_folder(resources.templates_dir() / "project" / "test", "test"))
     files.update(_headers())
-    for port in sorted({board.port.value for board in spec.boards}):
+    for port in sorted({folder for board in spec.boards for folder in _port_folders(board)}):
         files.update(_folder(resources.templates_dir() / "ports" / port, f"src/ports/{port}"))
     if is_emulated(spec):
         files.update(
@@ -133,6 +163,14 @@ def render_owned(spec: ProjectSpec) -> dict[str, bytes]:
     period_s = spec.policy.control_period_s or _DEFAULT_CONTROL_PERIOD_S
     values = {"period_us": max(1, round(1e6 * period_s))}
     return {"src/control.cpp": text.template("src/control.cpp.jinja", values)}
+
+
+def _port_folders(board: Board) -> tuple[str, ...]:
+    return (board.port.value, "bare_metal") if _is_bare_metal(board) else (board.port.value,)
+
+
+def _is_bare_metal(board: Board) -> bool:
+    return board.runner.kind is RunnerKind.QEMU
 
 
 def _bundled(path: str) -> bytes:
@@ -209,11 +247,13 @@ def _readme(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes:
         "control period": period,
         "digest (SHA-256)": f"`{policy.digest}`",
     }
+    families = {board.core.architecture for board in spec.boards if board.runner.kind is not RunnerKind.HARDWARE}
     values = {
         "name": text.markdown(spec.name),
         "facts": [{"name": name, "value": value} for name, value in facts.items()],
         "default_environment": spec.boards[0].name,
         "is_emulated": is_emulated(spec),
+        "tools": [row for family, rows in _TOOLS.items() if family in families for row in rows],
         "boards": [
             {
                 "name": board.name,
@@ -237,6 +277,7 @@ def _port_for_people(board: Board, port: str | None) -> str:
 def _board_files(board: Board) -> dict[str, bytes]:
     folder = f"include/boards/{board.name}"
     device = _DEVICES[board.core]
+    header = "bare_metal" if _is_bare_metal(board) else board.port.value
     values: dict[str, object] = {
         "name": text.c_string(board.name),
         "title": board.title,
@@ -258,7 +299,7 @@ def _board_files(board: Board) -> dict[str, bytes]:
             "uart_irq": f"{board.uart.irq}U",
         }
     files = {
-        f"{folder}/board.h": text.template(f"include/boards/{board.port.value}.h.jinja", values),
+        f"{folder}/board.h": text.template(f"include/boards/{header}.h.jinja", values),
         f"{folder}/placement.h": _placement_header(board),
     }
     if board.memory is not None:
@@ -306,21 +347,21 @@ def _platformio_board(board: Board) -> dict[str, Any]:
     """The board as PlatformIO's boards/<name>.json describes it; `build` is read by our builder/main.py."""
     build: dict[str, Any] = {"toolchain": "host", "run_flags": "", "mcu": board.mcu}
     if board.runner.kind is RunnerKind.QEMU:
-        fpu = [] if board.fpu is Fpu.NONE else ["-mfloat-abi=hard", f"-mfpu={board.fpu.value}"]
+        cpu = "" if board.runner.cpu is None else f" --cpu {board.runner.cpu}"
         build = {
-            "toolchain": "arm-none-eabi",
+            "toolchain": toolchain.prefix(board.core),
             "mcu": board.mcu,
-            "cpu": board.core.value,
-            "fpu_flags": fpu,
+            "core_flags": _core_flags(board),
             "f_cpu": f"{board.clock_hz}L",
-            "ldscript": "src/ports/cortex_m/firmware.ld",
+            "ldscript": "src/ports/bare_metal/firmware.ld",
             "memory_dir": f"include/boards/{board.name}",
-            "run_flags": f"--machine {board.runner.machine} --icount-shift {board.runner.icount_shift}",
+            "run_flags": f"--emulator {toolchain.emulator(board.core)} --machine {board.runner.machine}{cpu} "
+            f"--icount-shift {board.runner.icount_shift}",
         }
     return {
         "name": board.title,
         "vendor": "emulated",
-        "url": "https://www.qemu.org/docs/master/system/target-arm.html",
+        "url": "https://www.qemu.org/docs/master/system/targets.html",
         "frameworks": [],
         "build": build,
         "upload": {
@@ -330,6 +371,18 @@ def _platformio_board(board: Board) -> dict[str, Any]:
             "protocols": ["emulated"],
         },
     }
+
+
+def _core_flags(board: Board) -> list[str]:
+    """How the compiler is told the core."""
+    if board.core.architecture is Architecture.ARM:
+        fpu = [] if board.fpu is Fpu.NONE else ["-mfloat-abi=hard", f"-mfpu={board.fpu.value}"]
+        return [f"-mcpu={board.core.value}", "-mthumb", *fpu]
+    if board.core.architecture is Architecture.RISCV:
+        # As before 2019, when the instructions for status registers were not yet an extension without libraries.
+        return [f"-march={board.core.value}", "-mabi=ilp32", "-misa-spec=2.2"]
+    # An Xtensa compiler is for one core. Calls reach any address, literals lie among the code.
+    return ["-mlongcalls", "-mtext-section-literals"]
 
 
 def _manifest(spec: ProjectSpec, files: Mapping[str, bytes]) -> bytes:

@@ -38,6 +38,15 @@ _SECTION_PATTERN = r"\.[A-Za-z][A-Za-z0-9_.]{0,39}"
 _FLAG_PATTERN = r"-[A-Za-z][A-Za-z0-9_=+.,-]{0,79}"
 
 
+class Architecture(Enum):
+    """The family of a core, as the names of its cores begin."""
+
+    NATIVE = "native"
+    ARM = "cortex-"
+    RISCV = "rv32"
+    XTENSA = "xtensa-"
+
+
 class Core(Enum):
     """The instruction set: GCC's -mcpu for Arm, its -march for RISC-V, `xtensa-` and the core's name for Xtensa."""
 
@@ -55,6 +64,10 @@ class Core(Enum):
     XTENSA_LX7 = "xtensa-lx7"  # ESP32-S2, ESP32-S3
     XTENSA_DC233C = "xtensa-dc233c"  # QEMU's, without an FPU
     XTENSA_DE233_FPU = "xtensa-de233_fpu"  # QEMU's nearest to the ESP32
+
+    @property
+    def architecture(self) -> Architecture:
+        return next(family for family in Architecture if self.value.startswith(family.value))
 
 
 class Fpu(Enum):
@@ -93,13 +106,25 @@ class Port(Enum):
     CORTEX_M = "cortex_m"
     ARDUINO = "arduino"
     ESPIDF = "espidf"
+    RISCV_VIRT = "riscv_virt"
+    XTENSA_LX60 = "xtensa_lx60"
+
+
+ARCHITECTURE_OF_PORT: Mapping[Port, Architecture] = {
+    Port.HOST: Architecture.NATIVE,
+    Port.CORTEX_M: Architecture.ARM,
+    Port.RISCV_VIRT: Architecture.RISCV,
+    Port.XTENSA_LX60: Architecture.XTENSA,
+}
 
 
 class UartDriver(Enum):
-    """The register set of the serial port: templates/ports/cortex_m/uart_<driver>.h."""
+    """The register set of the serial port: templates/ports/bare_metal/uart_<driver>.h."""
 
     CMSDK = "cmsdk"
     NRF51 = "nrf51"
+    NS16550 = "ns16550"
+    NS16550_WORDS = "ns16550_words"
     PL011 = "pl011"
     STM32 = "stm32"
 
@@ -210,11 +235,13 @@ class Runner:
     Attributes:
         kind: `host` a process of this computer, `qemu` an emulated machine, `hardware` a board.
         machine: QEMU's name of the machine (`qemu-system-arm -M help`); None for the other kinds.
+        cpu: QEMU's name of the core (`-cpu help`); None for the one that the machine always has.
         icount_shift: one instruction takes 2**icount_shift nanoseconds of the machine's time; None for the other kinds.
     """
 
     kind: RunnerKind
     machine: str | None = None
+    cpu: str | None = None
     icount_shift: int | None = None
 
 
@@ -512,10 +539,11 @@ def _runner(table: Table) -> Runner:
     if kind is RunnerKind.QEMU:
         return Runner(
             kind=kind,
-            machine=table.text("machine", _WORD_PATTERN, "a machine that `qemu-system-arm -M help` lists"),
+            machine=table.text("machine", _WORD_PATTERN, "a machine that QEMU's `-M help` lists"),
+            cpu=table.text("cpu", _WORD_PATTERN, "a core that QEMU's `-cpu help` lists") if table.has("cpu") else None,
             icount_shift=table.integer("icount_shift", 0, 10, "powers of two"),
         )
-    for key in ("machine", "icount_shift"):
+    for key in ("machine", "cpu", "icount_shift"):
         if table.has(key):
             raise BoardError(
                 f"{table.source}: runner.{key} means nothing where runner.kind is {kind.value}", f"remove {key}"
@@ -547,6 +575,11 @@ def _check_core(board: Board, source: str) -> None:
         raise BoardError(
             f"{source}: port {board.port.value} needs a vendor's framework, and runner.kind is qemu",
             "an emulated machine runs a bare-metal port",
+        )
+    if board.runner.kind is not RunnerKind.HARDWARE and ARCHITECTURE_OF_PORT[board.port] is not board.core.architecture:
+        raise BoardError(
+            f"{source}: port {board.port.value} is not for a {board.core.value} core",
+            "a bare board's port has its core's start-up code",
         )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from rltools_embed import process
 from rltools_embed.errors import ToolchainError
-from rltools_embed.firmware.board import Board, RunnerKind
+from rltools_embed.firmware.board import Architecture, Board, Core, RunnerKind
 
 MINIMUM_PLATFORMIO = "6.1.19"
 MINIMUM_CROSS_COMPILER = "9.3.0"
@@ -79,19 +79,34 @@ def require(tools: Iterable[Tool]) -> None:
         raise ToolchainError("; ".join(tool.problem for tool in failing), " && ".join(hints))
 
 
+def prefix(core: Core) -> str:
+    """What the names of the core's cross compiler and its companions begin with."""
+    if core.architecture is Architecture.XTENSA:
+        return f"{core.value}-elf"
+    return "riscv64-unknown-elf" if core.architecture is Architecture.RISCV else "arm-none-eabi"
+
+
+def emulator(core: Core) -> str:
+    """The program of QEMU that has machines with this core."""
+    return {
+        Architecture.RISCV: "qemu-system-riscv32",
+        Architecture.XTENSA: "qemu-system-xtensa",
+    }.get(core.architecture, "qemu-system-arm")
+
+
 def for_build(board: Board) -> tuple[Tool, ...]:
     """What building for this board takes."""
     common = (check_platformio(), check_scons())
     if board.runner.kind is RunnerKind.HOST:
         return (*common, check_host_compiler())
     if board.runner.kind is RunnerKind.QEMU:
-        return (*common, check_cross_compiler())
+        return (*common, *check_compilers(board.core))
     return (check_platformio(),)
 
 
 def for_upload(board: Board) -> tuple[Tool, ...]:
     """What putting firmware on this board takes, beyond building it."""
-    return (check_qemu(),) if board.runner.kind is RunnerKind.QEMU else ()
+    return (check_qemu(emulator(board.core)),) if board.runner.kind is RunnerKind.QEMU else ()
 
 
 def check_platformio() -> Tool:
@@ -103,6 +118,13 @@ def check_scons() -> Tool:
     """SCons in the very version that the installed Core asks for."""
     wanted = _scons_of_core()
     return _python_package("scons", "SCons", wanted, f"scons=={wanted}", exact=True)
+
+
+def check_compilers(core: Core) -> tuple[Tool, ...]:
+    """The cross compiler of a core, and Arm's where only that one has the headers of a C++ library."""
+    if core.architecture is Architecture.RISCV:
+        return (check_riscv_compiler(), check_cross_compiler())
+    return (check_cross_compiler(),)
 
 
 def check_cross_compiler() -> Tool:
@@ -122,11 +144,26 @@ def check_cross_compiler() -> Tool:
     return _replaced_fault(tool, "its C++ library is missing (it cannot include <cmath>)")
 
 
-def check_qemu() -> Tool:
-    """The emulator of Arm machines."""
-    return _program(
-        "qemu-system-arm", MINIMUM_QEMU, ("qemu-system-arm", "--version"), apt="qemu-system-arm", brew="qemu"
+def check_riscv_compiler() -> Tool:
+    """The bare-metal GCC of RISC-V, and a C library; Debian has no C++ library for it."""
+    tool = _program(
+        "riscv64-unknown-elf-gcc",
+        MINIMUM_CROSS_COMPILER,
+        ("riscv64-unknown-elf-gcc", "-dumpfullversion"),
+        apt="gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
+        brew="riscv64-elf-gcc",
     )
+    if tool.found is None:
+        return tool
+    library = ("--specs=picolibc.specs", "-march=rv32imc", "-mabi=ilp32", "-fsyntax-only", "-include", "string.h")
+    headers = process.run([tool.found, *library, "-x", "c", os.devnull])
+    return tool if headers.exit_code == 0 else _replaced_fault(tool, "its C library, picolibc, is missing")
+
+
+def check_qemu(program: str = "qemu-system-arm") -> Tool:
+    """The emulator: `qemu-system-arm`, or the one of another architecture."""
+    package = program if program == "qemu-system-arm" else "qemu-system-misc"
+    return _program(program, MINIMUM_QEMU, (program, "--version"), apt=package, brew="qemu")
 
 
 def check_host_compiler() -> Tool:

@@ -32,7 +32,7 @@ def without(key: str) -> str:
     return changed
 
 
-# Every Cortex-M machine of QEMU 7.2 that has a serial port we drive.
+# Every Cortex-M machine of QEMU 7.2 that has a serial port we drive, and machines of other architectures.
 MACHINES = (
     "lm3s6965evb",
     "microbit",
@@ -43,6 +43,7 @@ MACHINES = (
     "mps3_an547",
     "netduino2",
     "netduinoplus2",
+    "riscv32_virt",
     "stm32vldiscovery",
 )
 

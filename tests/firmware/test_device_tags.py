@@ -39,6 +39,7 @@ TAGS = {
     "qemu_mps3_an547": "CortexM55",
     "qemu_netduino2": "CortexM3",
     "qemu_netduinoplus2": "CortexM4F",
+    "qemu_riscv32_virt": "RISCV",
     "qemu_stm32vldiscovery": "CortexM3",
     "rpipico2": "CortexM33",
     "seeed_xiao_esp32c3": "RISCV",

@@ -82,9 +82,10 @@ def test_one_project_serves_several_boards(tmp_path: Path) -> None:
 
 
 @pytest.mark.emulated
-def test_instruction_count_is_the_same_in_every_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["qemu_mps2_an386", "qemu_riscv32_virt"])
+def test_instruction_count_is_the_same_in_every_run(tmp_path: Path, name: str) -> None:
     policy = policies.sac_policy(hidden=16)
-    folder = export(policy, tmp_path / "project", "qemu_mps2_an386")
+    folder = export(policy, tmp_path / "project", name)
     settings = Settings(counts=Counts(rollout=0, random=1, kinks=0, denormals=0, extremes=0))
     counts = []
     for _ in range(2):
