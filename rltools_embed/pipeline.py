@@ -355,12 +355,20 @@ class Export:
     files: WriteResult
 
 
-def export(source: str | Path, output: str | Path, *, board: str | Sequence[str], force: bool = False) -> Export:
+def export(
+    source: str | Path,
+    output: str | Path,
+    *,
+    board: str | Sequence[str],
+    framework: str | None = None,
+    force: bool = False,
+) -> Export:
     """Render the PlatformIO project of a policy for one or several boards.
 
     Args:
         source: a run's folder or a checkpoint file.
         board: names of boards, or paths of board files.
+        framework: arduino or espidf, for all of them; None: the first that each board file names.
         force: also replace generated files that were edited since.
 
     Raises:
@@ -370,11 +378,17 @@ def export(source: str | Path, output: str | Path, *, board: str | Sequence[str]
     """
     policy = load_run(source)
     names = (board,) if isinstance(board, str) else tuple(board)
-    return _export(policy, Path(output), tuple(boards.load(name) for name in names), force=force)
+    return _export(policy, Path(output), tuple(_loaded(name, framework) for name in names), force=force)
+
+
+def _loaded(name: str, framework: str | None) -> Board:
+    found = boards.load(name)
+    return found if framework is None else found.on(boards.Framework(framework))
 
 
 def _export(policy: Policy, output: Path, targets: tuple[Board, ...], *, force: bool) -> Export:
-    written = project.write(project.render(_spec(policy, targets)), output, force=force)
+    spec = _spec(policy, targets)
+    written = project.write(project.render(spec), output, owned=project.render_owned(spec), force=force)
     return Export(project=project.load(output), files=written)
 
 
@@ -437,6 +451,7 @@ def run(
     output: str | Path,
     *,
     board: str,
+    framework: str | None = None,
     algorithm: str | None = None,
     steps: int | None = None,
     seed: int | None = None,
@@ -455,7 +470,7 @@ def run(
     Args:
         announce: called with the name of each stage as it begins.
     """
-    target = boards.load(board)
+    target = _loaded(board, framework)
     toolchain.require((*toolchain.for_build(target), *toolchain.for_upload(target)))
     is_emulated = target.runner.kind is not boards.RunnerKind.HARDWARE
     # A port of its own: a board that runs for somebody else is neither stopped nor measured.

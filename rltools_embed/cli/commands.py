@@ -16,6 +16,7 @@ from rltools_embed.doctor import examine
 from rltools_embed.errors import ToolchainError
 from rltools_embed.files import check_writable, write_atomically
 from rltools_embed.firmware import board as boards
+from rltools_embed.firmware import evidence
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest
 from rltools_embed.training import backend as backends
@@ -33,6 +34,9 @@ _path = click.Path(path_type=Path)
 _folder = click.argument("folder", type=click.Path(path_type=Path))
 _board_of_project = click.option("--board", help="One of the project's boards; the first by default.")
 _port = click.option("--port", help="/dev/ttyACM0, COM3, socket://HOST:PORT, rfc2217://HOST:PORT.")
+_framework = click.option(
+    "--framework", type=click.Choice([each.value for each in boards.Framework]), help="By default the board's first."
+)
 _force = click.option("--force", is_flag=True, help="Replace what is in the way.")
 _json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
 
@@ -196,12 +200,15 @@ def inspect(source: Path, as_json: bool) -> None:
 @cli.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--board", "board", multiple=True, required=True, help="A board's name or a board file; repeatable.")
+@_framework
 @click.option("-o", "--output", required=True, type=_path, callback=_named, help="Folder of the project.")
 @_force
 @_json_flag
-def export(source: Path, board: tuple[str, ...], output: Path, force: bool, as_json: bool) -> None:
+def export(
+    source: Path, board: tuple[str, ...], framework: str | None, output: Path, force: bool, as_json: bool
+) -> None:
     """Render the PlatformIO project of a run or a checkpoint."""
-    exported = pipeline.export(source, output, board=board, force=force)
+    exported = pipeline.export(source, output, board=board, framework=framework, force=force)
     if as_json:
         names = [target.name for target in exported.project.boards]
         show.as_json({"folder": exported.project.folder, "boards": names, **asdict(exported.files)})
@@ -274,6 +281,7 @@ def validate(
 @click.argument("environment")
 @_training_options
 @click.option("--board", required=True, help="A board's name or a board file.")
+@_framework
 @click.option("-o", "--output", required=True, type=_path, callback=_named, help="Folder for everything.")
 @_port
 @_force
@@ -286,6 +294,7 @@ def run(
     options: dict[str, Any],
     backend: str | None,
     board: str,
+    framework: str | None,
     output: Path,
     port: str | None,
     force: bool,
@@ -301,6 +310,7 @@ def run(
             environment,
             output,
             board=board,
+            framework=framework,
             algorithm=algorithm,
             steps=steps,
             seed=seed,
@@ -338,14 +348,20 @@ def _publish(report: Report, json_path: str | None, junit: Path | None, html: Pa
 
 
 @cli.command(name="boards")
+@click.option("--check", "file", type=_file, help="Check a board file of your own instead.")
 @_json_flag
-def list_boards(as_json: bool) -> None:
-    """List the boards that come with the package."""
-    found = [boards.load(name) for name in boards.names()]
+def list_boards(file: Path | None, as_json: bool) -> None:
+    """List the boards that come with the package, and how far each is proven."""
+    found = [boards.load(str(file.absolute()))] if file else [boards.load(name) for name in boards.names()]
+    proven = evidence.load()
     if as_json:
-        show.as_json([{"name": board.name, **boards.to_table(board)} for board in found])
+        entries = [
+            {"name": board.name, "proven": asdict(evidence.of(board, proven)), **boards.to_table(board)}
+            for board in found
+        ]
+        show.as_json(entries)
     else:
-        show.board_table(found)
+        show.board_table(found, proven)
 
 
 @cli.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,7 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from rltools_embed.doctor import Finding
+from rltools_embed.firmware import evidence
 from rltools_embed.firmware.board import Board
+from rltools_embed.firmware.evidence import Evidence
 from rltools_embed.firmware.platformio import Firmware
 from rltools_embed.pipeline import Export
 from rltools_embed.policy.digest import digest
@@ -113,12 +115,12 @@ def build(found: Firmware) -> None:
     console().print(f"{plain(str(found.elf))}: flash {wording.size(flash)}, RAM {wording.size(ram)} besides the stack")
 
 
-def board_table(boards: Sequence[Board]) -> None:
+def board_table(boards: Sequence[Board], proven: Mapping[str, Evidence]) -> None:
     """The boards, a line each."""
-    table = Table(
-        "board", "core", "FPU", "MHz", "flash kB", "RAM kB", "arithmetic", "runs on", box=None, pad_edge=False
-    )
+    columns = ("board", "core", "FPU", "MHz", "flash kB", "RAM kB", "framework", "arithmetic", "proven")
+    table = Table(*columns, box=None, pad_edge=False)
     for board in boards:
+        frameworks = ", ".join(framework.value for framework in board.platformio.frameworks)
         table.add_row(
             board.name,
             board.core.value,
@@ -126,8 +128,9 @@ def board_table(boards: Sequence[Board]) -> None:
             f"{board.clock_hz / 1e6:g}",
             "-" if board.flash_bytes is None else str(board.flash_bytes // 1024),
             "-" if board.ram_bytes is None else str(board.ram_bytes // 1024),
+            frameworks or "bare metal",
             board.arithmetic.value,
-            board.runner.kind.value,
+            evidence.of(board, proven).proof.value,
         )
     console().print(table)
 

@@ -12,7 +12,17 @@ from rltools_embed.errors import BoardError
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import render as text
 from rltools_embed.firmware import toolchain
-from rltools_embed.firmware.board import Architecture, Board, Core, Fpu, Port, RunnerKind, UartDriver
+from rltools_embed.firmware.board import (
+    Architecture,
+    Board,
+    Core,
+    Fpu,
+    Placement,
+    Port,
+    RunnerKind,
+    SerialKind,
+    UartDriver,
+)
 from rltools_embed.firmware.spec import CHECKPOINT, MANIFEST, PolicyFacts, ProjectSpec, content_digest, upload_ports
 from rltools_embed.policy.model import Arithmetic
 
@@ -58,9 +68,14 @@ _DEVICES: Mapping[Core, _Device] = {
     Core.XTENSA_DC233C: _XTENSA,
     Core.XTENSA_DE233_FPU: _XTENSA,
 }
+_SERIAL_TYPES: Mapping[SerialKind, str] = {SerialKind.BRIDGE: "BridgeSerial", SerialKind.USB: "UsbSerial"}
 # The vector unit flushes subnormal numbers to zero: only our kernel, which looks for that, may use it for floats.
 _CORE_FLAGS: Mapping[Core, tuple[str, ...]] = {Core.CORTEX_M55: ("-fno-tree-vectorize",)}
 
+_CORES_WITHOUT_COUNTER = (Core.CORTEX_M0, Core.CORTEX_M0PLUS)
+# ESP-IDF runs these at 160 MHz unless it is told otherwise.
+_CHIPS_OF_240_MHZ = ("esp32", "esp32s3")
+_DEFAULT_CONTROL_PERIOD_S = 0.01
 # What a project's README says of the tools that its boards take.
 _ARM_COMPILER = "`sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib`"
 _TOOLS: Mapping[Architecture, tuple[Mapping[str, str], ...]] = {
@@ -131,17 +146,21 @@ def render(spec: ProjectSpec) -> dict[str, bytes]:
             "include/identity.h.jinja",
             {"project": text.c_string(spec.name), "environment": text.c_string(spec.policy.env_id)},
         ),
-        "src/firmware.cpp": _bundled("project/src/firmware.cpp"),
         "src/port.h": _bundled("ports/port.h"),
         "lib/rl_tools/library.json": _bundled("project/lib/rl_tools/library.json"),
     }
+    for name in ("firmware.cpp", "policy.cpp", "policy.h", "control.h"):
+        files[f"src/{name}"] = _bundled(f"project/src/{name}")
+    files.update(_folder(resources.templates_dir() / "project" / "test", "test"))
     files.update(_headers())
     for port in sorted({folder for board in spec.boards for folder in _port_folders(board)}):
         files.update(_folder(resources.templates_dir() / "ports" / port, f"src/ports/{port}"))
-    if any(board.platformio.platform == EMULATED_PLATFORM for board in spec.boards):
+    if is_emulated(spec):
         files.update(_emulated_platform(spec))
     for board in spec.boards:
         files.update(_board_files(board))
+    if any(board.port is Port.ESPIDF for board in spec.boards):
+        files.update(_espidf_files(spec))
     files[MANIFEST] = _manifest(spec, files)
     return dict(sorted(files.items()))
 
@@ -153,8 +172,19 @@ def _emulated_platform(spec: ProjectSpec) -> dict[str, bytes]:
     return {path: content for path, content in files.items() if is_xtensa or not path.startswith(f"{target}/xtensa/")}
 
 
+def render_owned(spec: ProjectSpec) -> dict[str, bytes]:
+    """Files that an export makes where there are none, and that are the user's from then on."""
+    period_s = spec.policy.control_period_s or _DEFAULT_CONTROL_PERIOD_S
+    values = {"period_us": max(1, round(1e6 * period_s))}
+    return {"src/control.cpp": text.template("src/control.cpp.jinja", values)}
+
+
 def _port_folders(board: Board) -> tuple[str, ...]:
-    return (board.port.value,) if board.port is Port.HOST else (board.port.value, "bare_metal")
+    return (board.port.value, "bare_metal") if _is_bare_metal(board) else (board.port.value,)
+
+
+def _is_bare_metal(board: Board) -> bool:
+    return board.runner.kind is RunnerKind.QEMU
 
 
 def _bundled(path: str) -> bytes:
@@ -176,21 +206,47 @@ def _headers() -> dict[str, bytes]:
     }
 
 
+def is_emulated(spec: ProjectSpec) -> bool:
+    """Whether a board of the project is built by our own platform."""
+    return any(board.platformio.platform == EMULATED_PLATFORM for board in spec.boards)
+
+
 def _platformio_ini(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes:
     environments = [
         {
             "name": board.name,
             "title": board.title,
             "platform": board.platformio.platform,
+            "board": board.platformio.board or board.name,
+            "framework": board.framework.value if board.framework else None,
             "port": ports[board.name],
             "baud": board.serial.baud,
+            # Of a USB-to-UART bridge these lines hold an ESP32 in reset or in its boot loader.
+            "keeps_lines": "espressif32" in board.platformio.platform and board.serial.kind is SerialKind.BRIDGE,
             "port_folder": board.port.value,
             "flags": (*_CORE_FLAGS.get(board.core, ()), *board.platformio.flags),
         }
         for board in spec.boards
     ]
-    values = {"default_environment": spec.boards[0].name, "environments": environments}
+    values = {
+        "default_environment": spec.boards[0].name,
+        "environments": environments,
+        "is_emulated": is_emulated(spec),
+    }
     return text.template("platformio.ini.jinja", values)
+
+
+def _espidf_files(spec: ProjectSpec) -> dict[str, bytes]:
+    folder = "project/espidf"
+    files = {
+        "CMakeLists.txt": text.template("espidf/CMakeLists.txt.jinja", {"name": spec.name}),
+        "src/CMakeLists.txt": _bundled(f"{folder}/src_CMakeLists.txt"),
+        "sdkconfig.defaults": _bundled(f"{folder}/sdkconfig.defaults"),
+    }
+    for board in spec.boards:
+        if board.port is Port.ESPIDF and board.mcu in _CHIPS_OF_240_MHZ:
+            files[f"sdkconfig.defaults.{board.mcu}"] = _bundled(f"{folder}/sdkconfig.defaults.240mhz")
+    return files
 
 
 def _readme(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes:
@@ -205,24 +261,37 @@ def _readme(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes:
         "control period": period,
         "digest (SHA-256)": f"`{policy.digest}`",
     }
-    families = {board.core.architecture for board in spec.boards}
+    families = {board.core.architecture for board in spec.boards if board.runner.kind is not RunnerKind.HARDWARE}
     values = {
         "name": text.markdown(spec.name),
         "facts": [{"name": name, "value": value} for name, value in facts.items()],
         "default_environment": spec.boards[0].name,
+        "is_emulated": is_emulated(spec),
         "tools": [row for family, rows in _TOOLS.items() if family in families for row in rows],
         "boards": [
-            {"name": board.name, "title": text.markdown(board.title), "port": ports[board.name]}
+            {
+                "name": board.name,
+                "title": text.markdown(board.title),
+                "framework": board.framework.value if board.framework else "bare metal",
+                "port": _port_for_people(board, ports[board.name]),
+            }
             for board in spec.boards
         ],
     }
     return text.template("README.md.jinja", values)
 
 
+def _port_for_people(board: Board, port: str | None) -> str:
+    if port is not None:
+        return f"`{port}`"
+    ids = ", ".join(f"`{each}`" for each in board.serial.usb_ids)
+    return f"USB {ids}" if ids else "name it"
+
+
 def _board_files(board: Board) -> dict[str, bytes]:
     folder = f"include/boards/{board.name}"
     device = _DEVICES[board.core]
-    header = "host" if board.port is Port.HOST else "bare_metal"
+    header = "bare_metal" if _is_bare_metal(board) else board.port.value
     values: dict[str, object] = {
         "name": text.c_string(board.name),
         "title": board.title,
@@ -232,6 +301,10 @@ def _board_files(board: Board) -> dict[str, bytes]:
         "clock_hz": f"{board.clock_hz}U",
         "baud": f"{board.serial.baud}U",
     }
+    if board.port is Port.ARDUINO:
+        values |= {"serial_object": board.serial.object or "Serial", "chip": _chip(board)}
+    if board.port is Port.ESPIDF and board.serial.kind is not None:
+        values |= {"serial_kind": board.serial.kind.value, "serial_type": _SERIAL_TYPES[board.serial.kind]}
     if board.uart is not None:
         values |= {
             "uart_driver": board.uart.driver.value,
@@ -239,7 +312,10 @@ def _board_files(board: Board) -> dict[str, bytes]:
             "uart_base": f"{board.uart.base:#010x}U",
             "uart_irq": f"{board.uart.irq}U",
         }
-    files = {f"{folder}/board.h": text.template(f"include/boards/{header}.h.jinja", values)}
+    files = {
+        f"{folder}/board.h": text.template(f"include/boards/{header}.h.jinja", values),
+        f"{folder}/placement.h": _placement_header(board),
+    }
     if board.memory is not None:
         memory = {
             "title": board.title,
@@ -253,6 +329,32 @@ def _board_files(board: Board) -> dict[str, bytes]:
     if board.platformio.platform == EMULATED_PLATFORM:
         files[f"platforms/{EMULATED_PLATFORM}/boards/{board.name}.json"] = text.json_file(_platformio_board(board))
     return files
+
+
+def _chip(board: Board) -> str:
+    """What Arduino does not know alike of all chips: templates/ports/arduino/chip_<this>.h."""
+    if "espressif32" in board.platformio.platform:
+        return "esp32"
+    if board.mcu in ("rp2040", "rp2350"):
+        return "rp2040"
+    return "cortex_m0" if board.core in _CORES_WITHOUT_COUNTER else "cortex_m"
+
+
+def _placement_header(board: Board) -> bytes:
+    place = board.placement or Placement()
+    # One function with everything in it: the section of a template's instance would be ignored (GCC bug 70435).
+    code = f'[[gnu::section("{place.code}"), gnu::noinline, gnu::flatten]]' if place.code else ""
+    section = f'[[gnu::section("{place.weights}")]]' if place.weights else ""
+    weights = "in_section" if place.weights else "in_flash" if place.weights_origin is None else "at_address"
+    values = {
+        "title": board.title,
+        "code": code,
+        "section": section,
+        "weights": weights,
+        "origin": f"{place.weights_origin or 0:#010x}U",
+        "bytes": f"{place.weights_bytes or 0}U",
+    }
+    return text.template("include/boards/placement.h.jinja", values)
 
 
 def _platformio_board(board: Board) -> dict[str, Any]:

@@ -138,9 +138,10 @@ def _run(opened: Project, board: Board, what: str, arguments: tuple[str, ...]) -
     folders = {
         "PLATFORMIO_WORKSPACE_DIR": str(workspace),
         "PLATFORMIO_BUILD_DIR": str(workspace / "build"),
-        "PLATFORMIO_PLATFORMS_DIR": str(opened.folder / "platforms"),
         "PATH": toolchain.search_path(),
     }
+    if (opened.folder / "platforms").is_dir():
+        folders["PLATFORMIO_PLATFORMS_DIR"] = str(opened.folder / "platforms")
     done = process.run(command, environment={**_ENVIRONMENT, **folders}, timeout_s=TIMEOUT_S)
     path = workspace / f"{what}-{board.name}.log"
     path.parent.mkdir(exist_ok=True)

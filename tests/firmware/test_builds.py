@@ -23,7 +23,7 @@ from rltools_embed.device.client import Client
 from rltools_embed.device.link import open_link
 from rltools_embed.errors import BoardError, BuildError, LinkError, ProjectError
 from rltools_embed.firmware import board, platformio, project
-from rltools_embed.firmware.board import Arithmetic, Board
+from rltools_embed.firmware.board import Arithmetic, Board, Placement, RunnerKind
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest
 from tests.firmware.conftest import free_port, make_spec
@@ -31,7 +31,8 @@ from tests.policies import sac_policy
 
 Export = Callable[..., Path]
 emulated = pytest.mark.emulated
-TARGETS = ["host", *(pytest.param(name, marks=emulated) for name in board.names() if name != "host")]
+EMULATED = [name for name in board.names() if board.load(name).runner.kind is RunnerKind.QEMU]
+TARGETS = ["host", *(pytest.param(name, marks=emulated) for name in EMULATED)]
 # One board of each port besides the Cortex-M's.
 OTHER_CORES = ("qemu_riscv32_virt", "qemu_xtensa_lx60")
 # The widest of these tests' policies; the flash it takes is asserted below.
@@ -72,7 +73,7 @@ def pio(folder: Path, *words: str, **environment: str) -> process.Completed:
 
 def write_with(output: Path, *boards: Board, hidden: int = 8) -> Path:
     spec = replace(make_spec(hidden=hidden), boards=boards)
-    project.write(project.render(spec), output)
+    project.write(project.render(spec), output, owned=project.render_owned(spec))
     return output
 
 
@@ -147,7 +148,136 @@ def test_fused_arithmetic_is_what_the_board_file_says(tmp_path: Path, running: C
     assert actions.tobytes() != policy.evaluate(observations(100), Arithmetic.SEPARATE).tobytes()
 
 
+# ------------------------------------------------------------------------------------------- memory beside flash
+
+RAM_OF_AN386 = range(0x2000_0000, 0x2040_0000)
+LAST_64_KIB = 0x203F_0000
+
+
+def address_of(elf: Path, name: str) -> int:
+    symbols = process.run(["arm-none-eabi-nm", "-C", elf]).output
+    (line,) = (line for line in symbols.splitlines() if line.endswith(name))
+    return int(line.split()[0], 16)
+
+
+@emulated
+@pytest.mark.parametrize(
+    "placement",
+    [
+        Placement(code=".data.policy", weights=".data.numbers"),
+        Placement(weights_origin=LAST_64_KIB, weights_bytes=0x10000),
+    ],
+    ids=["sections", "address"],
+)
+def test_code_and_numbers_run_from_ram_with_the_same_bits(
+    tmp_path: Path, running: Callable[[Path, str], str], placement: Placement
+) -> None:
+    # What is placed at an address must not be the linker's: this board keeps the last 64 KiB of its RAM free.
+    whole = board.load("qemu_mps2_an386")
+    fast = replace(whole, name="fast", ram_bytes=LAST_64_KIB - RAM_OF_AN386.start, placement=placement)
+    folder = write_with(tmp_path / "project", fast)
+    elf = platformio.build(folder).elf
+
+    with open_link(running(folder, "fast")) as link:
+        client = Client(link)
+        client.reset()  # start-up puts the numbers there again
+        actions = client.evaluate(observations(100))
+        hello = client.hello()
+
+    policy = sac_policy(hidden=8, environment="Pendulum-v1")
+    assert actions.tobytes() == policy.evaluate(observations(100)).tobytes()
+    assert hello.digest == digest(policy)
+    assert (address_of(elf, "Policy::evaluate(float const*, float*)") in RAM_OF_AN386) == (placement.code is not None)
+    if placement.weights:
+        assert address_of(elf, "placed_numbers") in RAM_OF_AN386
+
+
+@emulated
+def test_numbers_that_do_not_fit_their_memory_are_refused_by_the_compiler(tmp_path: Path) -> None:
+    tight = Placement(weights_origin=LAST_64_KIB, weights_bytes=64)
+    folder = write_with(tmp_path / "project", replace(board.load("qemu_mps2_an386"), name="tight", placement=tight))
+
+    with pytest.raises(BuildError) as caught:
+        platformio.build(folder)
+    assert "the policy's numbers do not fit the memory of placement.weights_origin" in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------------------- your own control
+
+
+@pytest.mark.parametrize("name", ["host", pytest.param("qemu_mps2_an386", marks=emulated)])
+def test_the_users_control_loop_runs_beside_the_link(
+    export: Export, running: Callable[[Path, str], str], name: str
+) -> None:
+    folder = export(name)
+    source = folder / "src/control.cpp"
+    text = source.read_text().replace("is_enabled = false", "is_enabled = true")
+    text = text.replace("bool read_sensors(float*) { return false; }", READ_SENSORS)
+    text = text.replace("void write_actuators(const float*) {}", WRITE_ACTUATORS)
+    source.write_text(text)
+    policy = sac_policy(hidden=8, environment="Pendulum-v1")
+    expected = policy.evaluate(np.array([[0.25, 0.5, -1.0]], np.float32))
+
+    with open_link(running(folder, name)) as link:
+        heard = b""
+        while b"acted " not in heard or b"\r\n" not in heard.partition(b"acted ")[2]:
+            heard += link.read(20.0)
+        actions = Client(link).evaluate(observations(20))
+
+    acted = bytes.fromhex(heard.partition(b"acted ")[2].partition(b"\r\n")[0].decode())
+    assert acted[::-1] == expected.tobytes()
+    assert actions.tobytes() == policy.evaluate(observations(20)).tobytes()
+
+
+READ_SENSORS = """
+bool read_sensors(float* observation) {
+    observation[0] = 0.25F, observation[1] = 0.5F, observation[2] = -1.0F;
+    return true;
+}
+"""
+WRITE_ACTUATORS = """
+void write_actuators(const float* action) {
+    static bool is_said = false;
+    if (is_said) return;
+    is_said = true;
+    const std::uint32_t bits = rl_tools::math::bits_of(action[0]);
+    std::uint8_t line[] = "acted 00000000\\r\\n";
+    for (int i = 0; i < 8; i++) {
+        line[6 + i] = static_cast<std::uint8_t>("0123456789abcdef"[(bits >> (28 - 4 * i)) & 15U]);
+    }
+    port::write(line, sizeof line - 1);
+}
+"""
+
+
 # ---------------------------------------------------------------------------------------------- plain PlatformIO
+
+
+@pytest.mark.parametrize("name", ["host", pytest.param("qemu_mps2_an386", marks=emulated)])
+def test_pio_test_has_the_board_test_itself(export: Export, port: str, name: str) -> None:
+    folder = export(name)
+    (folder / "platformio.local.ini").write_text(f"[env:{name}]\nupload_port = {port}\ntest_port = {port}\n")
+
+    tested = pio(folder, "test")
+    pio(folder, "run", "-t", "poweroff")
+
+    assert tested.exit_code == 0, tested.output
+    assert "2 test cases: 2 succeeded" in tested.output
+
+
+def test_pio_test_fails_for_a_policy_whose_examples_are_wrong(export: Export, port: str) -> None:
+    folder = export("host")
+    (folder / "platformio.local.ini").write_text(f"[env:host]\nupload_port = {port}\ntest_port = {port}\n")
+    source = folder / "src/policy.cpp"
+    right = "return Placed::self_test(examples);"
+    source.write_text(source.read_text().replace(right, right.replace(";", " + 1U;")))
+
+    tested = pio(folder, "test")
+    pio(folder, "run", "-t", "poweroff")
+
+    assert tested.exit_code == 1
+    assert "FAIL the_examples_give_the_expected_bits" in tested.output
+    assert "2 test cases: 1 failed, 1 succeeded" in tested.output
 
 
 @pytest.mark.parametrize("name", ["host", pytest.param("qemu_mps2_an386", marks=emulated)])

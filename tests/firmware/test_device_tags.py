@@ -14,7 +14,22 @@ from rltools_embed.firmware.board import FPUS_OF_CORE, Core, Fpu
 from tests.firmware.conftest import make_spec
 
 TAGS = {
+    "adafruit_feather_m4": "CortexM4F",
+    "bluepill_f103c8": "CortexM3",
+    "disco_f407vg": "CortexM4F",
+    "esp32-c3-devkitm-1": "RISCV",
+    "esp32-c6-devkitc-1": "RISCV",
+    "esp32-s3-devkitc-1": "ESP32",
+    "esp32dev": "ESP32",
+    "genericSTM32F405RG": "CortexM4F",
     "host": "ARM",
+    "nano33ble": "CortexM4F",
+    "nucleo_f401re": "CortexM4F",
+    "nucleo_f446re": "CortexM4F",
+    "nucleo_g431rb": "CortexM4F",
+    "nucleo_h743zi": "CortexM7F",
+    "nucleo_l476rg": "CortexM4F",
+    "pico": "CortexM0Plus",
     "qemu_lm3s6965evb": "CortexM3",
     "qemu_microbit": "CortexM0Plus",
     "qemu_mps2_an385": "CortexM3",
@@ -28,6 +43,11 @@ TAGS = {
     "qemu_stm32vldiscovery": "CortexM3",
     "qemu_xtensa_de233_fpu": "ESP32",
     "qemu_xtensa_lx60": "SoftFloatESP32",
+    "rpipico2": "CortexM33",
+    "seeed_xiao_esp32c3": "RISCV",
+    "teensy40": "CortexM7F",
+    "teensy41": "CortexM7F",
+    "zeroUSB": "CortexM0Plus",
 }
 
 

@@ -99,6 +99,8 @@ void idle() {
     asm volatile("cpsie i\n isb" ::: "memory");
 }
 
+void feed_watchdog() {}
+
 void reset() {
     board::Uart::drain();
     asm volatile("dsb" ::: "memory");

@@ -58,6 +58,8 @@ void idle() {
     }
 }
 
+void feed_watchdog() {}
+
 void reset() {
     board::Uart::drain();
     virt::test_finisher = virt::finisher_reset;

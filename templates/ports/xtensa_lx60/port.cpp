@@ -66,6 +66,8 @@ void idle() {
     cycles64();
 }
 
+void feed_watchdog() {}
+
 void reset() {
     board::Uart::drain();
     software_reset = reset_request;
