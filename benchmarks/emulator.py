@@ -166,8 +166,8 @@ CORES = (
     RiscvCore(name="rv32imc", tag="RISCV", fpu="", cpu="lowrisc-ibex"),
     RiscvCore(name="rv32imafc", tag="RISCVF", fpu="f", cpu="rv32"),
     # The class of the ESP32-S2, and the nearest to the ESP32 and the ESP32-S3.
-    XtensaCore(name="dc233c", tag="SoftFloatESP32", fpu=""),
-    XtensaCore(name="de233_fpu", tag="ESP32", fpu="xtensa-sp"),
+    XtensaCore(name="dc233c", tag="Xtensa", fpu=""),
+    XtensaCore(name="de233_fpu", tag="XtensaF", fpu="xtensa-sp"),
 )
 
 

@@ -51,7 +51,7 @@ class _Device:
 
 _ARM_WITHOUT_FPU = "SoftFloatARM"
 _RISCV = _Device(header="riscv", with_fpu="RISCVF", without="RISCV")
-_XTENSA = _Device(header="esp32", with_fpu="ESP32", without="SoftFloatESP32")
+_XTENSA = _Device(header="esp32", with_fpu="XtensaF", without="Xtensa")
 _DEVICES: Mapping[Core, _Device] = {
     Core.NATIVE: _Device(header="arm", with_fpu="ARM", without="ARM"),
     Core.CORTEX_M0: _Device(header="arm", without="CortexM0Plus"),

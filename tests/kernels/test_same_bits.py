@@ -56,7 +56,7 @@ IN_TANH_AND_SIGMOID = {(name, mode) for name in ("tanh", "gru") for mode in Arit
 @pytest.mark.emulated
 @pytest.mark.parametrize(
     ("core", "tag", "register"),
-    [(emulator.core("cortex-m4"), "ARM", "t"), (emulator.core("de233_fpu"), "ESP32", "f")],
+    [(emulator.core("cortex-m4"), "ARM", "t"), (emulator.core("de233_fpu"), "XtensaF", "f")],
     ids=lambda value: value.name if isinstance(value, emulator.Core) else value,
 )
 def test_a_contracted_multiply_add_is_found_on_a_core(

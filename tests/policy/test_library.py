@@ -107,8 +107,8 @@ TAGS = (
     "CortexM55",
     "RISCV",
     "RISCVF",
-    "ESP32",
-    "SoftFloatESP32",
+    "XtensaF",
+    "Xtensa",
     "CPU",
 )
 

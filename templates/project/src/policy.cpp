@@ -20,7 +20,8 @@ struct InSection {
 // A memory that the linker script does not know.
 struct AtAddress {
     using MODEL = InFlash::MODEL;
-    static const MODEL& module() { return *reinterpret_cast<const MODEL*>(place::weights_origin); }
+    static void* address() { return reinterpret_cast<void*>(place::weights_origin); }
+    static const MODEL& module() { return *static_cast<const MODEL*>(address()); }
 };
 
 static_assert(place::weights != place::Weights::at_address || sizeof(InFlash::MODEL) <= place::weights_bytes,
@@ -32,13 +33,17 @@ using Numbers =
                        std::conditional_t<place::weights == place::Weights::in_section, InSection, AtAddress>>;
 using Placed = rl_tools::embed::Policy<Policy::Device, Policy::Checkpoint, Numbers>;
 
-}  // namespace
-
-void Policy::load() {
-    if constexpr (place::weights == place::Weights::at_address) {
-        std::memcpy(reinterpret_cast<void*>(place::weights_origin), &InFlash::numbers, sizeof(InFlash::MODEL));
+// A template, so that nothing is copied to address 0 even in the compiler's eyes where there is no such memory.
+template <typename NUMBERS>
+void load_numbers() {
+    if constexpr (std::is_same_v<NUMBERS, AtAddress>) {
+        std::memcpy(NUMBERS::address(), &InFlash::numbers, sizeof(typename NUMBERS::MODEL));
     }
 }
+
+}  // namespace
+
+void Policy::load() { load_numbers<Numbers>(); }
 
 PLACE_CODE void Policy::evaluate(const float* observation, float* action) { Placed::evaluate(observation, action); }
 
