@@ -76,7 +76,8 @@ def validate(
     where = port or opened.upload_port(target)
     if where is None:
         raise LinkError(f"the port of {target.name} is not known", "name it with --port")
-    with open_link(where, baud=target.serial.baud, timeouts=Timeouts(open_s=_OPEN_S)) as link:
+    timeouts = Timeouts(open_s=_OPEN_S)
+    with open_link(where, baud=target.serial.baud, timeouts=timeouts, control_lines=not target.keeps_lines) as link:
         return measure(link, expected, target, built=_elf(opened, target), settings=settings, progress=progress)
 
 
