@@ -390,13 +390,18 @@ def doctor(as_json: bool) -> None:
     found = examine()
     if as_json:
         entries = [
-            {"purpose": finding.purpose, "serves": finding.tool.serves, **asdict(finding.tool)} for finding in found
+            {
+                "purpose": finding.purpose,
+                "optional": finding.is_optional,
+                "serves": finding.tool.serves,
+                **asdict(finding.tool),
+            }
+            for finding in found
         ]
         show.as_json(entries)
     else:
         show.findings(found)
-    missing = [finding.tool.name for finding in found if not finding.tool.serves]
-    if missing:
+    if not all(finding.is_in_order for finding in found):
         raise click.exceptions.Exit(ToolchainError.exit_code)
 
 

@@ -148,7 +148,8 @@ def findings(found: Sequence[Finding]) -> None:
     table = Table("", "tool", "found", "needed for", "how to get it", box=None, pad_edge=False)
     for finding in found:
         tool = finding.tool
-        mark = "[green]ok[/]" if tool.serves else "[red]missing[/]" if tool.found is None else "[red]wrong[/]"
+        missing = "[yellow]absent[/]" if finding.is_optional else "[red]missing[/]"
+        mark = "[green]ok[/]" if tool.serves else missing if tool.found is None else "[red]wrong[/]"
         version = f"{tool.version or ''}  {tool.found}" if tool.found else "-"
         hint = "" if tool.serves else f"{tool.problem}: {tool.install_hint}"
         table.add_row(mark, plain(tool.name), plain(version.strip()), finding.purpose, plain(hint))

@@ -171,10 +171,16 @@ def find_port(board: str, usb_ids: Sequence[str], ports: Sequence[UsbPort] | Non
     return found[0].device
 
 
-def open_link(url: str, *, baud: int = DEFAULT_BAUD, timeouts: Timeouts | None = None) -> SerialLink:
+def open_link(
+    url: str, *, baud: int = DEFAULT_BAUD, timeouts: Timeouts | None = None, control_lines: bool = True
+) -> SerialLink:
     """The link to `url`: `/dev/ttyACM0`, `COM3`, `socket://host:port` or `rfc2217://host:port`.
 
     A serial port is opened for this program alone. Opening it resets many boards.
+
+    Args:
+        control_lines: DTR and RTS are on while the port is open, which a native USB port takes for a listener.
+            Off for a board whose reset and boot loader hang on them.
 
     Raises:
         LinkError: absent, busy, refused, or not a URL that pyserial knows.
@@ -183,6 +189,7 @@ def open_link(url: str, *, baud: int = DEFAULT_BAUD, timeouts: Timeouts | None =
     deadline = time.monotonic() + timeouts.open_s
     while True:
         port = _configured(url, baud, timeouts)
+        port.dtr = port.rts = control_lines
         try:
             port.open()
         except (OSError, ValueError) as error:

@@ -227,7 +227,7 @@ def _platformio_ini(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes
             "port": ports[board.name],
             "baud": board.serial.baud,
             # Of a USB-to-UART bridge these lines hold an ESP32 in reset or in its boot loader.
-            "keeps_lines": "espressif32" in board.platformio.platform and board.serial.kind is SerialKind.BRIDGE,
+            "keeps_lines": board.keeps_lines,
             "port_folder": board.port.value,
             "flags": (*_CORE_FLAGS.get(board.core, ()), *board.platformio.flags),
         }

@@ -304,6 +304,11 @@ class Board:
         chosen = replace(self.platformio, frameworks=(framework,))
         return replace(self, platformio=chosen, port=framework.port)
 
+    @property
+    def keeps_lines(self) -> bool:
+        """Whether DTR and RTS must stay off: a USB-to-UART bridge pulls an ESP32's reset and IO0 with them."""
+        return "espressif32" in self.platformio.platform and self.serial.kind is SerialKind.BRIDGE
+
     def instructions(self, ticks: float) -> float | None:
         """How many instructions `ticks` of the cycle counter were; None where they cannot be counted.
 

@@ -126,12 +126,14 @@ Reset_Handler:
         movi    a2, vectors
         wsr     a2, vecbase
         rsync
+#if !defined(VECTORS_KEEP_ADDRESSES)
         // The memory that begins at 0 appears at 0x20000000, too: way 6 of the TLB has pages of 512 MiB. There the RAM
         // is used, since a stack that leaves it downwards is then in an address range without memory.
         movi    a2, 0x20000006
         movi    a3, 0x00000003      // address 0, readable and writable, not cached
         wdtlb   a3, a2
         dsync
+#endif
 #if !defined(__XTENSA_SOFT_FLOAT__)
         movi    a2, 1
         wsr     a2, cpenable        // coprocessor 0 is the floating-point unit
