@@ -167,6 +167,18 @@ def test_flash_builds_uploads_and_waits_for_the_hello(esp32: Path) -> None:
     assert f"Uploading to {port}" in lines
 
 
+def test_a_usb_port_that_comes_back_under_another_name_is_waited_for(
+    esp32: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = project.load(esp32)
+    with board_on_socket(hello_of("esp32dev", digest(POLICY))) as port:
+        seen = [(), (TEENSY,), (UsbPort(device=port, usb_id="10c4:ea60", description="new"),)]
+        monkeypatch.setattr(reach, "find_port", lambda board, ids: find_port(board, ids, seen.pop(0)))
+
+        assert reach.await_firmware(opened, opened.board()) == port
+    assert not seen
+
+
 def test_a_port_that_belongs_to_another_board_is_told_by_its_hello(esp32: Path) -> None:
     with (
         board_on_socket(hello_of("nucleo_f446re", digest(POLICY))) as port,
