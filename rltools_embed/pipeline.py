@@ -25,7 +25,8 @@ from rltools_embed.files import check_writable, write_atomically
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import platformio, project, render, toolchain
 from rltools_embed.firmware.board import Board
-from rltools_embed.firmware.platformio import Firmware
+from rltools_embed.firmware.memory import Budget
+from rltools_embed.firmware.platformio import Firmware, Watch
 from rltools_embed.firmware.spec import MANIFEST, PolicyFacts, Project, ProjectSpec, WriteResult
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Policy
@@ -42,7 +43,7 @@ from rltools_embed.training.backend import OWN, chosen
 from rltools_embed.training.plot import check as check_plot
 from rltools_embed.training.plot import write as draw
 from rltools_embed.training.trainer import Say, print_line
-from rltools_embed.validation import Report, Settings
+from rltools_embed.validation import Report, Settings, reach
 from rltools_embed.validation import validate as _validate
 
 CHECKPOINT = "checkpoint.h"
@@ -408,14 +409,34 @@ def _project_folder(path: str | Path) -> Path:
     return inside if not (given / MANIFEST).exists() and (inside / MANIFEST).exists() else given
 
 
-def build(folder: str | Path, *, board: str | None = None) -> Firmware:
+def build(
+    folder: str | Path, *, board: str | None = None, budget: Budget | None = None, watch: Watch | None = None
+) -> Firmware:
     """Compile a project for one of its boards; see `firmware.platformio.build`."""
-    return platformio.build(_project_folder(folder), board)
+    return platformio.build(_project_folder(folder), board, budget=budget, watch=watch)
 
 
-def flash(folder: str | Path, *, board: str | None = None, port: str | None = None) -> str | None:
-    """Put a project's firmware on its board; the board's port, where it is known."""
-    return platformio.upload(_project_folder(folder), board, port)
+def flash(
+    folder: str | Path, *, board: str | None = None, port: str | None = None, watch: Watch | None = None
+) -> str | None:
+    """Put a project's firmware on its board, and wait until a hardware board answers; the board's port.
+
+    Args:
+        port: where the board is; a hardware board is found by its USB id if it is not named.
+        watch: gets PlatformIO's lines as they come.
+
+    Raises:
+        ToolchainError, BuildError, BoardError: as `build`; the upload failed.
+        LinkError: the board is not there, may be on more than one port, or who answers is another board.
+    """
+    where = _project_folder(folder)
+    opened = project.load(where)
+    target = opened.board(board)
+    if target.runner.kind is not boards.RunnerKind.HARDWARE:
+        return platformio.upload(where, board, port, watch=watch)
+    named = port or opened.upload_port(target)
+    platformio.upload(where, board, reach.port_for_upload(opened, target, port), watch=watch)
+    return reach.await_firmware(opened, target, named)
 
 
 def power_off(folder: str | Path, *, board: str | None = None, port: str | None = None) -> None:
@@ -499,12 +520,12 @@ def run(
         announce("export")
         _export(trained.policy, firmware, (target,), force=force)
         announce("build")
-        build(firmware, board=target.name)
+        build(firmware, board=target.name, watch=on_message)
         announce("flash")
-        flash(firmware, board=target.name, port=where)
+        flashed = flash(firmware, board=target.name, port=where, watch=on_message)
         try:
             announce("validate")
-            return _validate(firmware, board=target.name, port=where, policy=trained.policy, progress=progress)
+            return _validate(firmware, board=target.name, port=flashed, policy=trained.policy, progress=progress)
         finally:
             if is_emulated:
                 power_off(firmware, board=target.name, port=where)
@@ -514,8 +535,8 @@ def monitor(folder: str | Path, *, board: str | None = None, port: str | None = 
     """PlatformIO's serial monitor on a project's board, in the user's terminal; its exit code."""
     opened = project.load(_project_folder(folder))
     target = opened.board(board)
-    where = port or opened.upload_port(target)
     if not sys.stdin.isatty():
         raise ToolchainError("the monitor needs a terminal", "run it from one, or read the port with pyserial")
+    where = reach.port_of(opened, target, port)
     command = [sys.executable, "-m", "platformio", "device", "monitor", "-d", str(opened.folder), "-e", target.name]
-    return process.run_attached([*command, *(("--port", where) if where else ())])
+    return process.run_attached([*command, "--port", where])

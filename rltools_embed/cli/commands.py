@@ -17,6 +17,7 @@ from rltools_embed.errors import ToolchainError
 from rltools_embed.files import check_writable, write_atomically
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import evidence
+from rltools_embed.firmware.memory import Budget
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest
 from rltools_embed.training import backend as backends
@@ -31,6 +32,7 @@ _MOST = 2**31 - 1
 
 _file = click.Path(dir_okay=False, path_type=Path)
 _path = click.Path(path_type=Path)
+_size = click.IntRange(0, _MOST)
 _folder = click.argument("folder", type=click.Path(path_type=Path))
 _board_of_project = click.option("--board", help="One of the project's boards; the first by default.")
 _port = click.option("--port", help="/dev/ttyACM0, COM3, socket://HOST:PORT, rfc2217://HOST:PORT.")
@@ -219,15 +221,31 @@ def export(
 @cli.command()
 @_folder
 @_board_of_project
+@click.option("--max-flash", type=_size, help="Fail if the program takes more bytes of flash.")
+@click.option("--max-ram", type=_size, help="Fail if its variables take more bytes of RAM.")
+@click.option("--max-stack", type=_size, help="Fail if its deepest chain of calls takes more bytes of stack.")
 @_json_flag
-def build(folder: Path, board: str | None, as_json: bool) -> None:
+def build(
+    folder: Path,
+    board: str | None,
+    max_flash: int | None,
+    max_ram: int | None,
+    max_stack: int | None,
+    as_json: bool,
+) -> None:
     """Compile a project."""
-    built = pipeline.build(folder, board=board)
+    budget = Budget(flash_bytes=max_flash, ram_bytes=max_ram, stack_bytes=max_stack)
+    built = pipeline.build(folder, board=board, budget=budget, watch=_to_stderr)
     if as_json:
         sizes = None if built.memory is None else asdict(built.memory)
-        show.as_json({"board": built.board.name, "elf": built.elf, "memory": sizes})
+        entry = {"board": built.board.name, "elf": built.elf, "memory": sizes}
+        show.as_json({**entry, "stack_used_bytes": built.stack_used_bytes})
     else:
         show.build(built)
+
+
+def _to_stderr(line: str) -> None:
+    click.echo(line, err=True)
 
 
 @cli.command()
@@ -240,7 +258,7 @@ def flash(folder: Path, board: str | None, port: str | None, power_off: bool) ->
     if power_off:
         pipeline.power_off(folder, board=board, port=port)
         return
-    click.echo(pipeline.flash(folder, board=board, port=port) or "")
+    click.echo(pipeline.flash(folder, board=board, port=port, watch=_to_stderr) or "")
 
 
 @cli.command()
@@ -355,13 +373,14 @@ def list_boards(file: Path | None, as_json: bool) -> None:
     found = [boards.load(str(file.absolute()))] if file else [boards.load(name) for name in boards.names()]
     proven = evidence.load()
     if as_json:
-        entries = [
-            {"name": board.name, "proven": asdict(evidence.of(board, proven)), **boards.to_table(board)}
-            for board in found
-        ]
-        show.as_json(entries)
+        show.as_json([_board_entry(board, evidence.of(board, proven)) for board in found])
     else:
         show.board_table(found, proven)
+
+
+def _board_entry(board: boards.Board, found: evidence.Evidence) -> dict[str, Any]:
+    proven = {"proof": found.proof.value, "detail": found.detail}
+    return {"name": board.name, "proven": proven, **boards.to_table(board)}
 
 
 @cli.command()

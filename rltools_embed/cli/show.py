@@ -18,6 +18,7 @@ from rltools_embed.firmware import evidence
 from rltools_embed.firmware.board import Board
 from rltools_embed.firmware.evidence import Evidence
 from rltools_embed.firmware.platformio import Firmware
+from rltools_embed.firmware.project import least_flash_bytes
 from rltools_embed.pipeline import Export
 from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import describe
@@ -105,6 +106,11 @@ def export(found: Export) -> None:
         f"{plain(str(found.project.folder))}: project {found.project.name} for {names} "
         f"({len(files.written)} files written, {len(files.unchanged)} unchanged, {len(files.removed)} removed)"
     )
+    weights = found.project.policy.parameter_bytes
+    for board in found.project.boards:
+        if board.flash_bytes is not None:
+            least = Size(used_bytes=least_flash_bytes(weights), offered_bytes=board.flash_bytes)
+            console().print(f"{board.name}: at least {wording.size(least)} of flash, {weights} B of them weights")
 
 
 def build(found: Firmware) -> None:
@@ -112,7 +118,9 @@ def build(found: Firmware) -> None:
     sizes = found.memory
     flash = Size(used_bytes=sizes.flash_bytes if sizes else None, offered_bytes=found.board.flash_bytes)
     ram = Size(used_bytes=sizes.ram_bytes if sizes else None, offered_bytes=found.board.ram_bytes)
-    console().print(f"{plain(str(found.elf))}: flash {wording.size(flash)}, RAM {wording.size(ram)} besides the stack")
+    stack = "" if found.stack_used_bytes is None else f", {found.stack_used_bytes} B of stack in the deepest call"
+    told = f"flash {wording.size(flash)}, RAM {wording.size(ram)} besides the stack{stack}"
+    console().print(f"{plain(str(found.elf))}: {told}")
 
 
 def board_table(boards: Sequence[Board], proven: Mapping[str, Evidence]) -> None:

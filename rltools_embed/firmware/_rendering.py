@@ -110,6 +110,11 @@ _NOMINAL_HOST_BYTES = 1 << 30
 _BASE_FLASH_BYTES = 9_500
 
 
+def least_flash_bytes(parameter_bytes: int) -> int:
+    """The least that a firmware with so many bytes of weights takes."""
+    return parameter_bytes + _BASE_FLASH_BYTES
+
+
 def check_fit(board: Board, parameter_bytes: int) -> None:
     """Refuse a policy whose weights cannot fit the board's flash, before anything is rendered or built.
 
@@ -118,7 +123,7 @@ def check_fit(board: Board, parameter_bytes: int) -> None:
     """
     if board.flash_bytes is None:
         return
-    needed = parameter_bytes + _BASE_FLASH_BYTES
+    needed = least_flash_bytes(parameter_bytes)
     if needed <= board.flash_bytes:
         return
     left = max(0, board.flash_bytes - _BASE_FLASH_BYTES)

@@ -9,7 +9,7 @@ from typing import Any
 
 from rltools_embed.errors import BoardError, ProjectError
 from rltools_embed.firmware import _writing, board
-from rltools_embed.firmware._rendering import FORMAT, check_fit, render, render_owned
+from rltools_embed.firmware._rendering import FORMAT, check_fit, least_flash_bytes, render, render_owned
 from rltools_embed.firmware.spec import MANIFEST, PolicyFacts, Project, ProjectSpec, WriteResult, upload_ports
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "ProjectSpec",
     "WriteResult",
     "check_fit",
+    "least_flash_bytes",
     "load",
     "render",
     "render_owned",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -104,6 +105,32 @@ def for_build(board: Board) -> tuple[Tool, ...]:
     if board.runner.kind is RunnerKind.QEMU:
         return (*common, *check_compilers(board.core))
     return (check_platformio(),)
+
+
+def require_packages(folder: Path, board: Board, action: str) -> None:
+    """Go on only if PlatformIO has the packages of a hardware board's project, or can get them.
+
+    Args:
+        action: `build` or `upload`.
+
+    Raises:
+        ToolchainError: naming those that are missing while their host cannot be reached.
+    """
+    if board.runner.kind is not RunnerKind.HARDWARE:
+        return
+    program = Path(__file__).with_name("missing_packages.py")
+    answer = process.run([sys.executable, program, board.name, action], cwd=folder, timeout_s=60)
+    last = answer.output.strip().rpartition("\n")[2]
+    if answer.exit_code != 0 or not last.startswith("{"):
+        return  # PlatformIO will say in its own words what it makes of this project
+    found = json.loads(last)
+    if found["unreachable"]:
+        raise ToolchainError(
+            f"PlatformIO lacks {', '.join(found['missing'])} for {board.name}, "
+            f"and cannot download: {found['unreachable']}",
+            f"with a network: `pio pkg install -d {_shown(str(folder))} -e {board.name}`; without: copy ~/.platformio "
+            "of a computer that has built it, or name folders in platformio.local.ini (platform_packages)",
+        )
 
 
 def for_upload(board: Board) -> tuple[Tool, ...]:
