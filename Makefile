@@ -17,6 +17,7 @@ demo: $(VENV)/.demo
 
 test: lint
 	.ci/gcc-8 .venv/gcc-8 || [ -z "$$CI" ]
+	bash templates/platforms/rlt_emulated/xtensa/install_compiler $(VENV) || [ -z "$$CI" ]
 	python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.test

@@ -13,6 +13,8 @@ from typing import ClassVar
 ROOT = Path(__file__).resolve().parent.parent
 INCLUDE = ROOT / "cpp" / "include"
 BARE_METAL = Path(__file__).resolve().parent / "bare_metal"
+XTENSA_PORT = ROOT / "templates" / "ports" / "xtensa_lx60"
+ARM_COMPILER = "arm-none-eabi-g++"
 LANGUAGE_FLAGS = ("-std=c++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-use-cxa-atexit")
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wdouble-promotion")
 TIMEOUT_S = 300
@@ -27,7 +29,7 @@ class Core:
         tag: the class template in `rl_tools::devices`.
         fpu: as GCC's -mfpu; empty without one.
         without: extensions of the core that the compiler must not use, as GCC writes them behind -mcpu.
-        compiler, start_up, libraries: its compiler, its start-up code in bare_metal/, flags that name the C library.
+        compiler, start_up, libraries: its compiler, its start-up code, flags that name the C library.
     """
 
     name: str
@@ -39,9 +41,12 @@ class Core:
     ram_origin: int = 0x2000_0000
     memory_bytes: int = 0x40_0000
 
-    compiler: ClassVar[str] = "arm-none-eabi-g++"
-    start_up: ClassVar[str] = "start.cpp"
+    start_up: ClassVar[tuple[Path, ...]] = (BARE_METAL / "start.cpp",)
     libraries: ClassVar[tuple[str, ...]] = ("--specs=nano.specs", "--specs=nosys.specs")
+
+    @property
+    def compiler(self) -> str:
+        return ARM_COMPILER
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -74,9 +79,12 @@ class RiscvCore(Core):
     ram_origin: int = 0x8040_0000
     cpu: str
 
-    compiler: ClassVar[str] = "riscv64-unknown-elf-gcc"  # its g++ links a C++ library that Debian does not have
-    start_up: ClassVar[str] = "start_riscv.cpp"
+    start_up: ClassVar[tuple[Path, ...]] = (BARE_METAL / "start_riscv.cpp",)
     libraries: ClassVar[tuple[str, ...]] = ("--specs=picolibc.specs",)
+
+    @property
+    def compiler(self) -> str:
+        return "riscv64-unknown-elf-gcc"  # its g++ links a C++ library that Debian does not have
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -86,6 +94,33 @@ class RiscvCore(Core):
     @property
     def emulator(self) -> tuple[str, ...]:
         return ("qemu-system-riscv32", "-M", self.machine, "-cpu", self.cpu, "-m", "8M", "-bios", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class XtensaCore(Core):
+    """An Xtensa core, as QEMU and the compiler call it; its start-up code is that of the firmware's port."""
+
+    machine: str = "lx60"
+    ram_origin: int = 0x2040_0000  # address 0x40_0000, see xtensa_lx60/vectors.S
+
+    start_up: ClassVar[tuple[Path, ...]] = (
+        BARE_METAL / "start_xtensa.cpp",
+        XTENSA_PORT / "vectors.S",
+        XTENSA_PORT / "c_library.cpp",
+    )
+    libraries: ClassVar[tuple[str, ...]] = ("-nostdlib", "-Wl,-e,Reset_Handler", "-lgcc")
+
+    @property
+    def compiler(self) -> str:
+        return f"xtensa-{self.name}-elf-gcc"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return ("-mlongcalls", "-mtext-section-literals", *_freestanding_headers())
+
+    @property
+    def emulator(self) -> tuple[str, ...]:
+        return ("qemu-system-xtensa", "-M", self.machine, "-cpu", self.name, "-m", "8M")
 
 
 @cache
@@ -100,7 +135,7 @@ def _headers_of_gcc(target: Core) -> tuple[str, ...]:
 @cache
 def _freestanding_headers() -> tuple[str, ...]:
     """The C++ headers of Arm's compiler: Debian has none for RISC-V, and those that we include suit any 32-bit core."""
-    words = _run(Core.compiler, "-mcpu=cortex-m3", "-mthumb", "-x", "c++", "-E", "-v", "/dev/null")
+    words = _run(ARM_COMPILER, "-mcpu=cortex-m3", "-mthumb", "-x", "c++", "-E", "-v", "/dev/null")
     folders = (line.strip() for line in words.splitlines() if line.startswith(" /"))
     return tuple(f"-isystem{folder}" for folder in folders if "/c++/" in folder)
 
@@ -130,6 +165,9 @@ CORES = (
     # The core of the ESP32-C3; QEMU's lowrisc-ibex refuses every instruction that is not RV32IMC.
     RiscvCore(name="rv32imc", tag="RISCV", fpu="", cpu="lowrisc-ibex"),
     RiscvCore(name="rv32imafc", tag="RISCVF", fpu="f", cpu="rv32"),
+    # The class of the ESP32-S2, and the nearest to the ESP32 and the ESP32-S3.
+    XtensaCore(name="dc233c", tag="Xtensa", fpu=""),
+    XtensaCore(name="de233_fpu", tag="XtensaF", fpu="xtensa-sp"),
 )
 
 
@@ -182,7 +220,7 @@ def compile_program(target: Core, source: Path, elf: Path, *flags: str, clang: b
         f"-I{INCLUDE}",
         f"-I{BARE_METAL}",
         str(source),
-        str(BARE_METAL / target.start_up),
+        *map(str, target.start_up),
         "-nostartfiles",
         *target.libraries,
         "-Wl,--gc-sections",

@@ -10,10 +10,15 @@ from rltools_embed.firmware.toolchain import Tool
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One tool and what it is needed for."""
+    """One tool and what it is needed for; without an optional one, only the boards of another core cannot be built."""
 
     tool: Tool
     purpose: str
+    is_optional: bool = False
+
+    @property
+    def is_in_order(self) -> bool:
+        return self.tool.serves or (self.is_optional and self.tool.found is None)
 
 
 def examine() -> tuple[Finding, ...]:
@@ -25,4 +30,8 @@ def examine() -> tuple[Finding, ...]:
         Finding(tool=toolchain.check_scons(), purpose="building without PlatformIO's registry"),
         Finding(tool=toolchain.check_cross_compiler(), purpose="emulated Cortex-M boards"),
         Finding(tool=toolchain.check_qemu(), purpose="emulated Cortex-M boards"),
+        Finding(tool=toolchain.check_riscv_compiler(), purpose="emulated RISC-V boards", is_optional=True),
+        Finding(tool=toolchain.check_qemu("qemu-system-riscv32"), purpose="emulated RISC-V boards", is_optional=True),
+        Finding(tool=toolchain.check_xtensa_compiler(), purpose="emulated Xtensa boards", is_optional=True),
+        Finding(tool=toolchain.check_qemu("qemu-system-xtensa"), purpose="emulated Xtensa boards", is_optional=True),
     )

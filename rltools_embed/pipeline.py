@@ -25,7 +25,8 @@ from rltools_embed.files import check_writable, write_atomically
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import platformio, project, render, toolchain
 from rltools_embed.firmware.board import Board
-from rltools_embed.firmware.platformio import Firmware
+from rltools_embed.firmware.memory import Budget
+from rltools_embed.firmware.platformio import Firmware, Watch
 from rltools_embed.firmware.spec import MANIFEST, PolicyFacts, Project, ProjectSpec, WriteResult
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Policy
@@ -42,7 +43,7 @@ from rltools_embed.training.backend import OWN, chosen
 from rltools_embed.training.plot import check as check_plot
 from rltools_embed.training.plot import write as draw
 from rltools_embed.training.trainer import Say, print_line
-from rltools_embed.validation import Report, Settings
+from rltools_embed.validation import Report, Settings, reach
 from rltools_embed.validation import validate as _validate
 
 CHECKPOINT = "checkpoint.h"
@@ -355,12 +356,20 @@ class Export:
     files: WriteResult
 
 
-def export(source: str | Path, output: str | Path, *, board: str | Sequence[str], force: bool = False) -> Export:
+def export(
+    source: str | Path,
+    output: str | Path,
+    *,
+    board: str | Sequence[str],
+    framework: str | None = None,
+    force: bool = False,
+) -> Export:
     """Render the PlatformIO project of a policy for one or several boards.
 
     Args:
         source: a run's folder or a checkpoint file.
         board: names of boards, or paths of board files.
+        framework: arduino or espidf, for all of them; None: the first that each board file names.
         force: also replace generated files that were edited since.
 
     Raises:
@@ -370,11 +379,17 @@ def export(source: str | Path, output: str | Path, *, board: str | Sequence[str]
     """
     policy = load_run(source)
     names = (board,) if isinstance(board, str) else tuple(board)
-    return _export(policy, Path(output), tuple(boards.load(name) for name in names), force=force)
+    return _export(policy, Path(output), tuple(_loaded(name, framework) for name in names), force=force)
+
+
+def _loaded(name: str, framework: str | None) -> Board:
+    found = boards.load(name)
+    return found if framework is None else found.on(boards.Framework(framework))
 
 
 def _export(policy: Policy, output: Path, targets: tuple[Board, ...], *, force: bool) -> Export:
-    written = project.write(project.render(_spec(policy, targets)), output, force=force)
+    spec = _spec(policy, targets)
+    written = project.write(project.render(spec), output, owned=project.render_owned(spec), force=force)
     return Export(project=project.load(output), files=written)
 
 
@@ -394,14 +409,34 @@ def _project_folder(path: str | Path) -> Path:
     return inside if not (given / MANIFEST).exists() and (inside / MANIFEST).exists() else given
 
 
-def build(folder: str | Path, *, board: str | None = None) -> Firmware:
+def build(
+    folder: str | Path, *, board: str | None = None, budget: Budget | None = None, watch: Watch | None = None
+) -> Firmware:
     """Compile a project for one of its boards; see `firmware.platformio.build`."""
-    return platformio.build(_project_folder(folder), board)
+    return platformio.build(_project_folder(folder), board, budget=budget, watch=watch)
 
 
-def flash(folder: str | Path, *, board: str | None = None, port: str | None = None) -> str | None:
-    """Put a project's firmware on its board; the board's port, where it is known."""
-    return platformio.upload(_project_folder(folder), board, port)
+def flash(
+    folder: str | Path, *, board: str | None = None, port: str | None = None, watch: Watch | None = None
+) -> str | None:
+    """Put a project's firmware on its board, and wait until a hardware board answers; the board's port.
+
+    Args:
+        port: where the board is; a hardware board is found by its USB id if it is not named.
+        watch: gets PlatformIO's lines as they come.
+
+    Raises:
+        ToolchainError, BuildError, BoardError: as `build`; the upload failed.
+        LinkError: the board is not there, may be on more than one port, or who answers is another board.
+    """
+    where = _project_folder(folder)
+    opened = project.load(where)
+    target = opened.board(board)
+    if target.runner.kind is not boards.RunnerKind.HARDWARE:
+        return platformio.upload(where, board, port, watch=watch)
+    named = port or opened.upload_port(target)
+    platformio.upload(where, board, reach.port_for_upload(opened, target, port), watch=watch)
+    return reach.await_firmware(opened, target, named)
 
 
 def power_off(folder: str | Path, *, board: str | None = None, port: str | None = None) -> None:
@@ -437,6 +472,7 @@ def run(
     output: str | Path,
     *,
     board: str,
+    framework: str | None = None,
     algorithm: str | None = None,
     steps: int | None = None,
     seed: int | None = None,
@@ -455,7 +491,7 @@ def run(
     Args:
         announce: called with the name of each stage as it begins.
     """
-    target = boards.load(board)
+    target = _loaded(board, framework)
     toolchain.require((*toolchain.for_build(target), *toolchain.for_upload(target)))
     is_emulated = target.runner.kind is not boards.RunnerKind.HARDWARE
     # A port of its own: a board that runs for somebody else is neither stopped nor measured.
@@ -484,12 +520,12 @@ def run(
         announce("export")
         _export(trained.policy, firmware, (target,), force=force)
         announce("build")
-        build(firmware, board=target.name)
+        build(firmware, board=target.name, watch=on_message)
         announce("flash")
-        flash(firmware, board=target.name, port=where)
+        flashed = flash(firmware, board=target.name, port=where, watch=on_message)
         try:
             announce("validate")
-            return _validate(firmware, board=target.name, port=where, policy=trained.policy, progress=progress)
+            return _validate(firmware, board=target.name, port=flashed, policy=trained.policy, progress=progress)
         finally:
             if is_emulated:
                 power_off(firmware, board=target.name, port=where)
@@ -499,8 +535,8 @@ def monitor(folder: str | Path, *, board: str | None = None, port: str | None = 
     """PlatformIO's serial monitor on a project's board, in the user's terminal; its exit code."""
     opened = project.load(_project_folder(folder))
     target = opened.board(board)
-    where = port or opened.upload_port(target)
     if not sys.stdin.isatty():
         raise ToolchainError("the monitor needs a terminal", "run it from one, or read the port with pyserial")
+    where = reach.port_of(opened, target, port)
     command = [sys.executable, "-m", "platformio", "device", "monitor", "-d", str(opened.folder), "-e", target.name]
-    return process.run_attached([*command, *(("--port", where) if where else ())])
+    return process.run_attached([*command, "--port", where])

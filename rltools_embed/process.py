@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,56 @@ def run(
     except subprocess.TimeoutExpired as error:
         raise ToolchainError(f"{arguments[0]} did not end within {timeout_s} s") from error
     return Completed(exit_code=done.returncode, output=done.stdout)
+
+
+def run_watched(
+    command: Sequence[str | Path],
+    watch: Callable[[str], None],
+    *,
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float,
+) -> Completed:
+    """As `run`, and `watch` gets every line as soon as it is there: for programs that tell how far they are.
+
+    Raises:
+        ToolchainError: as `run`.
+    """
+    arguments = [str(part) for part in command]
+    try:
+        program = subprocess.Popen(
+            arguments,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise ToolchainError(f"cannot run {arguments[0]}: {error.strerror}", "run `rlt-embed doctor`") from error
+    is_late = threading.Event()
+
+    def end() -> None:
+        is_late.set()
+        program.kill()
+
+    timer = threading.Timer(timeout_s, end)
+    timer.start()
+    lines = []
+    try:
+        with program:
+            for line in program.stdout or ():
+                lines.append(line)
+                watch(line.rstrip("\r\n"))
+    except BaseException:
+        program.kill()
+        raise
+    finally:
+        timer.cancel()
+    if is_late.is_set():
+        raise ToolchainError(f"{arguments[0]} did not end within {timeout_s} s")
+    return Completed(exit_code=program.returncode, output="".join(lines))
 
 
 def run_attached(command: Sequence[str | Path], *, cwd: Path | None = None) -> int:

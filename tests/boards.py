@@ -21,7 +21,7 @@ def export(policy: Policy, folder: Path, *names: str) -> Path:
         checkpoint_text=checkpoint.dumps(policy),
         policy=PolicyFacts.of(policy),
     )
-    project.write(project.render(spec), folder)
+    project.write(project.render(spec), folder, owned=project.render_owned(spec))
     return folder
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks import emulator
+from rltools_embed.firmware import board, toolchain
 from rltools_embed.training.cache import ENVIRONMENT_VARIABLE
 
 
@@ -20,3 +23,22 @@ def _environment(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> No
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     base = tmp_path_factory.getbasetemp()
     os.environ[ENVIRONMENT_VARIABLE] = str((base if worker_id == "master" else base.parent) / "cache")
+
+
+@pytest.fixture(autouse=True)
+def _needs_the_cores_compiler(request: pytest.FixtureRequest) -> None:
+    """A developer's machine may lack the compiler of a core; in CI its absence fails the core's tests."""
+    parameters = request.node.callspec.params.values() if hasattr(request.node, "callspec") else ()
+    for parameter in parameters:
+        compiler = _compiler_of(parameter)
+        if compiler and "CI" not in os.environ and shutil.which(compiler, path=toolchain.search_path()) is None:
+            pytest.skip(f"{compiler} is not installed")
+
+
+def _compiler_of(parameter: object) -> str | None:
+    """The compiler for what a test is parametrised with, if that is a core or a board with one."""
+    if isinstance(parameter, emulator.Core):
+        return parameter.compiler
+    if isinstance(parameter, str) and parameter.startswith("qemu_") and parameter in board.names():
+        return f"{toolchain.prefix(board.load(parameter).core)}-gcc"
+    return None

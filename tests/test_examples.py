@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rltools_embed.firmware import board as boards
 from rltools_embed.policy import checkpoint
-from tests import policies
+from tests import board_matrix, policies
 from tests.cpp_program import COMPILERS, compile_program
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -40,3 +41,14 @@ def test_embed_checkpoint(tmp_path: Path, compiler: str) -> None:
     assert done.returncode == 0, done.stdout
     assert "made-up: 8 of 8 examples have the expected bits" in done.stdout
     assert "action[0] = " in done.stdout
+
+
+def test_board_bringup_is_one_file_that_makes_a_project_whose_sources_compile(tmp_path: Path) -> None:
+    board = boards.load(str(EXAMPLES / "board_bringup" / "feather_f405.toml"))
+    target = board_matrix.Target(board=board)
+
+    folder = board_matrix.export_target(target, tmp_path / "project")
+    done = board_matrix.compile_board(folder, board, board_matrix.compiler_of(board), "-fsyntax-only")
+
+    assert done.exit_code == 0, done.output
+    assert "board = adafruit_feather_f405" in (folder / "platformio.ini").read_text()

@@ -16,6 +16,8 @@ from rltools_embed.doctor import examine
 from rltools_embed.errors import ToolchainError
 from rltools_embed.files import check_writable, write_atomically
 from rltools_embed.firmware import board as boards
+from rltools_embed.firmware import evidence
+from rltools_embed.firmware.memory import Budget
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest
 from rltools_embed.training import backend as backends
@@ -30,9 +32,13 @@ _MOST = 2**31 - 1
 
 _file = click.Path(dir_okay=False, path_type=Path)
 _path = click.Path(path_type=Path)
+_size = click.IntRange(0, _MOST)
 _folder = click.argument("folder", type=click.Path(path_type=Path))
 _board_of_project = click.option("--board", help="One of the project's boards; the first by default.")
 _port = click.option("--port", help="/dev/ttyACM0, COM3, socket://HOST:PORT, rfc2217://HOST:PORT.")
+_framework = click.option(
+    "--framework", type=click.Choice([each.value for each in boards.Framework]), help="By default the board's first."
+)
 _force = click.option("--force", is_flag=True, help="Replace what is in the way.")
 _json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
 
@@ -196,12 +202,15 @@ def inspect(source: Path, as_json: bool) -> None:
 @cli.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--board", "board", multiple=True, required=True, help="A board's name or a board file; repeatable.")
+@_framework
 @click.option("-o", "--output", required=True, type=_path, callback=_named, help="Folder of the project.")
 @_force
 @_json_flag
-def export(source: Path, board: tuple[str, ...], output: Path, force: bool, as_json: bool) -> None:
+def export(
+    source: Path, board: tuple[str, ...], framework: str | None, output: Path, force: bool, as_json: bool
+) -> None:
     """Render the PlatformIO project of a run or a checkpoint."""
-    exported = pipeline.export(source, output, board=board, force=force)
+    exported = pipeline.export(source, output, board=board, framework=framework, force=force)
     if as_json:
         names = [target.name for target in exported.project.boards]
         show.as_json({"folder": exported.project.folder, "boards": names, **asdict(exported.files)})
@@ -212,15 +221,31 @@ def export(source: Path, board: tuple[str, ...], output: Path, force: bool, as_j
 @cli.command()
 @_folder
 @_board_of_project
+@click.option("--max-flash", type=_size, help="Fail if the program takes more bytes of flash.")
+@click.option("--max-ram", type=_size, help="Fail if its variables take more bytes of RAM.")
+@click.option("--max-stack", type=_size, help="Fail if its deepest chain of calls takes more bytes of stack.")
 @_json_flag
-def build(folder: Path, board: str | None, as_json: bool) -> None:
+def build(
+    folder: Path,
+    board: str | None,
+    max_flash: int | None,
+    max_ram: int | None,
+    max_stack: int | None,
+    as_json: bool,
+) -> None:
     """Compile a project."""
-    built = pipeline.build(folder, board=board)
+    budget = Budget(flash_bytes=max_flash, ram_bytes=max_ram, stack_bytes=max_stack)
+    built = pipeline.build(folder, board=board, budget=budget, watch=_to_stderr)
     if as_json:
         sizes = None if built.memory is None else asdict(built.memory)
-        show.as_json({"board": built.board.name, "elf": built.elf, "memory": sizes})
+        entry = {"board": built.board.name, "elf": built.elf, "memory": sizes}
+        show.as_json({**entry, "stack_used_bytes": built.stack_used_bytes})
     else:
         show.build(built)
+
+
+def _to_stderr(line: str) -> None:
+    click.echo(line, err=True)
 
 
 @cli.command()
@@ -233,7 +258,7 @@ def flash(folder: Path, board: str | None, port: str | None, power_off: bool) ->
     if power_off:
         pipeline.power_off(folder, board=board, port=port)
         return
-    click.echo(pipeline.flash(folder, board=board, port=port) or "")
+    click.echo(pipeline.flash(folder, board=board, port=port, watch=_to_stderr) or "")
 
 
 @cli.command()
@@ -274,6 +299,7 @@ def validate(
 @click.argument("environment")
 @_training_options
 @click.option("--board", required=True, help="A board's name or a board file.")
+@_framework
 @click.option("-o", "--output", required=True, type=_path, callback=_named, help="Folder for everything.")
 @_port
 @_force
@@ -286,6 +312,7 @@ def run(
     options: dict[str, Any],
     backend: str | None,
     board: str,
+    framework: str | None,
     output: Path,
     port: str | None,
     force: bool,
@@ -301,6 +328,7 @@ def run(
             environment,
             output,
             board=board,
+            framework=framework,
             algorithm=algorithm,
             steps=steps,
             seed=seed,
@@ -338,14 +366,21 @@ def _publish(report: Report, json_path: str | None, junit: Path | None, html: Pa
 
 
 @cli.command(name="boards")
+@click.option("--check", "file", type=_file, help="Check a board file of your own instead.")
 @_json_flag
-def list_boards(as_json: bool) -> None:
-    """List the boards that come with the package."""
-    found = [boards.load(name) for name in boards.names()]
+def list_boards(file: Path | None, as_json: bool) -> None:
+    """List the boards that come with the package, and how far each is proven."""
+    found = [boards.load(str(file.absolute()))] if file else [boards.load(name) for name in boards.names()]
+    proven = evidence.load()
     if as_json:
-        show.as_json([{"name": board.name, **boards.to_table(board)} for board in found])
+        show.as_json([_board_entry(board, evidence.of(board, proven)) for board in found])
     else:
-        show.board_table(found)
+        show.board_table(found, proven)
+
+
+def _board_entry(board: boards.Board, found: evidence.Evidence) -> dict[str, Any]:
+    proven = {"proof": found.proof.value, "detail": found.detail}
+    return {"name": board.name, "proven": proven, **boards.to_table(board)}
 
 
 @cli.command()
@@ -355,13 +390,18 @@ def doctor(as_json: bool) -> None:
     found = examine()
     if as_json:
         entries = [
-            {"purpose": finding.purpose, "serves": finding.tool.serves, **asdict(finding.tool)} for finding in found
+            {
+                "purpose": finding.purpose,
+                "optional": finding.is_optional,
+                "serves": finding.tool.serves,
+                **asdict(finding.tool),
+            }
+            for finding in found
         ]
         show.as_json(entries)
     else:
         show.findings(found)
-    missing = [finding.tool.name for finding in found if not finding.tool.serves]
-    if missing:
+    if not all(finding.is_in_order for finding in found):
         raise click.exceptions.Exit(ToolchainError.exit_code)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,8 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from rltools_embed.doctor import Finding
+from rltools_embed.firmware import evidence
 from rltools_embed.firmware.board import Board
+from rltools_embed.firmware.evidence import Evidence
 from rltools_embed.firmware.platformio import Firmware
+from rltools_embed.firmware.project import least_flash_bytes
 from rltools_embed.pipeline import Export
 from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import describe
@@ -103,6 +106,11 @@ def export(found: Export) -> None:
         f"{plain(str(found.project.folder))}: project {found.project.name} for {names} "
         f"({len(files.written)} files written, {len(files.unchanged)} unchanged, {len(files.removed)} removed)"
     )
+    weights = found.project.policy.parameter_bytes
+    for board in found.project.boards:
+        if board.flash_bytes is not None:
+            least = Size(used_bytes=least_flash_bytes(weights), offered_bytes=board.flash_bytes)
+            console().print(f"{board.name}: at least {wording.size(least)} of flash, {weights} B of them weights")
 
 
 def build(found: Firmware) -> None:
@@ -110,15 +118,17 @@ def build(found: Firmware) -> None:
     sizes = found.memory
     flash = Size(used_bytes=sizes.flash_bytes if sizes else None, offered_bytes=found.board.flash_bytes)
     ram = Size(used_bytes=sizes.ram_bytes if sizes else None, offered_bytes=found.board.ram_bytes)
-    console().print(f"{plain(str(found.elf))}: flash {wording.size(flash)}, RAM {wording.size(ram)} besides the stack")
+    stack = "" if found.stack_used_bytes is None else f", {found.stack_used_bytes} B of stack in the deepest call"
+    told = f"flash {wording.size(flash)}, RAM {wording.size(ram)} besides the stack{stack}"
+    console().print(f"{plain(str(found.elf))}: {told}")
 
 
-def board_table(boards: Sequence[Board]) -> None:
+def board_table(boards: Sequence[Board], proven: Mapping[str, Evidence]) -> None:
     """The boards, a line each."""
-    table = Table(
-        "board", "core", "FPU", "MHz", "flash kB", "RAM kB", "arithmetic", "runs on", box=None, pad_edge=False
-    )
+    columns = ("board", "core", "FPU", "MHz", "flash kB", "RAM kB", "framework", "arithmetic", "proven")
+    table = Table(*columns, box=None, pad_edge=False)
     for board in boards:
+        frameworks = ", ".join(framework.value for framework in board.platformio.frameworks)
         table.add_row(
             board.name,
             board.core.value,
@@ -126,8 +136,9 @@ def board_table(boards: Sequence[Board]) -> None:
             f"{board.clock_hz / 1e6:g}",
             "-" if board.flash_bytes is None else str(board.flash_bytes // 1024),
             "-" if board.ram_bytes is None else str(board.ram_bytes // 1024),
+            frameworks or "bare metal",
             board.arithmetic.value,
-            board.runner.kind.value,
+            evidence.of(board, proven).proof.value,
         )
     console().print(table)
 
@@ -137,7 +148,8 @@ def findings(found: Sequence[Finding]) -> None:
     table = Table("", "tool", "found", "needed for", "how to get it", box=None, pad_edge=False)
     for finding in found:
         tool = finding.tool
-        mark = "[green]ok[/]" if tool.serves else "[red]missing[/]" if tool.found is None else "[red]wrong[/]"
+        missing = "[yellow]absent[/]" if finding.is_optional else "[red]missing[/]"
+        mark = "[green]ok[/]" if tool.serves else missing if tool.found is None else "[red]wrong[/]"
         version = f"{tool.version or ''}  {tool.found}" if tool.found else "-"
         hint = "" if tool.serves else f"{tool.problem}: {tool.install_hint}"
         table.add_row(mark, plain(tool.name), plain(version.strip()), finding.purpose, plain(hint))

@@ -1,7 +1,17 @@
 """The link to a board: ports, frames, requests."""
 
 from rltools_embed.device.client import Client, Limits, Patience
-from rltools_embed.device.link import DEFAULT_BAUD, Link, SerialLink, Timeouts, available_ports, open_link
+from rltools_embed.device.link import (
+    DEFAULT_BAUD,
+    Link,
+    SerialLink,
+    Timeouts,
+    UsbPort,
+    available_ports,
+    find_port,
+    open_link,
+    usb_ports,
+)
 from rltools_embed.device.memory_link import (
     Direction,
     EchoBoard,
@@ -36,6 +46,9 @@ __all__ = [
     "SilentBoard",
     "Statistics",
     "Timeouts",
+    "UsbPort",
     "available_ports",
+    "find_port",
     "open_link",
+    "usb_ports",
 ]

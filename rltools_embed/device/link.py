@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, TypeVar
@@ -124,10 +125,62 @@ def available_ports() -> tuple[str, ...]:
     return tuple(sorted(port.device for port in list_ports.comports()))
 
 
-def open_link(url: str, *, baud: int = DEFAULT_BAUD, timeouts: Timeouts | None = None) -> SerialLink:
+@dataclass(frozen=True, kw_only=True)
+class UsbPort:
+    """A serial port on USB: its device, `vendor:product`, and what the device calls itself."""
+
+    device: str
+    usb_id: str
+    description: str
+
+
+def usb_ports() -> tuple[UsbPort, ...]:
+    """The serial ports of this computer that are on USB."""
+    return tuple(
+        UsbPort(device=port.device, usb_id=f"{port.vid:04x}:{port.pid:04x}", description=port.description or "")
+        for port in sorted(list_ports.comports())
+        if port.vid is not None and port.pid is not None
+    )
+
+
+def find_port(board: str, usb_ids: Sequence[str], ports: Sequence[UsbPort] | None = None) -> str:
+    """The one port whose USB id the board's file names.
+
+    Args:
+        ports: where to look; the ports of this computer by default.
+
+    Raises:
+        LinkError: there is none or more than one; it lists what is there.
+    """
+    there = usb_ports() if ports is None else ports
+    listed = "; ".join(f"{port.device} ({port.usb_id} {port.description})" for port in there)
+    seen = f"ports on USB: {listed}" if listed else "no serial port is on USB"
+    if not usb_ids:
+        raise LinkError(f"{board} has no USB id to be found by; {seen}", "name its port with --port")
+    found = [port for port in there if port.usb_id in usb_ids]
+    if not found:
+        raise LinkError(
+            f"no port has the USB id of {board} ({', '.join(usb_ids)}); {seen}",
+            "plug the board in, or name its port with --port (also socket:// and rfc2217://)",
+        )
+    if len(found) > 1:
+        raise LinkError(
+            f"{len(found)} ports may be {board}: {', '.join(port.device for port in found)}; {seen}",
+            "name one with --port",
+        )
+    return found[0].device
+
+
+def open_link(
+    url: str, *, baud: int = DEFAULT_BAUD, timeouts: Timeouts | None = None, control_lines: bool = True
+) -> SerialLink:
     """The link to `url`: `/dev/ttyACM0`, `COM3`, `socket://host:port` or `rfc2217://host:port`.
 
     A serial port is opened for this program alone. Opening it resets many boards.
+
+    Args:
+        control_lines: DTR and RTS are on while the port is open, which a native USB port takes for a listener.
+            Off for a board whose reset and boot loader hang on them.
 
     Raises:
         LinkError: absent, busy, refused, or not a URL that pyserial knows.
@@ -136,6 +189,7 @@ def open_link(url: str, *, baud: int = DEFAULT_BAUD, timeouts: Timeouts | None =
     deadline = time.monotonic() + timeouts.open_s
     while True:
         port = _configured(url, baud, timeouts)
+        port.dtr = port.rts = control_lines
         try:
             port.open()
         except (OSError, ValueError) as error:

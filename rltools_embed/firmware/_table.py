@@ -80,6 +80,27 @@ class Table:
             raise self._wrong(key, meaning, value)
         return value
 
+    def boolean(self, key: str) -> bool:
+        value = self._required(key, "true or false")
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false, without quotes", value)
+        return value
+
+    def choices(self, key: str, kind: type[EnumT]) -> tuple[EnumT, ...]:
+        """A list of one or more, each at most once."""
+        names = [str(member.value) for member in kind]
+        meaning = f"a list of one or more of {', '.join(names)}"
+        value = self._required(key, meaning)
+        if not isinstance(value, list | tuple) or not value or len(set(map(str, value))) != len(value):
+            raise self._wrong(key, meaning, value)
+        for item in value:
+            if item not in names:
+                raise BoardError(
+                    f"{self.source}: {self.prefix}{key} has {item!r}, which is not one of {', '.join(names)}",
+                    did_you_mean(str(item), names),
+                )
+        return tuple(kind(item) for item in value)
+
     def choice(self, key: str, kind: type[EnumT]) -> EnumT:
         names = [str(member.value) for member in kind]
         value = self._required(key, f"one of {', '.join(names)}")

@@ -12,10 +12,13 @@ from rltools_embed.errors import ProjectError
 from rltools_embed.firmware.spec import MANIFEST, WriteResult, content_digest
 
 
-def write(files: Mapping[str, bytes], before: Mapping[str, str], output: Path, *, force: bool) -> WriteResult:
+def write(
+    files: Mapping[str, bytes], owned: Mapping[str, bytes], before: Mapping[str, str], output: Path, *, force: bool
+) -> WriteResult:
     """What `project.write` promises; `before` is what the last export wrote, by path."""
     try:
-        return _write(files, before, output, force=force)
+        missing = {path: content for path, content in owned.items() if not (output / path).exists()}
+        return _write(files, missing, before, output, force=force)
     except OSError as error:
         raise ProjectError(
             f"cannot write {error.filename or output}: {error.strerror}", "check space and permissions"
@@ -31,13 +34,15 @@ def check(files: Mapping[str, bytes], before: Mapping[str, str], output: Path, *
         _refuse_losses(files, before, output)
 
 
-def _write(files: Mapping[str, bytes], before: Mapping[str, str], output: Path, *, force: bool) -> WriteResult:
-    check(files, before, output, force=force)
+def _write(
+    files: Mapping[str, bytes], missing: Mapping[str, bytes], before: Mapping[str, str], output: Path, *, force: bool
+) -> WriteResult:
+    check({**files, **missing}, before, output, force=force)
     unchanged = tuple(path for path in sorted(files) if _content(output / path) == files[path])
-    written = tuple(path for path in sorted(files) if path not in unchanged)
+    written = tuple(sorted({*files, *missing} - {*unchanged}))
     gone = sorted(set(before) - set(files))
     removed = tuple(path for path in gone if _digest_of(path, output) == before[path])
-    _replace({path: files[path] for path in written}, output)
+    _replace({path: missing.get(path) or files[path] for path in written}, output)
     for path in removed:
         (output / path).unlink()
         _remove_empty_parents(output / path, output)

@@ -30,6 +30,42 @@ class Memory:
     stack_bytes: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What a program may take, below what the board offers; None: all of it.
+
+    Attributes:
+        stack_bytes: of the deepest call, as the compiler tells (stack.py).
+    """
+
+    flash_bytes: int | None = None
+    ram_bytes: int | None = None
+    stack_bytes: int | None = None
+
+    def check(self, board: Board, memory: Memory | None, stack_used_bytes: int | None) -> None:
+        """Compare a built program with the budget.
+
+        Raises:
+            BoardError: it takes more, or how much it takes is not known.
+        """
+        uses = (
+            ("flash", self.flash_bytes, memory.flash_bytes if memory else None),
+            ("RAM", self.ram_bytes, memory.ram_bytes if memory else None),
+            ("stack", self.stack_bytes, stack_used_bytes),
+        )
+        for kind, allowed, used in uses:
+            if allowed is None:
+                continue
+            option = f"--max-{kind.lower()}"
+            if used is None:
+                raise BoardError(f"the {kind} of {board.name}'s program is not known", f"leave {option} out")
+            if used > allowed:
+                raise BoardError(
+                    f"{board.name}: the program takes {used} B of {kind}, {option} allows {allowed} B",
+                    f"{used - allowed} B too many: train with smaller hidden layers, or raise {option}",
+                )
+
+
 def measure(elf: Path) -> Memory | None:
     """The sizes of the program, or None where it is not an ELF file (the host's program on macOS)."""
     try:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from rltools_embed import process
-from rltools_embed.errors import BuildError, LinkError
-from rltools_embed.firmware import memory, project, toolchain
+from rltools_embed.errors import BoardError, BuildError, LinkError
+from rltools_embed.firmware import memory, project, stack, toolchain
 from rltools_embed.firmware.board import Board, RunnerKind
-from rltools_embed.firmware.memory import Memory
+from rltools_embed.firmware.memory import Budget, Memory
 from rltools_embed.firmware.project import Project
 
 TIMEOUT_S = 1800.0
+Watch: TypeAlias = Callable[[str], None]
 _LAST_LINES = 15
 # Nothing we start asks the network: no telemetry, no question for a newer Core.
 _ENVIRONMENT = {
@@ -33,26 +36,42 @@ class Firmware:
 
     Attributes:
         memory: its sizes; None where they cannot be read (the host's program on macOS).
+        stack_used_bytes: of the deepest chain of calls, where a budget for the stack was given.
     """
 
     board: Board
     elf: Path
     memory: Memory | None
+    stack_used_bytes: int | None = None
 
 
-def build(project_dir: Path, environment: str | None = None) -> Firmware:
+def build(
+    project_dir: Path, environment: str | None = None, *, budget: Budget | None = None, watch: Watch | None = None
+) -> Firmware:
     """Compile the project for one of its boards, the default one if none is named.
+
+    Args:
+        budget: what the program may take of the board.
+        watch: gets PlatformIO's lines as they come.
 
     Raises:
         ToolchainError: something that the build takes is missing; nothing was started.
         BuildError: the compiler or the linker refused; the message names the log.
-        BoardError: the project has no such board, or the program does not fit it.
+        BoardError: the project has no such board, or the program does not fit it or the budget.
     """
     opened = project.load(project_dir)
     board = opened.board(environment)
     toolchain.require(toolchain.for_build(board))
-    log = _run(opened, board, "build", ())
+    toolchain.require_packages(opened.folder, board, "build")
+    budget = budget or Budget()
+    flags = stack.FLAG if budget.stack_bytes is not None else ""
+    log = _run(opened, board, "build", (), watch, flags)
     if log.failed:
+        if flags and flags in log.output:
+            raise BoardError(
+                f"the compiler of {board.name} is too old to tell how deep the stack goes: it has no {flags}",
+                "leave --max-stack out; a validation measures the stack on the board",
+            )
         _refuse_overflow(board, log.output)
         raise BuildError(f"the build for {board.name} failed; all of it is in {log.path}", log.last_lines)
     elf = log.path.parent / "build" / board.name / "firmware.elf"
@@ -61,11 +80,18 @@ def build(project_dir: Path, environment: str | None = None) -> Firmware:
     sizes = memory.measure(elf)
     if sizes is not None:
         memory.check_fit(board, sizes)
-    return Firmware(board=board, elf=elf, memory=sizes)
+    used = stack.deepest(elf.parent) if flags else None
+    budget.check(board, sizes, used)
+    return Firmware(board=board, elf=elf, memory=sizes, stack_used_bytes=used)
 
 
-def upload(project_dir: Path, environment: str | None = None, port: str | None = None) -> str | None:
+def upload(
+    project_dir: Path, environment: str | None = None, port: str | None = None, *, watch: Watch | None = None
+) -> str | None:
     """Build, then put the firmware on its board; an emulated board is switched on.
+
+    Args:
+        watch: gets PlatformIO's lines as they come.
 
     Returns:
         The board's port, where it is known.
@@ -78,8 +104,9 @@ def upload(project_dir: Path, environment: str | None = None, port: str | None =
     board = opened.board(environment)
     _check_port(board, port)
     toolchain.require((*toolchain.for_build(board), *toolchain.for_upload(board)))
-    build(project_dir, environment)
-    log = _run(opened, board, "upload", ("-t", "nobuild", *_upload_arguments("upload", port)))
+    toolchain.require_packages(opened.folder, board, "upload")
+    build(project_dir, environment, watch=watch)
+    log = _run(opened, board, "upload", ("-t", "nobuild", *_upload_arguments("upload", port)), watch)
     if log.failed:
         _refuse_port(log.output)
         raise BuildError(f"the upload to {board.name} failed; all of it is in {log.path}", log.last_lines)
@@ -121,7 +148,9 @@ class _Log:
         return "\n".join((*errors[:3], *lines[-_LAST_LINES:]))
 
 
-def _run(opened: Project, board: Board, what: str, arguments: tuple[str, ...]) -> _Log:
+def _run(
+    opened: Project, board: Board, what: str, arguments: tuple[str, ...], watch: Watch | None = None, flags: str = ""
+) -> _Log:
     command: list[str | Path] = [
         sys.executable,
         "-m",
@@ -138,9 +167,17 @@ def _run(opened: Project, board: Board, what: str, arguments: tuple[str, ...]) -
     folders = {
         "PLATFORMIO_WORKSPACE_DIR": str(workspace),
         "PLATFORMIO_BUILD_DIR": str(workspace / "build"),
-        "PLATFORMIO_PLATFORMS_DIR": str(opened.folder / "platforms"),
+        "PATH": toolchain.search_path(),
     }
-    done = process.run(command, environment={**_ENVIRONMENT, **folders}, timeout_s=TIMEOUT_S)
+    if (opened.folder / "platforms").is_dir():
+        folders["PLATFORMIO_PLATFORMS_DIR"] = str(opened.folder / "platforms")
+    variables = {**_ENVIRONMENT, **folders, **({"PLATFORMIO_BUILD_FLAGS": flags} if flags else {})}
+    # The first build of a hardware board downloads its compiler, an upload goes on for a while: both tell how far.
+    done = (
+        process.run(command, environment=variables, timeout_s=TIMEOUT_S)
+        if watch is None or board.runner.kind is not RunnerKind.HARDWARE
+        else process.run_watched(command, watch, environment=variables, timeout_s=TIMEOUT_S)
+    )
     path = workspace / f"{what}-{board.name}.log"
     path.parent.mkdir(exist_ok=True)
     path.write_text(done.output, encoding="utf-8")

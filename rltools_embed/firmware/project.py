@@ -9,7 +9,7 @@ from typing import Any
 
 from rltools_embed.errors import BoardError, ProjectError
 from rltools_embed.firmware import _writing, board
-from rltools_embed.firmware._rendering import FORMAT, check_fit, render
+from rltools_embed.firmware._rendering import FORMAT, check_fit, least_flash_bytes, render, render_owned
 from rltools_embed.firmware.spec import MANIFEST, PolicyFacts, Project, ProjectSpec, WriteResult, upload_ports
 
 __all__ = [
@@ -18,27 +18,32 @@ __all__ = [
     "ProjectSpec",
     "WriteResult",
     "check_fit",
+    "least_flash_bytes",
     "load",
     "render",
+    "render_owned",
     "upload_ports",
     "write",
 ]
 
 
-def write(files: Mapping[str, bytes], output: Path, *, force: bool = False) -> WriteResult:
+def write(
+    files: Mapping[str, bytes], output: Path, *, owned: Mapping[str, bytes] | None = None, force: bool = False
+) -> WriteResult:
     """Bring the folder to these files. Everything is checked before the first byte is written.
 
     A file with the right content keeps its time stamp. Files that nobody generated are left alone, wherever they are.
     What an earlier export generated and this one does not is removed, unless somebody changed it.
 
     Args:
+        owned: files that are made where there are none, and are the user's from then on, with `force` too.
         force: overwrite files that somebody changed, or that stand where a generated one belongs.
 
     Raises:
         ProjectError: the folder is in use for something else, or a file would be lost. Nothing was written.
     """
     _refuse_variable(output)
-    return _writing.write(files, _files_of_last_export(output), output, force=force)
+    return _writing.write(files, owned or {}, _files_of_last_export(output), output, force=force)
 
 
 def check(files: Mapping[str, bytes], output: Path, *, force: bool = False) -> None:

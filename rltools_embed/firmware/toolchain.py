@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -17,12 +18,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rltools_embed import process
+from rltools_embed import process, resources
 from rltools_embed.errors import ToolchainError
-from rltools_embed.firmware.board import Board, RunnerKind
+from rltools_embed.firmware.board import Architecture, Board, Core, RunnerKind
 
 MINIMUM_PLATFORMIO = "6.1.19"
 MINIMUM_CROSS_COMPILER = "9.3.0"
+# The first one that takes a core as a plugin.
+MINIMUM_XTENSA_COMPILER = "13.1.0"
 MINIMUM_QEMU = "6.2.0"
 MINIMUM_HOST_COMPILER = "9.0.0"
 # The Core that this version was made with, and its SCons. Both pins move together.
@@ -79,19 +82,60 @@ def require(tools: Iterable[Tool]) -> None:
         raise ToolchainError("; ".join(tool.problem for tool in failing), " && ".join(hints))
 
 
+def prefix(core: Core) -> str:
+    """What the names of the core's cross compiler and its companions begin with."""
+    if core.architecture is Architecture.XTENSA:
+        return f"{core.value}-elf"
+    return "riscv64-unknown-elf" if core.architecture is Architecture.RISCV else "arm-none-eabi"
+
+
+def emulator(core: Core) -> str:
+    """The program of QEMU that has machines with this core."""
+    return {
+        Architecture.RISCV: "qemu-system-riscv32",
+        Architecture.XTENSA: "qemu-system-xtensa",
+    }.get(core.architecture, "qemu-system-arm")
+
+
 def for_build(board: Board) -> tuple[Tool, ...]:
     """What building for this board takes."""
     common = (check_platformio(), check_scons())
     if board.runner.kind is RunnerKind.HOST:
         return (*common, check_host_compiler())
     if board.runner.kind is RunnerKind.QEMU:
-        return (*common, check_cross_compiler())
+        return (*common, *check_compilers(board.core))
     return (check_platformio(),)
+
+
+def require_packages(folder: Path, board: Board, action: str) -> None:
+    """Go on only if PlatformIO has the packages of a hardware board's project, or can get them.
+
+    Args:
+        action: `build` or `upload`.
+
+    Raises:
+        ToolchainError: naming those that are missing while their host cannot be reached.
+    """
+    if board.runner.kind is not RunnerKind.HARDWARE:
+        return
+    program = Path(__file__).with_name("missing_packages.py")
+    answer = process.run([sys.executable, program, board.name, action], cwd=folder, timeout_s=60)
+    last = answer.output.strip().rpartition("\n")[2]
+    if answer.exit_code != 0 or not last.startswith("{"):
+        return  # PlatformIO will say in its own words what it makes of this project
+    found = json.loads(last)
+    if found["unreachable"]:
+        raise ToolchainError(
+            f"PlatformIO lacks {', '.join(found['missing'])} for {board.name}, "
+            f"and cannot download: {found['unreachable']}",
+            f"with a network: `pio pkg install -d {_shown(str(folder))} -e {board.name}`; without: copy ~/.platformio "
+            "of a computer that has built it, or name folders in platformio.local.ini (platform_packages)",
+        )
 
 
 def for_upload(board: Board) -> tuple[Tool, ...]:
     """What putting firmware on this board takes, beyond building it."""
-    return (check_qemu(),) if board.runner.kind is RunnerKind.QEMU else ()
+    return (check_qemu(emulator(board.core)),) if board.runner.kind is RunnerKind.QEMU else ()
 
 
 def check_platformio() -> Tool:
@@ -103,6 +147,15 @@ def check_scons() -> Tool:
     """SCons in the very version that the installed Core asks for."""
     wanted = _scons_of_core()
     return _python_package("scons", "SCons", wanted, f"scons=={wanted}", exact=True)
+
+
+def check_compilers(core: Core) -> tuple[Tool, ...]:
+    """The cross compiler of a core, and Arm's where only that one has the headers of a C++ library."""
+    if core.architecture is Architecture.RISCV:
+        return (check_riscv_compiler(), check_cross_compiler())
+    if core.architecture is Architecture.XTENSA:
+        return (check_xtensa_compiler(core), check_cross_compiler())
+    return (check_cross_compiler(),)
 
 
 def check_cross_compiler() -> Tool:
@@ -122,11 +175,35 @@ def check_cross_compiler() -> Tool:
     return _replaced_fault(tool, "its C++ library is missing (it cannot include <cmath>)")
 
 
-def check_qemu() -> Tool:
-    """The emulator of Arm machines."""
-    return _program(
-        "qemu-system-arm", MINIMUM_QEMU, ("qemu-system-arm", "--version"), apt="qemu-system-arm", brew="qemu"
+def check_riscv_compiler() -> Tool:
+    """The bare-metal GCC of RISC-V, and a C library; Debian has no C++ library for it."""
+    tool = _program(
+        "riscv64-unknown-elf-gcc",
+        MINIMUM_CROSS_COMPILER,
+        ("riscv64-unknown-elf-gcc", "-dumpfullversion"),
+        apt="gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
+        brew="riscv64-elf-gcc",
     )
+    if tool.found is None:
+        return tool
+    library = ("--specs=picolibc.specs", "-march=rv32imc", "-mabi=ilp32", "-fsyntax-only", "-include", "string.h")
+    headers = process.run([tool.found, *library, "-x", "c", os.devnull])
+    return tool if headers.exit_code == 0 else _replaced_fault(tool, "its C library, picolibc, is missing")
+
+
+def check_xtensa_compiler(core: Core = Core.XTENSA_DE233_FPU) -> Tool:
+    """The GCC of one of QEMU's Xtensa cores, which no distribution packages: a script of ours makes it of Debian's."""
+    name = f"{prefix(core)}-gcc"
+    script = resources.templates_dir() / "platforms" / "rlt_emulated" / "xtensa" / "install_compiler"
+    folder = sys.prefix if sys.prefix != sys.base_prefix else str(Path.home() / ".local")
+    hint = f"bash {_shown(str(script))} {_shown(folder)}"
+    return _program(name, MINIMUM_XTENSA_COMPILER, (name, "-dumpfullversion"), hint=hint)
+
+
+def check_qemu(program: str = "qemu-system-arm") -> Tool:
+    """The emulator: `qemu-system-arm`, or the one of another architecture."""
+    package = program if program == "qemu-system-arm" else "qemu-system-misc"
+    return _program(program, MINIMUM_QEMU, (program, "--version"), apt=package, brew="qemu")
 
 
 def check_host_compiler() -> Tool:
@@ -149,6 +226,11 @@ def check_python_headers() -> Tool:
         minimum="3.10",
         install_hint=_install("python3-dev", "python"),
     )
+
+
+def search_path() -> str:
+    """PATH, and the folder of this Python's programs: a virtual environment need not be activated."""
+    return os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)))
 
 
 def _scons_of_core() -> str:
@@ -176,7 +258,7 @@ def _program(
     name: str, minimum: str, version_command: tuple[str, ...], *, apt: str = "", brew: str = "", hint: str = ""
 ) -> Tool:
     hint = hint or _install(apt, brew)
-    found = shutil.which(name)
+    found = shutil.which(name, path=search_path())
     if found is None:
         return Tool(name=name, found=None, version=None, minimum=minimum, install_hint=hint)
     answer = process.run([found, *version_command[1:]], timeout_s=20)

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from rltools_embed import __version__
-from rltools_embed.device import Client, Hello, Link, Statistics, Timeouts, open_link
-from rltools_embed.errors import LinkError, RltEmbedError, UnsupportedEnvError
+from rltools_embed.device import Client, Hello, Link, Statistics
+from rltools_embed.errors import RltEmbedError, UnsupportedEnvError
 from rltools_embed.firmware import memory, project
 from rltools_embed.firmware.board import Board, RunnerKind
 from rltools_embed.firmware.spec import Project
@@ -20,6 +20,7 @@ from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import Arithmetic, Float32Array, describe
 from rltools_embed.policy.model import Policy
 from rltools_embed.training.rollout import rollout_of
+from rltools_embed.validation import reach
 from rltools_embed.validation.compare import Agreement, agreement, same_bits
 from rltools_embed.validation.observations import Counts, Rollout, Sample, samples
 from rltools_embed.validation.report import Check, Cost, Difference, Report, SampleResult, Size
@@ -27,8 +28,6 @@ from rltools_embed.validation.report import Check, Cost, Difference, Report, Sam
 # Float32 against float64; an output may be further off only as far as float32's own rounding explains it.
 FLOAT64_TOLERANCE = 1e-5
 _BENCHMARK_REPEATS = 50
-# A board's port may vanish for a moment after flashing, and come back.
-_OPEN_S = 2.0
 
 Progress = Callable[[int, int], None]
 
@@ -62,7 +61,7 @@ def validate(
     Args:
         folder: an exported project, whose firmware runs on the board.
         board: one of the project's boards; the first if not given.
-        port: where the board is; as platformio.ini says if not given.
+        port: where the board is; if not given as platformio.ini says, or the port with the board's USB id.
         policy: what the board should compute; the project's own checkpoint if not given.
         progress: called with the observations done and to do.
 
@@ -73,10 +72,8 @@ def validate(
     opened = project.load(Path(folder))
     target = opened.board(board)
     expected = policy or checkpoint.load(opened.checkpoint)
-    where = port or opened.upload_port(target)
-    if where is None:
-        raise LinkError(f"the port of {target.name} is not known", "name it with --port")
-    with open_link(where, baud=target.serial.baud, timeouts=Timeouts(open_s=_OPEN_S)) as link:
+    where = reach.port_of(opened, target, port)
+    with reach.opened_link(where, target) as link:
         return measure(link, expected, target, built=_elf(opened, target), settings=settings, progress=progress)
 
 
@@ -96,7 +93,7 @@ def measure(
     """
     settings = settings or Settings()
     client = Client(link)
-    hello = client.hello()
+    hello = reach.hello(client, board)
     report = _bare_report(client, hello, policy, board, link.name, built)
     if (hello.observation_dim, hello.action_dim) != (policy.observation_dim, policy.action_dim):
         return report

@@ -14,6 +14,7 @@ std::uint32_t cycles();                                  // counts up and wraps 
 std::uint32_t cycles_hz();                               // how fast cycles() counts
 std::uint32_t micros();                                  // wraps at 2^32
 void idle();                                             // nothing to do until a byte comes: may sleep
+void feed_watchdog();                                    // called while a request takes long; empty without one
 void reset();                                            // starts the firmware again; does not return
 const std::uint32_t* stack_begin();  // lowest address of the stack, nullptr where it has no such end
 const std::uint32_t* stack_end();    // one past the highest

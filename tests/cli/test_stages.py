@@ -146,7 +146,7 @@ def test_boards_and_doctor_speak_to_people_and_to_programs(rlt_embed: RltEmbed) 
     assert all(name in rlt_embed("boards").output for name in names)
     doctor = rlt_embed("doctor", "--json")
     assert doctor.exit_code == 0, doctor.output
-    assert all(tool["serves"] for tool in json.loads(doctor.output))
+    assert all(tool["serves"] for tool in json.loads(doctor.output) if not tool["optional"])
 
 
 def test_doctor_says_what_is_missing_and_how_to_get_it(rlt_embed: RltEmbed, tmp_path: Path) -> None:
@@ -154,6 +154,17 @@ def test_doctor_says_what_is_missing_and_how_to_get_it(rlt_embed: RltEmbed, tmp_
     assert done.exit_code == 6
     for program in ("arm-none-eabi-g++", "qemu-system-arm"):
         assert f"{program} is missing" in done.output
+
+
+def test_doctor_takes_the_tools_of_other_cores_as_optional(rlt_embed: RltEmbed) -> None:
+    optional = {tool["name"] for tool in json.loads(rlt_embed("doctor", "--json").output) if tool["optional"]}
+
+    assert optional == {
+        "riscv64-unknown-elf-gcc",
+        "qemu-system-riscv32",
+        "xtensa-de233_fpu-elf-gcc",
+        "qemu-system-xtensa",
+    }
 
 
 def test_output_may_be_cut_off_by_its_reader(short_run: Path) -> None:

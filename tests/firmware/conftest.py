@@ -46,7 +46,8 @@ def export(tmp_path: Path) -> Callable[..., Path]:
 
     def write(*names: str, folder: str = "project", **kwargs: str) -> Path:
         output = tmp_path / folder
-        project.write(project.render(make_spec(*names, **kwargs)), output)
+        spec = make_spec(*names, **kwargs)
+        project.write(project.render(spec), output, owned=project.render_owned(spec))
         return output
 
     return write

@@ -8,7 +8,7 @@ import pytest
 from rltools_embed import resources
 from rltools_embed.errors import BoardError
 from rltools_embed.firmware import board
-from rltools_embed.firmware.board import Arithmetic, Core, Fpu, RunnerKind, UartDriver
+from rltools_embed.firmware.board import Arithmetic, Core, Fpu, Framework, RunnerKind, SerialKind, UartDriver
 
 AN386 = (resources.boards_dir() / "qemu_mps2_an386.toml").read_text(encoding="utf-8")
 HOST = (resources.boards_dir() / "host.toml").read_text(encoding="utf-8")
@@ -32,7 +32,7 @@ def without(key: str) -> str:
     return changed
 
 
-# Every Cortex-M machine of QEMU 7.2 that has a serial port we drive.
+# Every Cortex-M machine of QEMU 7.2 that has a serial port we drive, and machines of other architectures.
 MACHINES = (
     "lm3s6965evb",
     "microbit",
@@ -43,14 +43,27 @@ MACHINES = (
     "mps3_an547",
     "netduino2",
     "netduinoplus2",
+    "riscv32_virt",
     "stm32vldiscovery",
+    "xtensa_de233_fpu",
+    "xtensa_lx60",
+)
+
+
+HARDWARE = (
+    *("adafruit_feather_m4", "bluepill_f103c8", "disco_f407vg", "esp32-c3-devkitm-1", "esp32-c6-devkitc-1"),
+    *("esp32-s3-devkitc-1", "esp32dev", "genericSTM32F405RG", "nano33ble", "nucleo_f401re", "nucleo_f446re"),
+    *("nucleo_g431rb", "nucleo_h743zi", "nucleo_l476rg", "pico", "rpipico2", "seeed_xiao_esp32c3", "teensy40"),
+    *("teensy41", "zeroUSB"),
 )
 
 
 def test_all_boards_are_there_and_load() -> None:
-    assert board.names() == ("host", *(f"qemu_{machine}" for machine in MACHINES))
+    assert set(board.names()) >= {"host", *(f"qemu_{machine}" for machine in MACHINES), *HARDWARE}
     for name in board.names():
-        assert board.load(name).name == name
+        loaded = board.load(name)
+        assert loaded.name == name
+        assert (loaded.runner.kind is RunnerKind.HARDWARE) == (name in HARDWARE)
 
 
 def test_a_board_carries_what_its_file_says() -> None:
@@ -71,11 +84,12 @@ def test_from_table_inverts_to_table(name: str) -> None:
     assert board.from_table(name, board.to_table(loaded), "here") == loaded
 
 
-def test_every_field_of_a_board_is_documented() -> None:
-    documented = board.Board.__doc__ or ""
+@pytest.mark.parametrize("table", [board.Board, board.PlatformIO, board.Serial, board.Placement, board.Runner])
+def test_every_key_of_a_board_file_is_documented(table: type[board.Board]) -> None:
+    documented = table.__doc__ or ""
 
-    for key in board.Board.__dataclass_fields__:
-        assert re.search(rf"\b{key}\b", documented.split("Attributes:")[1]), key
+    for key in table.__dataclass_fields__:
+        assert re.search(rf"\b{key}\b", documented), key
 
 
 def test_ticks_are_counted_as_instructions_where_qemu_counts() -> None:
@@ -111,7 +125,7 @@ def test_a_folder_is_not_a_board(tmp_path: Path) -> None:
         board.load(f"{tmp_path}/")
 
 
-@pytest.mark.parametrize("name", ["My-Board", "1board", "env", "default", "a" * 41, "x y"])
+@pytest.mark.parametrize("name", ["-board", "1board", "env", "default", "a" * 41, "x y", "tschüs"])
 def test_a_file_name_that_cannot_name_an_environment_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(BoardError, match="cannot be called"):
         load_text(tmp_path, AN386, name)
@@ -249,10 +263,87 @@ def test_a_cortex_m_cannot_run_the_hosts_port(tmp_path: Path) -> None:
         load_text(tmp_path, with_value("port", '"host"'))
 
 
-def test_a_hardware_board_is_refused_until_there_is_a_port_for_it(tmp_path: Path) -> None:
-    text = (resources.boards_dir() / "qemu_mps2_an386.toml").read_text()
-    path = tmp_path / "mine.toml"
-    path.write_text(text.replace('kind = "qemu"', 'kind = "hardware"'))
+# ------------------------------------------------------------------------------------------------ hardware boards
 
-    with pytest.raises(BoardError, match=r"mine\.toml: runner\.kind is hardware"):
-        board.load(str(path))
+ESP32 = (resources.boards_dir() / "esp32dev.toml").read_text(encoding="utf-8")
+
+
+def test_a_hardware_board_carries_what_its_file_says() -> None:
+    esp32 = board.load("esp32dev")
+
+    assert (esp32.core, esp32.fpu, esp32.clock_hz) == (Core.XTENSA_LX6, Fpu.XTENSA_SP, 240_000_000)
+    assert (esp32.port, esp32.framework) == (board.Port.ARDUINO, Framework.ARDUINO)
+    assert esp32.platformio.platform == "platformio/espressif32@6.13.0"
+    assert esp32.serial.kind is SerialKind.BRIDGE
+    assert "10c4:ea60" in esp32.serial.usb_ids
+    assert (esp32.stack_bytes, esp32.memory, esp32.uart) == (None, None, None)
+
+
+def test_a_framework_is_chosen_with_its_port() -> None:
+    esp32 = board.load("esp32dev").on(Framework.ESPIDF)
+
+    assert (esp32.framework, esp32.port) == (Framework.ESPIDF, board.Port.ESPIDF)
+    assert board.from_table("esp32dev", board.to_table(esp32), "here") == esp32
+
+
+@pytest.mark.parametrize(("name", "has"), [("teensy41", "it has arduino"), ("qemu_mps2_an386", "bare metal")])
+def test_a_framework_that_a_board_lacks_is_refused(name: str, has: str) -> None:
+    with pytest.raises(BoardError, match=f"{name} has no framework espidf") as caught:
+        board.load(name).on(Framework.ESPIDF)
+    assert has in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("clock_hz = 240_000_000", "clock_hz = 240", "whole number of hertz from 1000000"),
+        ("flash_bytes = 1_048_576", "flash_bytes = 512", "whole number of bytes from 1024"),
+        ("espressif32@6.13.0", "espressif32", "names no version"),
+        ("espressif32@6.13.0", "espressif32@^6.0.0", "names no version"),
+        ('frameworks = ["arduino", "espidf"]', 'frameworks = ["arduno"]', "did you mean arduino"),
+        ('frameworks = ["arduino", "espidf"]', "frameworks = []", "list of one or more"),
+        ('frameworks = ["arduino", "espidf"]', 'frameworks = ["arduino", "arduino"]', "list of one or more"),
+        ("platformio/espressif32@6.13.0", "ststm32@19.6.0", "espidf, which ststm32@19.6.0 has not"),
+        ('kind = "bridge"', 'kind = "uart"', "serial.kind = 'uart' is not one of bridge, usb"),
+        ("opening_resets = true", 'opening_resets = "yes"', "true or false, without quotes"),
+        ("opening_resets = true", "", "serial.opening_resets is missing"),
+        ('"10c4:ea60"', '"0x10C4:0xEA60"', "four hexadecimal digits each"),
+        ("baud = 115_200", "baud = 115_200\nbuad = 9600", "did you mean baud"),
+        ('kind = "hardware"', 'kind = "hardware"\nmachine = "esp32"', "runner.machine means nothing"),
+        ("[platformio]", "[memory]\nflash_origin = 0\n[platformio]", "memory means nothing"),
+        ('fpu = "xtensa-sp"', 'fpu = "xtensa-sp"\nport = "arduino"', "port means nothing"),
+        ("[platformio]", '[placement]\ncode = "iram"\n[platformio]', "placement.code = 'iram' cannot be used"),
+        ("[platformio]", "[placement]\nweights_origin = 0x10000000\n[platformio]", "belong together"),
+        (
+            "[platformio]",
+            "[placement]\nweights_origin = 0xFFFF_FF00\nweights_bytes = 65_536\n[platformio]",
+            "ends within 4 GiB",
+        ),
+        (
+            "[platformio]",
+            '[placement]\nweights = ".data"\nweights_origin = 0x1000_0000\nweights_bytes = 4\n[platformio]',
+            "both a section and an address",
+        ),
+    ],
+)
+def test_a_hardware_board_is_checked_with_the_same_care(tmp_path: Path, before: str, after: str, told: str) -> None:
+    assert before in ESP32
+
+    with pytest.raises(BoardError) as caught:
+        load_text(tmp_path, ESP32.replace(before, after, 1))
+    assert told in str(caught.value)
+
+
+def test_a_board_without_a_serial_port_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="serial is missing: without a serial port"):
+        load_text(tmp_path, ESP32.split("[serial]")[0] + '[runner]\nkind = "hardware"\n')
+
+
+def test_an_emulated_board_has_no_port_to_be_found_by(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match=r"serial\.usb_ids means nothing where runner\.kind is not hardware"):
+        load_text(tmp_path, AN386.replace("baud = 115_200", 'baud = 115_200\nusb_ids = ["10c4:ea60"]'))
+
+
+def test_an_emulated_board_runs_no_vendors_framework(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="port arduino needs a vendor's framework"):
+        load_text(tmp_path, with_value("port", '"arduino"'))

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from rltools_embed import resources
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import project
+from rltools_embed.firmware.board import FPUS_OF_CORE, Core, Fpu
 from tests.firmware.conftest import make_spec
 
 TAGS = {
+    "adafruit_feather_m4": "CortexM4F",
+    "bluepill_f103c8": "CortexM3",
+    "disco_f407vg": "CortexM4F",
+    "esp32-c3-devkitm-1": "RISCV",
+    "esp32-c6-devkitc-1": "RISCV",
+    "esp32-s3-devkitc-1": "XtensaF",
+    "esp32dev": "XtensaF",
+    "genericSTM32F405RG": "CortexM4F",
     "host": "ARM",
+    "nano33ble": "CortexM4F",
+    "nucleo_f401re": "CortexM4F",
+    "nucleo_f446re": "CortexM4F",
+    "nucleo_g431rb": "CortexM4F",
+    "nucleo_h743zi": "CortexM7F",
+    "nucleo_l476rg": "CortexM4F",
+    "pico": "CortexM0Plus",
     "qemu_lm3s6965evb": "CortexM3",
     "qemu_microbit": "CortexM0Plus",
     "qemu_mps2_an385": "CortexM3",
@@ -21,7 +39,15 @@ TAGS = {
     "qemu_mps3_an547": "CortexM55",
     "qemu_netduino2": "CortexM3",
     "qemu_netduinoplus2": "CortexM4F",
+    "qemu_riscv32_virt": "RISCV",
     "qemu_stm32vldiscovery": "CortexM3",
+    "qemu_xtensa_de233_fpu": "XtensaF",
+    "qemu_xtensa_lx60": "Xtensa",
+    "rpipico2": "CortexM33",
+    "seeed_xiao_esp32c3": "RISCV",
+    "teensy40": "CortexM7F",
+    "teensy41": "CortexM7F",
+    "zeroUSB": "CortexM0Plus",
 }
 
 
@@ -33,3 +59,15 @@ def test_every_board_is_here() -> None:
 def test_the_board_file_chooses_the_kernels(board: str, tag: str) -> None:
     header = project.render(make_spec(board))[f"include/boards/{board}/board.h"].decode()
     assert re.findall(r"rl_tools::devices::(\w+)", header) == [tag]
+
+
+@pytest.mark.parametrize(("core", "fpu"), [(core, fpu) for core in Core for fpu in FPUS_OF_CORE[core]])
+def test_every_core_has_a_tag_that_its_header_defines(core: Core, fpu: Fpu) -> None:
+    spec = make_spec("qemu_mps2_an386")
+    board = replace(spec.boards[0], core=core, fpu=fpu)
+
+    header = project.render(replace(spec, boards=(board,)))[f"include/boards/{board.name}/board.h"].decode()
+
+    (include,) = re.findall(r"#include <(rl_tools/devices/\w+\.h)>", header)
+    (tag,) = re.findall(r"rl_tools::devices::(\w+)", header)
+    assert f"struct {tag} :" in (resources.include_dir() / include).read_text()

@@ -10,6 +10,7 @@ import pytest
 
 from rltools_embed.errors import BoardError, ProjectError
 from rltools_embed.firmware import board, project
+from rltools_embed.firmware.board import Framework, RunnerKind
 from rltools_embed.policy import checkpoint
 from tests.firmware.conftest import make_spec
 
@@ -62,9 +63,11 @@ def test_no_path_of_this_computer_is_in_a_project() -> None:
 
 
 def test_every_board_of_a_project_has_a_port_of_its_own() -> None:
-    ports = project.upload_ports("demo", tuple(board.load(name) for name in ALL))
+    boards = tuple(board.load(name) for name in ALL)
+    emulated = tuple(each for each in boards if each.runner.kind is not RunnerKind.HARDWARE)
+    ports = project.upload_ports("demo", emulated)
 
-    assert len(set(ports.values())) == len(ALL)
+    assert len(set(ports.values())) == len(emulated)
     for url in ports.values():
         assert url is not None
         assert 20_000 <= int(url.removeprefix("socket://127.0.0.1:")) <= 29_999
@@ -200,7 +203,7 @@ def test_what_an_older_export_left_goes_with_its_folder(export: Export) -> None:
 
     assert "src/ports/cortex_m/start.cpp" in result.removed
     assert not (output / "src/ports/cortex_m").exists()
-    assert files_of(output) == project.render(make_spec("host"))
+    assert files_of(output) == {**project.render(make_spec("host")), **project.render_owned(make_spec("host"))}
 
 
 def test_what_an_older_export_left_stays_if_somebody_changed_it(export: Export) -> None:
@@ -211,6 +214,64 @@ def test_what_an_older_export_left_stays_if_somebody_changed_it(export: Export) 
 
     assert "src/ports/cortex_m/start.cpp" not in result.removed
     assert (output / "src/ports/cortex_m/start.cpp").read_text() == "// mine\n"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_the_users_control_loop_is_made_once_and_never_touched_again(export: Export, force: bool) -> None:
+    output = export()
+    assert "control.cpp" not in str(sorted(project.load(output).files))
+    (output / "src/control.cpp").write_text("// mine\n")
+    spec = make_spec("qemu_mps2_an386", hidden=9)
+
+    result = project.write(project.render(spec), output, owned=project.render_owned(spec), force=force)
+
+    assert "src/control.cpp" not in (*result.written, *result.unchanged, *result.removed)
+    assert (output / "src/control.cpp").read_text() == "// mine\n"
+
+
+def test_a_control_loop_that_was_deleted_comes_back(export: Export) -> None:
+    output = export()
+    (output / "src/control.cpp").unlink()
+    spec = make_spec()
+
+    assert project.write(project.render(spec), output, owned=project.render_owned(spec)).written == ("src/control.cpp",)
+
+
+def test_the_control_loop_begins_with_the_policys_period() -> None:
+    spec = make_spec()
+    slow = replace(spec, policy=replace(spec.policy, control_period_s=0.05))
+
+    assert b"period_us = 50000;" in project.render_owned(slow)["src/control.cpp"]
+
+
+def test_a_project_for_hardware_alone_leaves_platformios_folders_alone() -> None:
+    ini = project.render(make_spec("esp32dev", "teensy41"))["platformio.ini"].decode()
+
+    assert "platforms_dir" not in ini and "packages_dir" not in ini and "upload_port" not in ini
+    assert [line for line in ini.splitlines() if line.startswith("framework")] == ["framework = arduino"] * 2
+    assert not [path for path in project.render(make_spec("esp32dev")) if path.startswith("platforms/")]
+
+
+def test_only_an_espidf_project_has_its_files() -> None:
+    esp32 = board.load("esp32dev")
+    spec = make_spec("esp32dev")
+    idf = project.render(replace(spec, boards=(esp32.on(Framework.ESPIDF),)))
+
+    names = {"CMakeLists.txt", "src/CMakeLists.txt", "sdkconfig.defaults", "sdkconfig.defaults.esp32"}
+    assert idf.keys() - project.render(spec).keys() >= names
+    assert not names & project.render(spec).keys()
+    assert b"framework = espidf" in idf["platformio.ini"]
+    assert b"WDT" not in idf["sdkconfig.defaults"]  # the watchdog is fed, not switched off
+
+
+def test_an_export_to_another_framework_takes_the_first_ones_files_away(tmp_path: Path) -> None:
+    spec = make_spec("esp32dev")
+    idf = replace(spec, boards=(spec.boards[0].on(Framework.ESPIDF),))
+    project.write(project.render(idf), tmp_path / "project")
+
+    project.write(project.render(spec), tmp_path / "project")
+
+    assert files_of(tmp_path / "project") == project.render(spec)
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -293,6 +354,7 @@ def test_an_export_that_is_cut_between_two_files_can_be_repeated(
     export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = export("host")
+    (output / "src/control.cpp").unlink()  # the user's: what is compared here is generated
     old, new = files_of(output), project.render(make_spec("host", "qemu_mps2_an386", hidden=9))
     moved = 0
     original = Path.replace

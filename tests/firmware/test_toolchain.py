@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import stat
 import sys
 import time
@@ -20,6 +21,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
     monkeypatch.delenv("CXX", raising=False)
 
     def make(name: str, script: str) -> None:
@@ -29,13 +31,18 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
     return make
 
 
-def test_everything_serves_on_a_machine_that_was_set_up() -> None:
-    for name in board.names():
-        toolchain.require((*toolchain.for_build(board.load(name)), *toolchain.for_upload(board.load(name))))
+@pytest.mark.parametrize("name", board.names())
+def test_everything_serves_on_a_machine_that_was_set_up(name: str) -> None:
+    toolchain.require((*toolchain.for_build(board.load(name)), *toolchain.for_upload(board.load(name))))
 
 
 def test_nothing_on_path_is_told_with_the_command_that_installs_it(tools: Callable[[str, str], None]) -> None:
-    for check in (toolchain.check_cross_compiler, toolchain.check_qemu, toolchain.check_host_compiler):
+    for check in (
+        toolchain.check_cross_compiler,
+        toolchain.check_riscv_compiler,
+        toolchain.check_qemu,
+        toolchain.check_host_compiler,
+    ):
         tool = check()
 
         assert tool.found is None
@@ -60,6 +67,42 @@ def test_a_cross_compiler_without_its_library_is_told(tools: Callable[[str, str]
 
     assert "C++ library is missing" in toolchain.check_cross_compiler().problem
     assert "arm-none-eabi" in toolchain.check_cross_compiler().install_hint or sys.platform == "darwin"
+
+
+def test_a_riscv_compiler_without_its_library_is_told(tools: Callable[[str, str], None]) -> None:
+    tools("riscv64-unknown-elf-gcc", '[ "$1" = -dumpfullversion ] && echo 12.2.0 || exit 1')
+
+    assert "its C library, picolibc, is missing" in toolchain.check_riscv_compiler().problem
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("qemu_mps2_an386", "arm-none-eabi-g++ is missing; qemu-system-arm is missing"),
+        (
+            "qemu_riscv32_virt",
+            "riscv64-unknown-elf-gcc is missing; arm-none-eabi-g++ is missing; qemu-system-riscv32 is missing",
+        ),
+        (
+            "qemu_xtensa_lx60",
+            "xtensa-dc233c-elf-gcc is missing; arm-none-eabi-g++ is missing; qemu-system-xtensa is missing",
+        ),
+    ],
+)
+def test_each_board_asks_for_the_tools_of_its_core(tools: Callable[[str, str], None], name: str, missing: str) -> None:
+    board_of_name = board.load(name)
+
+    with pytest.raises(ToolchainError) as caught:
+        toolchain.require((*toolchain.for_build(board_of_name), *toolchain.for_upload(board_of_name)))
+
+    assert caught.value.message == missing
+
+
+def test_a_missing_xtensa_compiler_is_told_with_the_script_that_makes_it(tools: Callable[[str, str], None]) -> None:
+    script = re.search(r"bash (\S*install_compiler) \S+", toolchain.check_xtensa_compiler().install_hint)
+
+    assert script is not None
+    assert Path(script[1]).is_file()
 
 
 def test_another_host_compiler_is_named_by_cxx(

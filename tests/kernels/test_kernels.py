@@ -81,6 +81,8 @@ KERNELS = {
     "ARM": {("Generic", "PanelLayer"): 3},
     "RISCV": {("Generic", "Layer"): 3},
     "RISCVF": {("Generic", "PanelLayer"): 3},
+    "Xtensa": {("Generic", "Layer"): 3},
+    "XtensaF": {("Generic", "PanelLayer"): 3},
 }
 # On the Cortex-M55 a layer without subnormal numbers is not evaluated again.
 AGAIN = "evaluate_with_subnormals"

@@ -54,10 +54,17 @@ IN_TANH_AND_SIGMOID = {(name, mode) for name in ("tanh", "gru") for mode in Arit
 
 
 @pytest.mark.emulated
-def test_a_contracted_multiply_add_is_found_on_a_core(checkpoints: Path, expected: Digests) -> None:
-    flag = with_fault(checkpoints, "arithmetic.h", 'asm("" : "+t"(product));', "")
+@pytest.mark.parametrize(
+    ("core", "tag", "register"),
+    [(emulator.core("cortex-m4"), "ARM", "t"), (emulator.core("de233_fpu"), "XtensaF", "f")],
+    ids=lambda value: value.name if isinstance(value, emulator.Core) else value,
+)
+def test_a_contracted_multiply_add_is_found_on_a_core(
+    checkpoints: Path, expected: Digests, core: emulator.Core, tag: str, register: str
+) -> None:
+    flag = with_fault(checkpoints, "arithmetic.h", f'asm("" : "+{register}"(product));', "")
     flags = (flag, "-ffp-contract=fast")
-    found = observations.digests_of_core(emulator.core("cortex-m4"), checkpoints, *flags, tag="ARM")
+    found = observations.digests_of_core(core, checkpoints, *flags, tag=tag)
     assert wrong_digests(found, expected) == IN_SEPARATE | IN_TANH_AND_SIGMOID
 
 

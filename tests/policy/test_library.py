@@ -107,7 +107,8 @@ TAGS = (
     "CortexM55",
     "RISCV",
     "RISCVF",
-    "ESP32",
+    "XtensaF",
+    "Xtensa",
     "CPU",
 )
 

@@ -31,14 +31,15 @@ class Rlt_emulatedPlatform(PlatformBase):  # noqa: N801 (PlatformIO derives this
 
     def configure_default_packages(self, options, targets):
         overridden = " ".join(options.get("platform_packages", []))
-        if CROSS_COMPILER not in overridden and (self._runs_on_host(options) or shutil.which("arm-none-eabi-g++")):
+        if CROSS_COMPILER not in overridden and (not self._is_arm(options) or shutil.which("arm-none-eabi-g++")):
             self.packages[CROSS_COMPILER]["optional"] = True
         if "tool-scons" not in overridden and installed_scons() == wanted_scons():
             self.packages["tool-scons"].update(version=f"symlink://{self._scons_package()}", optional=False)
         return super().configure_default_packages(options, targets)
 
-    def _runs_on_host(self, options):
-        return "board" in options and self.board_config(options["board"]).get("build.toolchain") == "host"
+    def _is_arm(self, options):
+        """Only Arm's compiler is a package of the registry; the others are this computer's or nobody's."""
+        return "board" not in options or self.board_config(options["board"]).get("build.toolchain") == "arm-none-eabi"
 
     def _scons_package(self):
         """pip's SCons as the package that Core looks for: the version must be the one that Core asks for."""

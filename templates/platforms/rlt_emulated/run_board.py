@@ -138,12 +138,16 @@ def listens(port):
 def command(arguments, port):
     if arguments.machine is None:
         return [str(Path(arguments.elf).resolve()), str(port)]
-    qemu = shutil.which("qemu-system-arm")
+    qemu = shutil.which(arguments.emulator)
     if qemu is None:
-        fail("qemu-system-arm is missing: `sudo apt-get install qemu-system-arm`, or `brew install qemu` on macOS")
+        package = arguments.emulator if arguments.emulator == "qemu-system-arm" else "qemu-system-misc"
+        fail(f"{arguments.emulator} is missing: `sudo apt-get install {package}`, or `brew install qemu` on macOS")
+    cpu = [] if arguments.cpu is None else ["-cpu", arguments.cpu]
+    # Without a BIOS, a RISC-V machine begins with the firmware.
+    bios = ["-bios", "none"] if arguments.emulator == "qemu-system-riscv32" else []
     # wait=on: the CPU starts when a client connects, so nothing the firmware says is lost.
     return [
-        qemu, "-M", arguments.machine, "-kernel", str(Path(arguments.elf).resolve()),
+        qemu, "-M", arguments.machine, *cpu, *bios, "-kernel", str(Path(arguments.elf).resolve()),
         "-display", "none", "-monitor", "none", "-icount", f"shift={arguments.icount_shift}",
         "-serial", f"tcp:127.0.0.1:{port},server=on,wait=on,nodelay=on",
     ]  # fmt: skip
@@ -197,6 +201,8 @@ def main():
     on.add_argument("--port", required=True)
     on.add_argument("--project", required=True, help="the folder of the project that the board belongs to")
     on.add_argument("--machine", help="QEMU's name of the machine; without it the firmware is a program of this computer")
+    on.add_argument("--emulator", default="qemu-system-arm", help="the program of QEMU that has the machine")
+    on.add_argument("--cpu", help="QEMU's name of the core; without it the machine's own")
     on.add_argument("--icount-shift", type=int, default=8)
     on.set_defaults(run=start)
     off = actions.add_parser("stop")

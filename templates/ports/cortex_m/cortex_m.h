@@ -3,16 +3,11 @@
 
 #include <cstdint>
 
+#include "../bare_metal/register.h"
+
 namespace cortex_m {
 
-template <std::uint32_t address>
-struct Register {
-    operator std::uint32_t() const { return *reinterpret_cast<volatile std::uint32_t*>(address); }
-    const Register& operator=(std::uint32_t value) const {
-        *reinterpret_cast<volatile std::uint32_t*>(address) = value;
-        return *this;
-    }
-};
+using bare_metal::Register;
 
 constexpr Register<0xE000E010> systick_control{};     // SYST_CSR
 constexpr Register<0xE000E014> systick_reload{};      // SYST_RVR

@@ -1,9 +1,10 @@
 // A bare Cortex-M: the serial port by interrupt, SysTick as the cycle counter.
 #include "../../port.h"
 
+#include "../bare_metal/clock.h"
+#include "../bare_metal/memory_layout.h"
 #include "board.h"
 #include "cortex_m.h"
-#include "memory_layout.h"
 
 namespace {
 
@@ -86,12 +87,7 @@ std::uint32_t cycles() { return static_cast<std::uint32_t>(cycles64()); }
 
 std::uint32_t cycles_hz() { return board::clock_hz; }
 
-std::uint32_t micros() {
-    const std::uint64_t total = cycles64();
-    const std::uint64_t seconds = total / board::clock_hz;
-    const std::uint64_t rest = total % board::clock_hz;
-    return static_cast<std::uint32_t>(seconds * 1000000U + rest * 1000000U / board::clock_hz);
-}
+std::uint32_t micros() { return bare_metal::microseconds(cycles64(), board::clock_hz); }
 
 void idle() {
     // Interrupts are masked between the question and the sleep: one that comes in between wakes WFI, and is served
@@ -102,6 +98,8 @@ void idle() {
     }
     asm volatile("cpsie i\n isb" ::: "memory");
 }
+
+void feed_watchdog() {}
 
 void reset() {
     board::Uart::drain();

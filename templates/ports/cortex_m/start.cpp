@@ -4,17 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../../port.h"
+#include "../bare_metal/fault_report.h"
+#include "../bare_metal/start_up.h"
 #include "board.h"
 #include "cortex_m.h"
-#include "memory_layout.h"
 
 extern "C" {
-using Constructor = void (*)();
-extern Constructor __init_array_begin[];
-extern Constructor __init_array_end[];
-int main();
-
 [[noreturn]] void Reset_Handler();
 [[noreturn]] void Fault_Handler();
 void SysTick_Handler();
@@ -48,21 +43,6 @@ constexpr VectorTable make_vectors() {
     return table;
 }
 
-void write_text(const char* text) {
-    for (; *text != '\0'; text++) {
-        board::Uart::write(static_cast<std::uint8_t>(*text));
-    }
-}
-
-void write_hex(const char* name, std::uint32_t value) {
-    write_text(name);
-    for (int shift = 28; shift >= 0; shift -= 4) {
-        board::Uart::write(static_cast<std::uint8_t>("0123456789abcdef"[(value >> shift) & 0xFU]));
-    }
-}
-
-bool in_stack(const std::uint32_t* frame) { return frame >= __stack_begin && frame + 8 <= __stack_end; }
-
 }  // namespace
 
 extern "C" {
@@ -76,33 +56,21 @@ void Reset_Handler() {
     cortex_m::coprocessor_access = cortex_m::coprocessor_access | cortex_m::fpu_access;
     asm volatile("dsb\n isb" ::: "memory");
 #endif
-    const std::uint32_t* from = __data_load;
-    for (std::uint32_t* to = __data_begin; to < __data_end; to++) {
-        *to = *from++;
-    }
-    for (std::uint32_t* to = __bss_begin; to < __bss_end; to++) {
-        *to = 0;
-    }
-    for (Constructor* constructor = __init_array_begin; constructor < __init_array_end; constructor++) {
-        (*constructor)();
-    }
-    main();
-    for (;;) {
-    }
+    bare_metal::run_main();
 }
 
 // Says where it happened and stops: a reset would hide the line behind the next boot's.
 __attribute__((used, noreturn)) void report_fault(const std::uint32_t* frame) {
-    write_hex("\r\nfault: cfsr=", cortex_m::fault_status);
-    write_hex(" hfsr=", cortex_m::hard_fault_status);
-    write_hex(" sp=", static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(frame)));
-    if (in_stack(frame)) {
-        write_hex(" pc=", frame[6]);
-        write_hex(" lr=", frame[5]);
+    bare_metal::write_hex("\r\nfault: cfsr=", cortex_m::fault_status);
+    bare_metal::write_hex(" hfsr=", cortex_m::hard_fault_status);
+    bare_metal::write_hex(" sp=", bare_metal::address_of(frame));
+    if (bare_metal::in_stack(frame, 8)) {
+        bare_metal::write_hex(" pc=", frame[6]);
+        bare_metal::write_hex(" lr=", frame[5]);
     } else {
-        write_text(" (stack overflow)");
+        bare_metal::write_text(" (stack overflow)");
     }
-    write_text("\r\n");
+    bare_metal::write_text("\r\n");
     for (;;) {
         asm volatile("cpsid i\n wfi" ::: "memory");
     }

@@ -174,6 +174,8 @@ void idle() {
     }
 }
 
+void feed_watchdog() {}
+
 void reset() {
     hand_over(listener_variable, listener);
     hand_over(client_variable, client);

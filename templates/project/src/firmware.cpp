@@ -1,24 +1,21 @@
-// The firmware: answers the link's requests about the policy in include/checkpoint.h.
-// Your own program calls `Policy::evaluate(observation, action)` in its control loop and needs nothing else of this
-// file.
-#include <rl_tools/embed/policy.h>
+// The firmware: answers the link's requests about the policy in include/checkpoint.h, and calls your control loop
+// (control.cpp) in between.
 #include <rl_tools/embed/server.h>
 
 #include <cstring>
-#include <type_traits>
 
 #include "board.h"
-#include "checkpoint.h"
+#include "control.h"
 #include "identity.h"
+#include "policy.h"
 #include "port.h"
+
+// `pio test` brings a program of its own.
+#if !defined(PIO_UNIT_TESTING)
 
 namespace {
 
 namespace rlt = rl_tools;
-
-using Rounding = std::conditional_t<board::fused, rlt::arithmetic::Fused, rlt::arithmetic::Separate>;
-using Device = board::Device<Rounding>;
-using Policy = rlt::embed::Policy<Device, policy::Checkpoint>;
 
 // The board's functions as the type that the server wants.
 struct Port {
@@ -26,6 +23,7 @@ struct Port {
     static void write(const std::uint8_t* data, std::size_t size) { port::write(data, size); }
     static std::uint32_t cycles() { return port::cycles(); }
     static std::uint32_t cycles_hz() { return port::cycles_hz(); }
+    static void feed_watchdog() { port::feed_watchdog(); }
     static void reset() { port::reset(); }
     static const std::uint32_t* stack_begin() { return port::stack_begin(); }
     static const std::uint32_t* stack_end() { return port::stack_end(); }
@@ -42,15 +40,21 @@ void say(const char* text) { port::write(reinterpret_cast<const std::uint8_t*>(t
 
 // One line for people. The link skips it: frames begin and end with a zero byte.
 void firmware_setup() {
+    Policy::load();
     say("rltools_embed: ");
     say(identity::project);
     say(" on ");
     say(board::name);
     say("\r\n");
+    control_setup();
 }
 
 void firmware_loop() {
-    if (!server.step()) {
+    const bool was_asked = server.step();
+    const bool is_controlling = control_loop();
+    if (!was_asked && !is_controlling) {
         port::idle();
     }
 }
+
+#endif

@@ -17,6 +17,7 @@ struct Port {
     static void write(const uint8_t* bytes, size_t size) { port::write(bytes, size); }
     static uint32_t cycles() { return port::cycles(); }
     static uint32_t cycles_hz() { return port::cycles_hz(); }
+    static void feed_watchdog() {}
     static void reset() { port::reset(); }
     static const uint32_t* stack_begin() { return port::stack_begin(); }
     static const uint32_t* stack_end() { return port::stack_end(); }

@@ -67,6 +67,7 @@ struct PipePort {
     static void write(const uint8_t* bytes, size_t size) { written.insert(written.end(), bytes, bytes + size); }
     static uint32_t cycles() { return clock += 10; }
     static uint32_t cycles_hz() { return 1000000; }
+    static void feed_watchdog() {}
     static void reset() { ++resets; }
     static const uint32_t* stack_begin() { return stack; }
     static const uint32_t* stack_end() { return stack + 64; }

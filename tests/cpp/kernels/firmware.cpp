@@ -2,6 +2,7 @@
 #include "checkpoint.h"
 #include "semihosting.h"
 
+#include <rl_tools/devices/esp32.h>
 #include <rl_tools/devices/riscv.h>
 #include <rl_tools/embed/policy.h>
 

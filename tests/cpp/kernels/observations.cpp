@@ -5,6 +5,7 @@
 
 #include <rl_tools/devices/arm.h>
 #include <rl_tools/devices/cpu.h>
+#include <rl_tools/devices/esp32.h>
 #include <rl_tools/devices/riscv.h>
 #include <rl_tools/embed/policy.h>
 #include <rl_tools/embed/sha256.h>

@@ -3,6 +3,7 @@
 #include "semihosting.h"
 #include "shapes.h"
 
+#include <rl_tools/devices/esp32.h>
 #include <rl_tools/devices/riscv.h>
 #include <rl_tools/nn/layers/dense/operations_arm/opt.h>
 

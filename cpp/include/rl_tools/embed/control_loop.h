@@ -27,6 +27,8 @@
 #include <rl_tools/math/clamp.h>
 #include <rl_tools/math/functions.h>
 
+#include <utility>
+
 namespace rl_tools::embed {
 
 enum class Step : uint8_t { waiting, policy, fallback };
@@ -107,6 +109,17 @@ inline void count(uint32_t& counter, uint32_t by = 1) {
 }
 
 }  // namespace control_detail
+
+// A base of OPTIONS: the fallback is the middle of every action's range, whatever the policy.
+template <typename POLICY, typename INDICES = std::make_index_sequence<POLICY::action_dim>>
+struct MiddleAsFallback;
+
+template <typename POLICY, size_t... INDICES>
+struct MiddleAsFallback<POLICY, std::index_sequence<INDICES...>> {
+    static constexpr float fallback_action[] = {
+        static_cast<float>(0.5 * (static_cast<double>(POLICY::action_low()[INDICES]) +
+                                  static_cast<double>(POLICY::action_high()[INDICES])))...};
+};
 
 template <typename POLICY, typename BOARD, typename OPTIONS>
 class ControlLoop {

@@ -12,15 +12,23 @@
 
 namespace rl_tools::embed {
 
+// The checkpoint's numbers in the layout of the device's kernels. Not a reference to the checkpoint's module: a use of
+// that at run time would keep its arrays in flash as well.
 template <typename DEVICE, typename CHECKPOINT>
-class Policy {
+struct InFlash {
     static_assert(devices::is_device<DEVICE>,
                   "rl_tools: the device is a tag of rl_tools::devices, such as devices::DefaultARM");
-    // Not a reference to the checkpoint's module: a use of that at run time would keep its arrays in flash as well.
-    static constexpr auto module_ = in_layout(typename DEVICE::LAYOUT{}, CHECKPOINT::module());
+    static constexpr auto numbers = in_layout(typename DEVICE::LAYOUT{}, CHECKPOINT::module());
+    using MODEL = std::remove_const_t<decltype(numbers)>;
+    static constexpr const MODEL& module() { return numbers; }
+};
 
+// NUMBERS says where the numbers are: `MODEL` and a static `const MODEL& module()`. Faster memory than flash is one
+// that holds a copy of `InFlash<DEVICE, CHECKPOINT>::numbers`.
+template <typename DEVICE, typename CHECKPOINT, typename NUMBERS = InFlash<DEVICE, CHECKPOINT>>
+class Policy {
 public:
-    using MODEL = std::remove_const_t<decltype(module_)>;
+    using MODEL = typename NUMBERS::MODEL;
     static constexpr uint32_t observation_dim = MODEL::INPUT_DIM;
     static constexpr uint32_t action_dim = MODEL::OUTPUT_DIM;
     static constexpr uint32_t layer_count = nn::Primitives<MODEL>::COUNT;
@@ -37,28 +45,28 @@ public:
     // A recurrent policy takes one step from its initial state: the same observation gives the same action. In a
     // control loop call reset() at the beginning of an episode and step() for every observation.
     static void evaluate(const float* observation, float* action) {
-        rl_tools::evaluate(device_, module_, observation, action, buffer_);
+        rl_tools::evaluate(device_, NUMBERS::module(), observation, action, buffer_);
     }
 
-    static void reset() { rl_tools::reset(device_, module_, state_); }
+    static void reset() { rl_tools::reset(device_, NUMBERS::module(), state_); }
 
     // As `evaluate`, with the state that the steps before left behind. Without a state it is `evaluate`.
     static void step(const float* observation, float* action) {
-        rl_tools::evaluate_step(device_, module_, observation, state_, action, buffer_);
+        rl_tools::evaluate_step(device_, NUMBERS::module(), observation, state_, action, buffer_);
     }
 
     // The output of primitive layer `layer` (0 .. layer_count-1). Returns its width; `output` has room for
     // widest_layer.
     static uint32_t trace(uint32_t layer, const float* observation, float* output) {
-        nn_models::sequential::evaluate_prefix(device_, module_, observation, output, buffer_, layer + 1);
+        nn_models::sequential::evaluate_prefix(device_, NUMBERS::module(), observation, output, buffer_, layer + 1);
         WidthOf width{layer, 0};
-        for_each_primitive(module_, width);
+        for_each_primitive(NUMBERS::module(), width);
         return width.result;
     }
 
     static void digest(uint8_t out[32]) {
         DigestVisitor visitor;
-        for_each_primitive(module_, visitor);
+        for_each_primitive(NUMBERS::module(), visitor);
         visitor.finish(out);
     }
 
@@ -70,10 +78,11 @@ public:
         examples = CHECKPOINT::EXAMPLE_COUNT;
         uint32_t mismatches = 0;
         typename MODEL::template State<1> state;
-        rl_tools::reset(device_, module_, state);
+        rl_tools::reset(device_, NUMBERS::module(), state);
         for (uint32_t i = 0; i < examples; i++) {
             float action[action_dim];
-            rl_tools::evaluate_step(device_, module_, observation + i * observation_dim, state, action, buffer_);
+            rl_tools::evaluate_step(device_, NUMBERS::module(), observation + i * observation_dim, state, action,
+                                    buffer_);
             mismatches += memcmp(action, expected + i * action_dim, sizeof action) == 0 ? 0U : 1U;
         }
         return mismatches;

@@ -6,7 +6,8 @@
 //
 // POLICY, all static: observation_dim, action_dim, layer_count, widest_layer, evaluate(), trace(), digest(),
 // self_test(). T_PORT (PORT alone is a register's macro on SAMD), all static: int read() (next byte or -1), void
-// write(const uint8_t*, size_t), uint32_t cycles(), uint32_t cycles_hz(), void reset() (after every written byte has
+// write(const uint8_t*, size_t), uint32_t cycles(), uint32_t cycles_hz(), void feed_watchdog() (between two evaluations
+// of one request, outside of what is measured; empty where there is none), void reset() (after every written byte has
 // left), const uint32_t* stack_begin() and stack_end() (lowest and highest address; nullptr both where the stack is not
 // measured).
 #pragma once
@@ -151,6 +152,7 @@ private:
             load_floats(receiver_.payload() + count_size + i * observation_size, observation_, observation_dim);
             POLICY::evaluate(observation_, output_);
             reply_.put_floats(output_, action_dim);
+            T_PORT::feed_watchdog();
         }
         send();
     }
@@ -232,6 +234,7 @@ private:
             }
             server_detail::forget(output_);
             ticks += static_cast<uint32_t>(T_PORT::cycles() - start);
+            T_PORT::feed_watchdog();
         }
         return ticks;
     }

@@ -24,19 +24,34 @@ def configure_host():
     env.Append(CXXFLAGS=["-std=gnu++17"])
 
 
-def configure_cortex_m():
-    """Arm's bare-metal GCC; vectors, start-up code and linker script come from the port."""
-    core = [f"-mcpu={board.get('build.cpu')}", "-mthumb", *board.get("build.fpu_flags")]
+def cpp_headers():
+    """The C++ headers of Arm's compiler: those that we include suit any 32-bit core, and Debian has no others."""
+    command = ["arm-none-eabi-g++", "-mcpu=cortex-m3", "-mthumb", "-x", "c++", "-E", "-v", os.devnull]
+    try:
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    except (OSError, subprocess.CalledProcessError):
+        package = "libstdc++-arm-none-eabi-newlib"
+        sys.stderr.write(f"Error: no C++ headers: `sudo apt-get install gcc-arm-none-eabi {package}`\n")
+        env.Exit(1)
+    folders = (line.strip() for line in shown.splitlines() if line.startswith(" /"))
+    return [word for folder in folders if "/c++/" in folder for word in ("-isystem", folder)]
+
+
+def configure_bare(prefix):
+    """A bare-metal GCC; start-up code and linker script come from the port."""
+    core = board.get("build.core_flags")
+    # The drivers called g++ would link a C++ library, which only Arm's has.
+    compiler = f"{prefix}-g++" if prefix == "arm-none-eabi" else f"{prefix}-gcc"
     env.Replace(
-        AR="arm-none-eabi-gcc-ar",
-        AS="arm-none-eabi-as",
-        CC="arm-none-eabi-gcc",
-        CXX="arm-none-eabi-g++",
-        LINK="arm-none-eabi-g++",
-        RANLIB="arm-none-eabi-gcc-ranlib",
-        OBJCOPY="arm-none-eabi-objcopy",
-        SIZETOOL="arm-none-eabi-size",
-        GDB=shutil.which("gdb-multiarch") or "arm-none-eabi-gdb",
+        AR=f"{prefix}-gcc-ar",
+        AS=f"{prefix}-as",
+        CC=f"{prefix}-gcc",
+        CXX=compiler,
+        LINK=compiler,
+        RANLIB=f"{prefix}-gcc-ranlib",
+        OBJCOPY=f"{prefix}-objcopy",
+        SIZETOOL=f"{prefix}-size",
+        GDB=shutil.which("gdb-multiarch") or f"{prefix}-gdb",
         PROGSUFFIX=".elf",
         LDSCRIPT_PATH=board.get("build.ldscript"),
         SIZEPROGREGEXP=r"^(?:\.text|\.data|\.rodata|\.init_array|\.ARM\.exidx)\s+(\d+).*",
@@ -51,8 +66,6 @@ def configure_cortex_m():
         LINKFLAGS=[
             *core,
             "-nostartfiles",
-            "--specs=nano.specs",
-            "--specs=nosys.specs",
             "-Wl,--gc-sections",
             "-Wl,-Map=${TARGET.base}.map",
             # Where memory.ld is. A flag, not LIBPATH: relative, so nothing in the project's own path needs quoting.
@@ -61,10 +74,31 @@ def configure_cortex_m():
     )
 
 
-if board.get("build.toolchain") == "host":
-    configure_host()
-else:
-    configure_cortex_m()
+def configure_cortex_m():
+    configure_bare("arm-none-eabi")
+    env.Append(LINKFLAGS=["--specs=nano.specs", "--specs=nosys.specs"])
+
+
+def configure_riscv():
+    configure_bare("riscv64-unknown-elf")
+    library = ["--specs=picolibc.specs"]
+    env.Append(CCFLAGS=library, CXXFLAGS=cpp_headers(), LINKFLAGS=library)
+
+
+def configure_xtensa():
+    """The compiler of xtensa/install_compiler: one for each core, with the headers of a C library but no library."""
+    configure_bare(board.get("build.toolchain"))
+    env.Append(CXXFLAGS=cpp_headers(), LINKFLAGS=["-nostdlib"], LIBS=["gcc"])
+
+
+CONFIGURE = {
+    "host": configure_host,
+    "arm-none-eabi": configure_cortex_m,
+    "riscv64-unknown-elf": configure_riscv,
+    "xtensa-dc233c-elf": configure_xtensa,
+    "xtensa-de233_fpu-elf": configure_xtensa,
+}
+CONFIGURE[board.get("build.toolchain")]()
 env.Replace(PROGNAME="firmware")
 
 if "nobuild" in COMMAND_LINE_TARGETS:

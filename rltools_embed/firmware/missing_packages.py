@@ -1,0 +1,68 @@
+"""A program of its own, run in a project's folder: what PlatformIO would download for one environment.
+
+    python missing_packages.py <environment> build|upload
+
+prints JSON: `missing`, the packages that are not installed, and `unreachable`, why they cannot be downloaded (null:
+they can, or nothing is missing). PlatformIO itself would wait a minute for its registry and then say nothing of use.
+PlatformIO keeps global state and is meant to be imported by programs that are its own, so this is one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from urllib.parse import urlsplit
+
+TIMEOUT_S = 4.0
+
+
+def missing(environment: str, targets: list[str]) -> list[str]:
+    """The names of the packages that are not there: the platform alone if that is missing, for it names the others."""
+    from platformio.package.manager.core import get_core_package_dir
+    from platformio.platform.exception import UnknownPlatform
+    from platformio.platform.factory import PlatformFactory
+    from platformio.project.config import ProjectConfig
+
+    spec = str(ProjectConfig.get_instance().get(f"env:{environment}", "platform"))
+    found = [] if get_core_package_dir("tool-scons", auto_install=False) else ["platformio/tool-scons"]
+    try:
+        platform = PlatformFactory.from_env(environment, targets)
+    except UnknownPlatform:
+        return [*found, spec]
+    for name, options in platform.packages.items():
+        wanted = platform.get_package_spec(name)
+        if name == "tool-scons" and wanted.external:
+            found = []
+        # What stands in a folder of this computer is not downloaded, whether PlatformIO has linked it yet or not.
+        if options.get("optional") or wanted.symlink or platform.get_package(name):
+            continue
+        found.append(str(wanted.humanize()))
+    return found
+
+
+def unreachable(packages: list[str]) -> str | None:
+    """Why the host that has these packages cannot be reached."""
+    from platformio import __registry_mirror_hosts__
+
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return None  # what a proxy reaches only PlatformIO itself can tell
+    hosts = {urlsplit(name).hostname if "://" in name else f"api.{__registry_mirror_hosts__[0]}" for name in packages}
+    for host in sorted(str(each) for each in hosts):
+        try:
+            socket.create_connection((host, 443), timeout=TIMEOUT_S).close()
+        except OSError as error:
+            return f"{host}: {error.strerror or error}"
+    return None
+
+
+def main() -> None:
+    sys.path.pop(0)  # this file's folder, whose platformio.py is not PlatformIO
+    environment, action = sys.argv[1:]
+    packages = missing(environment, ["upload"] if action == "upload" else [])
+    print(json.dumps({"missing": packages, "unreachable": unreachable(packages) if packages else None}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+// ESP-IDF. The task watchdog stays on: it is fed by letting the idle task run, which takes a wait of one tick.
+#include "../../port.h"
+
+#include <esp_cpu.h>
+#include <esp_system.h>
+#include <esp_timer.h>
+#include <freertos/FreeRTOS.h>
+#include <freertos/task.h>
+
+#include "board.h"
+
+namespace port {
+
+void init() { board::Serial::init(board::baud); }
+
+int read() { return board::Serial::read(); }
+
+void write(const std::uint8_t* data, std::size_t size) { board::Serial::write(data, size); }
+
+std::uint32_t cycles() { return static_cast<std::uint32_t>(esp_cpu_get_cycle_count()); }
+std::uint32_t cycles_hz() { return static_cast<std::uint32_t>(CONFIG_ESP_DEFAULT_CPU_FREQ_MHZ) * 1000000U; }
+std::uint32_t micros() { return static_cast<std::uint32_t>(esp_timer_get_time()); }
+void idle() { vTaskDelay(1); }
+
+void feed_watchdog() {
+    static std::uint32_t fed_us = 0;
+    if (micros() - fed_us >= 1000000U) {  // its limit is 5 s
+        vTaskDelay(1);
+        fed_us = micros();
+    }
+}
+
+void reset() {
+    board::Serial::drain();
+    esp_restart();
+}
+
+// The stack is a task's, and grows in memory that the operating system hands out.
+const std::uint32_t* stack_begin() { return nullptr; }
+const std::uint32_t* stack_end() { return nullptr; }
+
+}  // namespace port
+
+extern "C" void app_main() {
+    port::init();
+    firmware_setup();
+    for (;;) {
+        firmware_loop();
+    }
+}

@@ -1,0 +1,261 @@
+"""Every board with each of its frameworks: rendered, compiled and, where a machine is emulated, run.
+
+    python -m tests.board_matrix
+
+writes what came out to boards/evidence.json and the table in README.md. The tests do the same and compare.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rltools_embed import process, resources
+from rltools_embed.firmware import board as boards
+from rltools_embed.firmware import evidence, platformio, project, toolchain
+from rltools_embed.firmware.board import Architecture, Board, Fpu, Framework, RunnerKind
+from rltools_embed.firmware.evidence import Evidence, Proof
+from rltools_embed.policy.model import Policy
+from rltools_embed.validation import Settings, validate
+from tests import policies
+from tests.boards import export, running
+from tests.firmware.conftest import make_spec
+
+ROOT = Path(__file__).resolve().parent.parent
+VENDOR = ROOT / "tests" / "vendor"
+BEGIN, END = "<!-- boards: written by tests/board_matrix.py -->", "<!-- end of boards -->"
+
+# What the vendor's platform and framework have built on a machine with a network, once and by hand: another program.
+BUILT_BY_HAND = {
+    "genericSTM32F405RG": "ststm32 19.6.0 and stm32duino 2.12.0 have built a program for it",
+    "teensy41": "teensy 5.2.0 and the Teensy core 1.62 have built a program for it",
+}
+
+# The boards of tests/simulated_esp, and their chips there.
+SIMULATED = {"esp32dev": "esp32", "esp32-c3-devkitm-1": "esp32c3"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A hardware board on one of its frameworks."""
+
+    board: Board
+
+    @property
+    def name(self) -> str:
+        return f"{self.board.name}-{self.board.port.value}"
+
+
+def hardware() -> tuple[str, ...]:
+    """The hardware boards."""
+    return tuple(name for name in boards.names() if boards.load(name).runner.kind is RunnerKind.HARDWARE)
+
+
+def targets() -> Iterator[Target]:
+    """Every hardware board on every framework that it has."""
+    for name in hardware():
+        loaded = boards.load(name)
+        for framework in loaded.platformio.frameworks:
+            yield Target(board=loaded.on(framework))
+
+
+XTENSA_COMPILER = "xtensa-de233_fpu-elf-gcc"
+
+
+def compiler_of(board: Board) -> tuple[str, ...]:
+    """The compiler for the board's core with the core's flags.
+
+    For Xtensa that of QEMU's core nearest to the ESP32's; Arm's where that is not installed.
+    """
+    if board.core.architecture is Architecture.RISCV:
+        march = (f"-march={board.core.value}", "-mabi=ilp32")
+        return ("riscv64-unknown-elf-gcc", *march, "--specs=picolibc.specs", *arm_cpp_headers())
+    if board.core.architecture is Architecture.XTENSA:
+        if shutil.which(XTENSA_COMPILER):
+            # Arm's C++ headers over this one's C library, which declares both as functions.
+            both = ("-D_GLIBCXX_HAVE_OBSOLETE_ISINF=1", "-D_GLIBCXX_HAVE_OBSOLETE_ISNAN=1")
+            return (XTENSA_COMPILER, "-mlongcalls", *both, *arm_cpp_headers())
+        return ("arm-none-eabi-g++", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
+    fpu = () if board.fpu is Fpu.NONE else ("-mfloat-abi=hard", f"-mfpu={board.fpu.value}")
+    return ("arm-none-eabi-g++", f"-mcpu={board.core.value}", "-mthumb", *fpu)
+
+
+def arm_cpp_headers() -> tuple[str, ...]:
+    """Debian's RISC-V compiler has no C++ library; its headers are the same as Arm's."""
+    shown = process.run(["arm-none-eabi-g++", "-E", "-v", "-x", "c++", "/dev/null"]).output
+    folders = (line.strip() for line in shown.splitlines() if line.startswith(" /") and "/c++/" in line)
+    return tuple(word for folder in folders for word in ("-isystem", folder))
+
+
+# Macros that the platforms' builders and board files put on the command line, where a name of ours must not meet them.
+_MACROS = {
+    "stm32": "STM32F4 STM32F4xx STM32F446xx ARDUINO_ARCH_STM32 USE_FULL_LL_DRIVER HAL_UART_MODULE_ENABLED NDEBUG",
+    "teensy": "TEENSYDUINO=159 ARDUINO_TEENSY41 __IMXRT1062__ USB_SERIAL LAYOUT_US_ENGLISH ARM_MATH_CM7",
+    "samd": "ARDUINO_ARCH_SAMD ARDUINO_SAMD_ZERO __SAMD21G18A__ USBCON USB_VID=0x2341 ARM_MATH_CM0PLUS CRYSTALLESS",
+    "nrf52": "ARDUINO_ARCH_NRF52840 ARDUINO_ARDUINO_NANO33BLE NRF52840_XXAA TARGET_NORDIC MBED_MPU_CUSTOM ARM_MATH_CM4",
+    "rp2040": "ARDUINO_ARCH_RP2040 ARDUINO_RASPBERRY_PI_PICO PICO_RP2040 PICO_ON_DEVICE=1 USBD_MAX_POWER_MA=250",
+    "esp32": "ESP32 ESP_PLATFORM ARDUINO_ARCH_ESP32 ARDUINO_ESP32_DEV HAVE_CONFIG_H UNITY_INCLUDE_CONFIG_H",
+}
+_FAMILIES = {
+    "ststm32": "stm32",
+    "teensy": "teensy",
+    "atmelsam": "samd",
+    "nordicnrf52": "nrf52",
+    "platform-raspberrypi": "rp2040",
+    "espressif32": "esp32",
+}
+_MACROS_OF_BOARD = {
+    "adafruit_feather_m4": ("-DADAFRUIT_FEATHER_M4_EXPRESS",),
+    "seeed_xiao_esp32c3": ("-DARDUINO_USB_MODE=1", "-DARDUINO_USB_CDC_ON_BOOT=1"),
+}
+
+
+def vendor_flags(board: Board) -> tuple[str, ...]:
+    """Where the stand-ins of the vendor's headers are, and what the framework would define."""
+    if board.framework is Framework.ESPIDF:
+        return (f"-I{VENDOR / 'espidf'}", "-DESP_PLATFORM")
+    (family,) = (folder for word, folder in _FAMILIES.items() if word in board.platformio.platform)
+    macros = [f"-D{word}" for word in (*_MACROS[family].split(), "ARDUINO=10812")]
+    if family != "stm32":  # where it is a variable
+        macros.append(f"-DF_CPU={board.clock_hz}L")
+    return (f"-I{VENDOR / family}", *macros, *_MACROS_OF_BOARD.get(board.name, ()))
+
+
+def sources(folder: Path, board: Board) -> tuple[Path, ...]:
+    """What PlatformIO would compile for this board, the on-device test included."""
+    port = folder / "src" / "ports" / board.port.value
+    return (*sorted((folder / "src").glob("*.cpp")), *sorted(port.glob("*.cpp")), *sorted(folder.glob("test/*/*.cpp")))
+
+
+def compile_board(folder: Path, board: Board, compiler: tuple[str, ...], *flags: str) -> process.Completed:
+    """Every source of the exported project in `folder`, with the flags of its platformio.ini, warnings as errors."""
+    place = folder / "include" / "boards" / board.name
+    includes = [f"-I{path}" for path in (folder / "include", folder / "src", place, folder / "lib/rl_tools/include")]
+    language = ("-std=gnu++17", "-O2", "-ffp-contract=off", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics")
+    warnings = ("-Wall", "-Wextra", "-Wdouble-promotion", "-Werror")
+    command = [*compiler, *language, *warnings, *vendor_flags(board), *board.platformio.flags, *flags, *includes]
+    return process.run([*command, *sources(folder, board)], cwd=folder)
+
+
+def export_target(target: Target, folder: Path, hidden: int = 8) -> Path:
+    spec = replace(make_spec(hidden=hidden), boards=(target.board,))
+    project.write(project.render(spec), folder, owned=project.render_owned(spec))
+    return folder
+
+
+def compiled(board: Board) -> Evidence:
+    """Compile a hardware board's firmware on every framework that it has, down to machine code."""
+    names = []
+    for framework in board.platformio.frameworks:
+        target = Target(board=board.on(framework))
+        with tempfile.TemporaryDirectory() as folder:
+            done = compile_board(export_target(target, Path(folder) / "x"), target.board, compiler_of(board), "-S")
+        if done.exit_code != 0:
+            return Evidence(proof=Proof.NOTHING, detail=f"{framework.value} does not compile: {done.output[:200]}")
+        names.append(framework.value)
+    used = compiler_of(board)[0]
+    detail = f"{' and '.join(names)}: every source compiles with {used}, against stand-ins of the vendor's headers"
+    if board.name in BUILT_BY_HAND:
+        return Evidence(proof=Proof.VENDOR_PACKAGES, detail=f"{detail}; {BUILT_BY_HAND[board.name]}")
+    return Evidence(proof=Proof.COMPILED, detail=detail)
+
+
+def simulated(board: Board, policy: Policy) -> Evidence:
+    """Flash a simulated board with the vendor's real tool, and validate what then runs on it."""
+    from tests.simulated_esp import CHIPS, serve
+    from tests.simulated_esp import Board as SimulatedBoard
+    from tests.simulated_esp.core_dir import make_core_dir
+
+    seen = compiled(board)
+    with tempfile.TemporaryDirectory() as folder, serve(SimulatedBoard(CHIPS[SIMULATED[board.name]])) as port:
+        project_dir = export(policy, Path(folder) / "x", board.name)
+        core_dir = str(make_core_dir(Path(folder) / "core"))
+        command = [sys.executable, "-m", "rltools_embed", "flash", project_dir, "--port", port]
+        done = process.run(command, environment={"PLATFORMIO_CORE_DIR": core_dir}, timeout_s=600)
+        if done.exit_code != 0:
+            return Evidence(proof=Proof.NOTHING, detail=done.output[-200:])
+        report = validate(project_dir, port=port, settings=Settings(benchmark_repeats=1))
+    if not report.passed or report.total is None:
+        return Evidence(proof=Proof.NOTHING, detail="the validation did not pass")
+    ran = f"{report.total.equal} of {report.total.outputs} outputs have the bits of the reference"
+    how = "on a simulated board with a stand-in for Arduino's core, flashed by esptool"
+    return Evidence(proof=Proof.SIMULATED, detail=f"{seen.detail}; {ran} {how}")
+
+
+def emulated(board: Board, policy: Policy) -> Evidence:
+    """Build, run and validate an emulated board."""
+    missing = [tool for tool in (*toolchain.for_build(board), *toolchain.for_upload(board)) if not tool.serves]
+    if missing:
+        return Evidence(proof=Proof.NOTHING, detail="; ".join(tool.problem for tool in missing))
+    with tempfile.TemporaryDirectory() as folder:
+        project_dir = export(policy, Path(folder) / "x", board.name)
+        sizes = platformio.build(project_dir).memory
+        with running(project_dir) as port:
+            report = validate(project_dir, port=port, settings=Settings())
+    total = report.total
+    if not report.passed or total is None:
+        return Evidence(proof=Proof.NOTHING, detail="the validation did not pass")
+    detail = f"{total.equal} of {total.outputs} outputs have the bits of the reference"
+    if board.runner.kind is RunnerKind.QEMU and report.cost is not None and sizes is not None:
+        detail += f"; {report.cost.per_inference:.0f} {report.cost.unit} per inference, {sizes.flash_bytes} B of flash"
+    return Evidence(proof=Proof.EMULATED, detail=detail)
+
+
+def measure() -> dict[str, Evidence]:
+    """All boards, in the order of their names."""
+    policy = policies.sac_policy(environment="Pendulum-v1")
+    results = {}
+    for name in boards.names():
+        loaded = boards.load(name)
+        if name in SIMULATED:
+            results[name] = simulated(loaded, policy)
+        elif loaded.runner.kind is RunnerKind.HARDWARE:
+            results[name] = compiled(loaded)
+        else:
+            results[name] = emulated(loaded, policy)
+        sys.stderr.write(f"{name}: {results[name].proof.value}; {results[name].detail}\n")
+    return results
+
+
+def table(results: dict[str, Evidence]) -> str:
+    """The README's table of boards."""
+    rows = ["| board | core | clock | flash, RAM | framework | proven |", "|---|---|---|---|---|---|"]
+    for name in sorted(results, key=lambda name: (boards.load(name).runner.kind is not RunnerKind.HARDWARE, name)):
+        board = boards.load(name)
+        unit = "" if board.fpu in (Fpu.NONE, Fpu.NATIVE) else f", {board.fpu.value}"
+        memory = "-" if board.flash_bytes is None else f"{board.flash_bytes >> 10}, {(board.ram_bytes or 0) >> 10} KiB"
+        frameworks = ", ".join(each.value for each in board.platformio.frameworks) or "bare metal"
+        cells = (
+            f"`{name}`",
+            f"{board.core.value}{unit}",
+            f"{board.clock_hz / 1e6:g} MHz",
+            memory,
+            frameworks,
+            results[name].proof.value,
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def readme_with(rows: str) -> str:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    head, rest = text.split(BEGIN + "\n")
+    return f"{head}{BEGIN}\n{rows}{END}\n{rest.split(END + chr(10))[1]}"
+
+
+def main() -> None:
+    results = measure()
+    entries = {name: {"proof": entry.proof.value, "detail": entry.detail} for name, entry in results.items()}
+    document = {"note": "written by `python -m tests.board_matrix`", "boards": entries}
+    path = resources.boards_dir() / evidence.FILE
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    (ROOT / "README.md").write_text(readme_with(table(results)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+// arduino-esp32 2.0.17: cores/esp32/HardwareSerial.h, HWCDC.h, Esp.h.
+#pragma once
+
+#include "../arduino_api.h"
+
+class HardwareSerial : public Stream {
+public:
+    void begin(unsigned long baud, uint32_t config = 0x800001c, int8_t rxPin = -1, int8_t txPin = -1,
+               bool invert = false, unsigned long timeout_ms = 20000UL, uint8_t rxfifo_full_thrhd = 112);
+    int available(void) override;
+    int peek(void) override;
+    int read(void) override;
+    size_t read(uint8_t* buffer, size_t size);
+    void flush(void) override;
+    void flush(bool txOnly);
+    size_t write(uint8_t) override;
+    size_t write(const uint8_t* buffer, size_t size) override;
+    size_t write(unsigned long n);
+    size_t write(long n);
+    size_t write(unsigned int n);
+    size_t write(int n);
+    operator bool() const;
+    size_t setRxBufferSize(size_t new_size);
+    size_t setTxBufferSize(size_t new_size);
+};
+
+class HWCDC : public Stream {
+public:
+    size_t setRxBufferSize(size_t);
+    size_t setTxBufferSize(size_t);
+    void setTxTimeoutMs(uint32_t timeout);
+    void begin(unsigned long baud = 0);
+    int available(void) override;
+    int peek(void) override;
+    int read(void) override;
+    size_t read(uint8_t* buffer, size_t size);
+    size_t write(uint8_t) override;
+    size_t write(const uint8_t* buffer, size_t size) override;
+    void flush(void) override;
+    operator bool() const;
+};
+
+#if ARDUINO_USB_CDC_ON_BOOT
+extern HWCDC Serial;
+extern HardwareSerial Serial0;
+#else
+extern HardwareSerial Serial;
+#endif
+
+class EspClass {
+public:
+    void restart();
+    uint32_t getCycleCount();
+};
+extern EspClass ESP;
+
+extern "C" {
+unsigned long micros();
+unsigned long millis();
+}

@@ -1,0 +1,3 @@
+#pragma once
+
+extern "C" void esp_restart(void) __attribute__((noreturn));

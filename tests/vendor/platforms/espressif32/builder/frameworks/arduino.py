@@ -1,0 +1,14 @@
+"""What arduino-esp32 2.0.17 (tools/platformio-build-*.py) sets that matters to a project's sources."""
+
+from pathlib import Path
+
+from SCons.Script import DefaultEnvironment
+
+env = DefaultEnvironment()
+headers = Path(env.PioPlatform().get_dir()).resolve().parents[1] / "esp32"
+env.Append(
+    CXXFLAGS=["-std=gnu++11", "-fexceptions", "-fno-rtti"],
+    CCFLAGS=["-Os", "-ffunction-sections", "-fdata-sections", "-fstrict-volatile-bitfields", "-Wno-error=all"],
+    CPPDEFINES=[("ARDUINO", 10812), "ARDUINO_ARCH_ESP32", "ESP32"],
+    CPPPATH=[str(headers)],
+)

@@ -1,0 +1,32 @@
+// arduino-pico: cores/rp2040/SerialUSB.h, RP2040Support.h.
+#pragma once
+
+#include "../arduino_api.h"
+
+class SerialUSB : public Stream {
+public:
+    void begin(unsigned long baud = 115200);
+    void begin(unsigned long baud, uint16_t config);
+    int peek() override;
+    int read() override;
+    int available() override;
+    void flush() override;
+    size_t write(uint8_t c) override;
+    size_t write(const uint8_t* p, size_t len) override;
+    using Print::write;
+    operator bool();
+};
+extern SerialUSB Serial;
+
+class RP2040 {
+public:
+    inline uint32_t getCycleCount() { return 0; }
+    void reboot() {}
+    inline void restart() { reboot(); }
+};
+extern RP2040 rp2040;
+
+extern "C" {
+unsigned long micros(void);
+unsigned long millis(void);
+}

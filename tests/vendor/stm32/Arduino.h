@@ -1,0 +1,52 @@
+// stm32duino: cores/arduino/HardwareSerial.h, USBSerial.h, wiring_time.h.
+#pragma once
+
+#include "../arduino_api.h"
+
+extern "C" uint32_t SystemCoreClock;
+#define F_CPU SystemCoreClock
+
+class HardwareSerial : public Stream {
+public:
+    void begin(unsigned long baud);
+    void begin(unsigned long, uint8_t);
+    int available(void) override;
+    int peek(void) override;
+    int read(void) override;
+    void flush(void) override;
+    size_t write(uint8_t) override;
+    size_t write(unsigned long n);
+    size_t write(long n);
+    size_t write(unsigned int n);
+    size_t write(int n);
+    using Print::write;
+    operator bool();
+};
+
+class USBSerial : public Stream {
+public:
+    void begin(void);
+    void begin(uint32_t);
+    void begin(uint32_t, uint8_t);
+    int available(void) override;
+    int peek(void) override;
+    int read(void) override;
+    void flush(void) override;
+    size_t write(uint8_t ch) override;
+    size_t write(const uint8_t* buffer, size_t size) override;
+    using Print::write;
+    operator bool(void);
+};
+
+#if defined(PIO_FRAMEWORK_ARDUINO_ENABLE_CDC)
+extern USBSerial SerialUSB;
+#define Serial SerialUSB
+#else
+extern HardwareSerial Serial2;
+#define Serial Serial2
+#endif
+
+extern "C" {
+uint32_t micros(void);
+uint32_t millis(void);
+}

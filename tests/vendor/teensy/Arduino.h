@@ -1,0 +1,34 @@
+// Teensy 4: teensy4/usb_serial.h, core_pins.h.
+#pragma once
+
+#include "../arduino_api.h"
+
+class usb_serial_class : public Stream {
+public:
+    constexpr usb_serial_class() {}
+    void begin(long);
+    int available() override;
+    int read() override;
+    int peek() override;
+    void flush() override;
+    virtual void clear(void);
+    size_t write(uint8_t c) override;
+    size_t write(const uint8_t* buffer, size_t size) override;
+    size_t write(unsigned long n);
+    size_t write(long n);
+    size_t write(unsigned int n);
+    size_t write(int n);
+    using Print::write;
+    operator bool();
+};
+extern usb_serial_class Serial;
+
+// The registers that our port names by address are macros here.
+#define ARM_DEMCR (*(volatile uint32_t*)0xE000EDFC)
+#define ARM_DWT_CTRL (*(volatile uint32_t*)0xE0001000)
+#define ARM_DWT_CYCCNT (*(volatile uint32_t*)0xE0001004)
+#define SCB_AIRCR (*(volatile uint32_t*)0xE000ED0C)
+
+extern "C" uint32_t micros(void);
+extern volatile uint32_t systick_millis_count;
+static inline uint32_t millis(void) { return systick_millis_count; }
