@@ -25,6 +25,9 @@ class Proof(Enum):
     COMPILED = "compiled"
     # The vendor's platform and framework have built a program for this board, by hand and not in CI.
     VENDOR_PACKAGES = "vendor packages"
+    # Machine code for the board's core ran in a simulated board, over a stand-in for the vendor's framework, flashed by
+    # the vendor's real tool; every output bit was right.
+    SIMULATED = "simulated"
     # The firmware's machine code ran in an emulator, and every output bit was right.
     EMULATED = "emulated"
     HARDWARE = "hardware"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from rltools_embed import __version__
-from rltools_embed.device import Client, Hello, Link, Statistics, Timeouts, open_link
+from rltools_embed.device import Client, Hello, Link, Statistics
 from rltools_embed.errors import RltEmbedError, UnsupportedEnvError
 from rltools_embed.firmware import memory, project
 from rltools_embed.firmware.board import Board, RunnerKind
@@ -28,8 +28,6 @@ from rltools_embed.validation.report import Check, Cost, Difference, Report, Sam
 # Float32 against float64; an output may be further off only as far as float32's own rounding explains it.
 FLOAT64_TOLERANCE = 1e-5
 _BENCHMARK_REPEATS = 50
-# A board's port may vanish for a moment after flashing, and come back.
-_OPEN_S = 2.0
 
 Progress = Callable[[int, int], None]
 
@@ -75,8 +73,7 @@ def validate(
     target = opened.board(board)
     expected = policy or checkpoint.load(opened.checkpoint)
     where = reach.port_of(opened, target, port)
-    timeouts = Timeouts(open_s=_OPEN_S)
-    with open_link(where, baud=target.serial.baud, timeouts=timeouts, control_lines=not target.keeps_lines) as link:
+    with reach.opened_link(where, target) as link:
         return measure(link, expected, target, built=_elf(opened, target), settings=settings, progress=progress)
 
 

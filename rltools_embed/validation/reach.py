@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 
-from rltools_embed.device import Client, Hello, Timeouts, find_port, open_link, usb_ports
+from rltools_embed.device import Client, Hello, SerialLink, Timeouts, find_port, open_link, usb_ports
 from rltools_embed.errors import LinkError
 from rltools_embed.firmware.board import Board, RunnerKind, SerialKind
 from rltools_embed.firmware.spec import Project
 
 # A board that was just flashed boots, and a USB port of its own goes and comes back under another name.
 BOOT_S = 20.0
+# A board's port may vanish for a moment after flashing, and come back.
 _OPEN_S = 2.0
 _RETRY_S = 0.2
 
@@ -42,6 +43,12 @@ def port_for_upload(opened: Project, board: Board, port: str | None = None) -> s
     return port_of(opened, board, port)
 
 
+def opened_link(port: str, board: Board) -> SerialLink:
+    """The link to a board on that port, with the board's speed and control lines."""
+    timeouts = Timeouts(open_s=_OPEN_S)
+    return open_link(port, baud=board.serial.baud, timeouts=timeouts, control_lines=not board.keeps_lines)
+
+
 def hello(client: Client, board: Board) -> Hello:
     """What the firmware says it is.
 
@@ -65,12 +72,10 @@ def await_firmware(opened: Project, board: Board, port: str | None = None, *, bo
         LinkError: who answers is another board, or has another policy than the project.
     """
     deadline = time.monotonic() + boot_s
-    timeouts = Timeouts(open_s=_OPEN_S)
     while True:
         try:
             where = port_of(opened, board, port)
-            lines = not board.keeps_lines
-            with open_link(where, baud=board.serial.baud, timeouts=timeouts, control_lines=lines) as link:
+            with opened_link(where, board) as link:
                 found = hello(Client(link), board)
             break
         except LinkError:

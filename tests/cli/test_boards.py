@@ -26,7 +26,7 @@ def test_the_list_tells_of_every_board_what_it_is_and_how_far_it_is_proven(rlt_e
     lines = {line.split()[0]: line for line in rlt_embed("boards").output.splitlines()[1:]}
 
     assert set(lines) == set(boards.names())
-    cells = ["xtensa-lx6", "xtensa-sp", "240", "1024", "320", "arduino,", "espidf", "separate", "compiled"]
+    cells = ["xtensa-lx6", "xtensa-sp", "240", "1024", "320", "arduino,", "espidf", "separate", "simulated"]
     assert lines["esp32dev"].split()[1:] == cells
     assert lines["qemu_mps2_an386"].rstrip().endswith("emulated")
 
@@ -37,7 +37,7 @@ def test_the_list_as_json_has_every_key_of_the_files_and_the_evidence(rlt_embed:
     assert set(entries) == set(boards.names())
     esp32 = entries["esp32dev"]
     assert esp32["platformio"]["frameworks"] == ["arduino", "espidf"]
-    assert esp32["proven"]["proof"] == "compiled"
+    assert esp32["proven"]["proof"] == "simulated"
     assert "every source compiles" in esp32["proven"]["detail"]
     assert "outputs have the bits of the reference" in entries["qemu_microbit"]["proven"]["detail"]
 

@@ -97,11 +97,16 @@ def core_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_core_dir(tmp_path_factory.mktemp("platformio") / "core")
 
 
+@pytest.fixture(scope="module")
+def esp32_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export(POLICY, tmp_path_factory.mktemp("esp32") / "project", "esp32dev")
+
+
 @pytest.fixture
-def esp32(core_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project for an ESP32 board, and the stand-in for the vendor's platform."""
+def esp32(core_dir: Path, esp32_project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project for an ESP32 board, which is compiled once, and the stand-in for the vendor's platform."""
     monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(core_dir))
-    return export(POLICY, tmp_path / "project", "esp32dev")
+    return esp32_project
 
 
 def hello_of(board: str, policy_digest: str) -> Hello:
@@ -152,12 +157,26 @@ def board_on_socket(hello: Hello, after_s: float = 0.0) -> Iterator[str]:
 
 def test_flash_builds_uploads_and_waits_for_the_hello(esp32: Path) -> None:
     lines: list[str] = []
+    pipeline.build(esp32, watch=lines.append)
 
-    with board_on_socket(hello_of("esp32dev", digest(POLICY)), after_s=8.0) as port:
+    # Later than the upload ends, which writes nothing here.
+    with board_on_socket(hello_of("esp32dev", digest(POLICY)), after_s=5.0) as port:
         assert pipeline.flash(esp32, port=port, watch=lines.append) == port
 
-    assert any("Compiling" in line for line in lines)
+    assert any("src/policy.cpp" in line for line in lines)
     assert f"Uploading to {port}" in lines
+
+
+def test_a_usb_port_that_comes_back_under_another_name_is_waited_for(
+    esp32: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = project.load(esp32)
+    with board_on_socket(hello_of("esp32dev", digest(POLICY))) as port:
+        seen = [(), (TEENSY,), (UsbPort(device=port, usb_id="10c4:ea60", description="new"),)]
+        monkeypatch.setattr(reach, "find_port", lambda board, ids: find_port(board, ids, seen.pop(0)))
+
+        assert reach.await_firmware(opened, opened.board()) == port
+    assert not seen
 
 
 def test_a_port_that_belongs_to_another_board_is_told_by_its_hello(esp32: Path) -> None:
@@ -183,9 +202,8 @@ def test_an_upload_that_fails_keeps_platformios_words(esp32: Path) -> None:
     assert "Could not open /dev/ttyUSB99" in caught.value.hint
 
 
-def test_a_missing_platform_without_a_network_is_told_at_once(
-    esp32: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_platform_without_a_network_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    esp32 = export(POLICY, tmp_path / "project", "esp32dev")
     monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path / "empty"))
     if has_network():
         pytest.skip("this computer can reach PlatformIO's registry, which would bring the package")
