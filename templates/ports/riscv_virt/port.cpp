@@ -1,4 +1,4 @@
-// QEMU's RISC-V machine `virt`: the serial port's FIFO is read in place, since QEMU sends no byte that has no room.
+// QEMU's RISC-V machine `virt`: the serial port is read in place, since QEMU sends no byte that has no room.
 // No interrupt is ever taken: one that is pending ends the sleep of idle().
 #include "../../port.h"
 

@@ -1,4 +1,4 @@
-// QEMU's Xtensa machine `lx60`: the serial port's FIFO is read in place, since QEMU sends no byte that has no room.
+// QEMU's Xtensa machine `lx60`: the serial port is read in place, since QEMU sends no byte that has no room.
 // Interrupts are enabled in idle() alone, where one ends the sleep (vectors.S).
 #include "../../port.h"
 
