@@ -11,18 +11,18 @@ import pytest
 from rltools_embed import process, resources
 from rltools_embed.training import command_line
 
-SOURCE = Path(__file__).parent.parent / "cpp" / "training" / "gradients.cpp"
+SOURCES = Path(__file__).parent.parent / "cpp" / "training"
 COMPILERS = [name for name in ("g++", "clang++") if shutil.which(name)]
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
-def run_program(folder: Path, name: str, *extra: str) -> process.Completed:
+def run_program(folder: Path, name: str, *extra: str, source: str = "gradients") -> process.Completed:
     found = command_line.find({"RL_TOOLS_COMPILER": name, "PATH": str(Path(shutil.which(name) or "").parent)})
     flags = found.flags("-O0", platform.system(), platform.machine())
     warnings = ("-Wall", "-Wextra", "-Werror")
-    program = folder / "gradients"
-    include = f"-I{resources.include_dir()}"
-    built = process.run([*found.command, *flags, *warnings, *extra, include, SOURCE, "-o", program], timeout_s=600)
+    program = folder / source
+    command = [*found.command, *flags, *warnings, *extra, f"-I{resources.include_dir()}"]
+    built = process.run([*command, SOURCES / f"{source}.cpp", "-o", program], timeout_s=600)
     assert built.exit_code == 0, built.output
     return process.run([program], timeout_s=600)
 
@@ -30,6 +30,12 @@ def run_program(folder: Path, name: str, *extra: str) -> process.Completed:
 @pytest.mark.parametrize("name", COMPILERS)
 def test_every_derivative_agrees_with_finite_differences(name: str, tmp_path: Path) -> None:
     done = run_program(tmp_path, name, "-O1")
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("name", COMPILERS)
+def test_vector_functions_are_as_exact_as_floats_allow(name: str, tmp_path: Path) -> None:
+    done = run_program(tmp_path, name, "-O2", source="functions")
     assert done.exit_code == 0, done.output
 
 

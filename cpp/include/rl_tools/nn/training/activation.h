@@ -58,7 +58,7 @@ inline Vector<T> log(Vector<T> x) {
         Vector<T> mantissa;
         memcpy(&mantissa, &mantissa_bits, sizeof mantissa);
         const Vector<T> f = mantissa - 1.0F;
-        Vector<T> p = f * -0x1.dd5f0ap-4F + 0x1.13ee0cp-4F;
+        Vector<T> p = f * 0x1.13ee0cp-4F - 0x1.dd5f0ap-4F;
         p = p * f + 0x1.e6afb6p-4F;
         p = p * f - 0x1.fc452cp-4F;
         p = p * f + 0x1.233db8p-3F;
