@@ -265,7 +265,7 @@ def median(runs: Sequence[Run], library: str, work: str, field: str = "cpu_s") -
 
 
 def training_table(runs: Sequence[Run]) -> Iterator[str]:
-    libraries = list(dict.fromkeys(run.library for run in runs))
+    libraries = [name for name in (OURS, MKL, NO_BLAS, SB3) if any(run.library == name for run in runs)]
     yield f"| work | {' | '.join(libraries)} | {' | '.join(f'{name} ÷ ours' for name in libraries if name != OURS)} |"
     yield f"|{'---|' * (2 * len(libraries))}"
     for work in (*ALGORITHMS, "compile"):
@@ -301,7 +301,7 @@ def targets(runs: Sequence[Run], updates: Sequence[Update], action_us: float) ->
     yield "SAC update, batch 100, 64 wide, share of a large product's speed", "≥ 0.6", share, share >= 0.6
 
 
-def section(runs: Sequence[Run], updates: Sequence[Update], action_us: float) -> str:
+def section(runs: Sequence[Run], updates: Sequence[Update], action_us: float, earlier: Sequence[str]) -> str:
     lines = [
         "## Training",
         "",
@@ -311,6 +311,7 @@ def section(runs: Sequence[Run], updates: Sequence[Update], action_us: float) ->
         "Stable-Baselines3 has RLtools' numbers where it has the option (`benchmarks/learning_trainers.py`).",
         f"CPU / wall seconds on one thread, medians of {REPEATS} runs, the libraries in turn.",
         "Ratios are of CPU seconds.",
+        *([f"Of an earlier run, not in turn with the others: {', '.join(earlier)}."] if earlier else []),
         "",
         *training_table(runs),
         "",
@@ -389,11 +390,12 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         rows = arguments.rows or Path(name) / "rows"
+        earlier = tuple(dict.fromkeys(run.library for run in read(rows)))
         measure_peers(rows, arguments.rltools, arguments.stable_baselines3, Path(name))
         runs = read(rows)
     action_us = measure_action_us()
     updates = [measure_update(hidden_dim, size) for hidden_dim in HIDDEN_DIMS for size in BATCH_SIZES]
-    text = section(runs, updates, action_us)
+    text = section(runs, updates, action_us, earlier)
     sys.stdout.write(text + "\n")
     if arguments.rltools and arguments.stable_baselines3:
         pages.write_part(PAGE, "training", text)
