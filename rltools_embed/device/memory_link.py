@@ -33,7 +33,7 @@ from rltools_embed.device.protocol import (
     floats_to_bytes,
 )
 from rltools_embed.errors import LinkError
-from rltools_embed.policy.model import Arithmetic
+from rltools_embed.policy.arithmetic import Arithmetic
 
 
 class ManualClock:

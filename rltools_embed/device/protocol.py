@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rltools_embed.errors import ProtocolError
-from rltools_embed.policy.model import Arithmetic
+from rltools_embed.policy.arithmetic import Arithmetic
 
 Floats = NDArray[np.float32]
 

@@ -24,7 +24,7 @@ from rltools_embed.firmware.board import (
     UartDriver,
 )
 from rltools_embed.firmware.spec import CHECKPOINT, MANIFEST, PolicyFacts, ProjectSpec, content_digest, upload_ports
-from rltools_embed.policy.model import Arithmetic
+from rltools_embed.policy.arithmetic import Arithmetic
 
 FORMAT = 1
 EMULATED_PLATFORM = "rlt_emulated"

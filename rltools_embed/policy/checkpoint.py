@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from rltools_embed.errors import CheckpointError
+from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.cpp import byte_array, c_string, float_literal, nested
 from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import (
     Activation,
-    Arithmetic,
     Dense,
     Float32Array,
     Gru,

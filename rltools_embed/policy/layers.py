@@ -27,13 +27,6 @@ class Activation(Enum):
     SIGMOID = 5
 
 
-class Arithmetic(Enum):
-    """How a multiply-add rounds: `separate` after both operations, `fused` once."""
-
-    SEPARATE = "separate"
-    FUSED = "fused"
-
-
 def frozen_array(name: str, values: object, shape: tuple[int, ...]) -> Float32Array:
     """A private, read-only float32 copy of `values`.
 

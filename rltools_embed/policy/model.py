@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.layers import (
     Activation,
-    Arithmetic,
     Dense,
     Float32Array,
     Gru,

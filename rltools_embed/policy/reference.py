@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rltools_embed.policy import functions
+from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.layers import (
     Activation,
-    Arithmetic,
     Dense,
     Float32Array,
     Gru,

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rltools_embed.policy import reference
-from rltools_embed.policy.layers import Activation, Arithmetic, Dense, Float32Array
+from rltools_embed.policy.arithmetic import Arithmetic
+from rltools_embed.policy.layers import Activation, Dense, Float32Array
 from rltools_embed.policy.model import Policy
 
 _LARGEST = float(np.finfo(np.float32).max)

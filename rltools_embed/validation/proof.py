@@ -16,8 +16,9 @@ from rltools_embed.firmware import memory, project
 from rltools_embed.firmware.board import Board, RunnerKind
 from rltools_embed.firmware.spec import Project
 from rltools_embed.policy import checkpoint, reference
+from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.digest import digest
-from rltools_embed.policy.layers import Arithmetic, Float32Array, describe
+from rltools_embed.policy.layers import Float32Array, describe
 from rltools_embed.policy.model import Policy
 from rltools_embed.training.rollout import rollout_of
 from rltools_embed.validation import reach

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from rltools_embed.device import protocol
 from rltools_embed.device.protocol import Decoder, Frame, Hello, cobs_decode, cobs_encode, encode_frame
 from rltools_embed.errors import ProtocolError
-from rltools_embed.policy.model import Arithmetic
+from rltools_embed.policy.arithmetic import Arithmetic
 
 # Mostly zeros, or runs around COBS's 254: where a stuffing code goes wrong if it does.
 run = st.tuples(st.sampled_from([b"\0", b"\x01", b"\xff"]), st.sampled_from([1, 2, 253, 254, 255, 508, 509])).map(

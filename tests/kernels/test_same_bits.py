@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import emulator
-from rltools_embed.policy.layers import Arithmetic
+from rltools_embed.policy.arithmetic import Arithmetic
 from tests.kernels import observations
 from tests.kernels.faults import with_fault
 from tests.kernels.observations import Digests, Host

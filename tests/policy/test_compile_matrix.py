@@ -14,7 +14,7 @@ import pytest
 
 from rltools_embed import process, resources
 from rltools_embed.policy import checkpoint
-from rltools_embed.policy.layers import Arithmetic
+from rltools_embed.policy.arithmetic import Arithmetic
 from tests import policies
 from tests.cpp_program import COMPILERS, compile_program
 

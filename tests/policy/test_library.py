@@ -11,8 +11,9 @@ import pytest
 
 from rltools_embed import resources
 from rltools_embed.policy import checkpoint, reference
+from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.digest import digest
-from rltools_embed.policy.layers import Activation, Arithmetic
+from rltools_embed.policy.layers import Activation
 from rltools_embed.policy.model import Policy
 from tests import policies
 from tests.cpp_program import COMPILERS, compile_program

@@ -14,7 +14,8 @@ import pytest
 from rltools_embed import process, resources
 from rltools_embed.errors import CheckpointError
 from rltools_embed.policy import checkpoint, functions, reference
-from rltools_embed.policy.layers import Arithmetic, Gru, SampleAndSquash, Td3Sampling, number_count
+from rltools_embed.policy.arithmetic import Arithmetic
+from rltools_embed.policy.layers import Gru, SampleAndSquash, Td3Sampling, number_count
 from rltools_embed.policy.model import Policy
 from tests import policies
 from tests.cpp_program import COMPILERS, compile_program

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rltools_embed.policy import checkpoint
-from rltools_embed.policy.layers import Arithmetic
+from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.model import Policy
 from tests import policies
 from tests.cpp_program import COMPILERS, compile_program

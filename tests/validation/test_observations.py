@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from rltools_embed.policy import reference
-from rltools_embed.policy.layers import Activation, Arithmetic
+from rltools_embed.policy.arithmetic import Arithmetic
+from rltools_embed.policy.layers import Activation
 from rltools_embed.policy.model import Policy
 from rltools_embed.validation.observations import Counts, samples
 from tests import policies

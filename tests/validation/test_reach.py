@@ -19,8 +19,8 @@ from rltools_embed.errors import BoardError, BuildError, LinkError, ToolchainErr
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import platformio, project
 from rltools_embed.firmware.memory import Budget
+from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.digest import digest
-from rltools_embed.policy.model import Arithmetic
 from rltools_embed.validation import Counts, Settings, reach, validate
 from tests import policies
 from tests.boards import export, running

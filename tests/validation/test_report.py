@@ -14,8 +14,9 @@ from rltools_embed.cli import show
 from rltools_embed.device import Hello, MemoryBoard, MemoryLink
 from rltools_embed.firmware import board as boards
 from rltools_embed.policy import reference
+from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.digest import digest
-from rltools_embed.policy.layers import Arithmetic, Float32Array
+from rltools_embed.policy.layers import Float32Array
 from rltools_embed.policy.model import Policy
 from rltools_embed.validation import Counts, Report, Settings, measure
 from rltools_embed.validation.page import to_html
