@@ -78,3 +78,15 @@ def test_loading_a_checkpoint_imports_no_environment_and_no_serial_port() -> Non
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_build_imports_neither_numpy_nor_a_trainer() -> None:
+    program = (
+        "import sys\n"
+        "from rltools_embed.cli.group import cli\n"
+        "from rltools_embed import pipeline\n"
+        "assert cli.get_command(None, 'build') and pipeline.build\n"
+        "print(sorted({'numpy', 'gymnasium', 'jinja2', 'rich', 'serial'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"

@@ -7,7 +7,7 @@ import traceback
 
 import click
 
-from rltools_embed.cli.commands import cli
+from rltools_embed.cli.group import cli
 from rltools_embed.errors import RltEmbedError
 
 _UNFORESEEN = 70

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,15 +15,12 @@ from rltools_embed.doctor import Finding
 from rltools_embed.firmware import evidence
 from rltools_embed.firmware.board import Board
 from rltools_embed.firmware.evidence import Evidence
-from rltools_embed.firmware.platformio import Firmware
-from rltools_embed.firmware.project import least_flash_bytes
-from rltools_embed.pipeline import Export
 from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import describe
 from rltools_embed.policy.model import Policy, Signal
 from rltools_embed.validation import Report, wording
 from rltools_embed.validation.compare import Agreement
-from rltools_embed.validation.report import Check, Size
+from rltools_embed.validation.report import Check
 
 
 def plain(text: str) -> str:
@@ -91,36 +86,6 @@ def policy(found: Policy) -> None:
 
 def _signal_cells(signal: Signal) -> tuple[str, str, str, str]:
     return plain(signal.name), f"{signal.low:g}", f"{signal.high:g}", plain(signal.unit)
-
-
-def as_json(document: object) -> None:
-    """A result for a program."""
-    sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
-
-
-def export(found: Export) -> None:
-    """What an export wrote and where."""
-    files = found.files
-    names = ", ".join(board.name for board in found.project.boards)
-    console().print(
-        f"{plain(str(found.project.folder))}: project {found.project.name} for {names} "
-        f"({len(files.written)} files written, {len(files.unchanged)} unchanged, {len(files.removed)} removed)"
-    )
-    weights = found.project.policy.parameter_bytes
-    for board in found.project.boards:
-        if board.flash_bytes is not None:
-            least = Size(used_bytes=least_flash_bytes(weights), offered_bytes=board.flash_bytes)
-            console().print(f"{board.name}: at least {wording.size(least)} of flash, {weights} B of them weights")
-
-
-def build(found: Firmware) -> None:
-    """The sizes of a firmware against its board."""
-    sizes = found.memory
-    flash = Size(used_bytes=sizes.flash_bytes if sizes else None, offered_bytes=found.board.flash_bytes)
-    ram = Size(used_bytes=sizes.ram_bytes if sizes else None, offered_bytes=found.board.ram_bytes)
-    stack = "" if found.stack_used_bytes is None else f", {found.stack_used_bytes} B of stack in the deepest call"
-    told = f"flash {wording.size(flash)}, RAM {wording.size(ram)} besides the stack{stack}"
-    console().print(f"{plain(str(found.elf))}: {told}")
 
 
 def board_table(boards: Sequence[Board], proven: Mapping[str, Evidence]) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rltools_embed import resources
-from rltools_embed.errors import BoardError
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import render as text
 from rltools_embed.firmware import toolchain
@@ -23,10 +22,18 @@ from rltools_embed.firmware.board import (
     SerialKind,
     UartDriver,
 )
-from rltools_embed.firmware.spec import CHECKPOINT, MANIFEST, PolicyFacts, ProjectSpec, content_digest, upload_ports
+from rltools_embed.firmware.estimate import check_fit
+from rltools_embed.firmware.spec import (
+    CHECKPOINT,
+    FORMAT,
+    MANIFEST,
+    PolicyFacts,
+    ProjectSpec,
+    content_digest,
+    upload_ports,
+)
 from rltools_embed.policy.arithmetic import Arithmetic
 
-FORMAT = 1
 EMULATED_PLATFORM = "rlt_emulated"
 # Training is not for targets; everything else of the library is copied.
 _HOST_ONLY_HEADERS = ("rl", "bindings")
@@ -105,32 +112,6 @@ _TOOLS: Mapping[Architecture, tuple[Mapping[str, str], ...]] = {
 
 # PlatformIO prints sizes for every board; nothing is checked against the host's.
 _NOMINAL_HOST_BYTES = 1 << 30
-# The least flash of a firmware beyond its weights: 10.0 to 11.6 kB measured (arm-none-eabi-gcc 12.2 -O2, 3-64-64-1,
-# Cortex-M3, M4F, M7F). A floor: what it lets through and does not fit, the linker refuses.
-_BASE_FLASH_BYTES = 9_500
-
-
-def least_flash_bytes(parameter_bytes: int) -> int:
-    """The least that a firmware with so many bytes of weights takes."""
-    return parameter_bytes + _BASE_FLASH_BYTES
-
-
-def check_fit(board: Board, parameter_bytes: int) -> None:
-    """Refuse a policy whose weights cannot fit the board's flash, before anything is rendered or built.
-
-    Raises:
-        BoardError: with the sizes, and how far the policy must shrink.
-    """
-    if board.flash_bytes is None:
-        return
-    needed = least_flash_bytes(parameter_bytes)
-    if needed <= board.flash_bytes:
-        return
-    left = max(0, board.flash_bytes - _BASE_FLASH_BYTES)
-    raise BoardError(
-        f"{board.name} offers {board.flash_bytes} B of flash, this policy needs {needed} B",
-        f"{left} B are left for weights, which are {parameter_bytes} B now: train with smaller hidden layers",
-    )
 
 
 def render(spec: ProjectSpec) -> dict[str, bytes]:
@@ -140,7 +121,7 @@ def render(spec: ProjectSpec) -> dict[str, bytes]:
         BoardError: the policy does not fit a board.
     """
     for board in spec.boards:
-        check_fit(board, spec.policy.parameter_bytes)
+        check_fit(board, spec.policy)
     ports = upload_ports(spec.name, spec.boards)
     files = {
         CHECKPOINT: spec.checkpoint_text.encode("utf-8"),

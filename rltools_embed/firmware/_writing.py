@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from rltools_embed.errors import ProjectError
-from rltools_embed.firmware.spec import MANIFEST, WriteResult, content_digest
+from rltools_embed.firmware.spec import MANIFEST, WriteResult, check_inside, content_digest
 
 
 def write(
@@ -47,12 +47,6 @@ def _write(
         (output / path).unlink()
         _remove_empty_parents(output / path, output)
     return WriteResult(written=written, unchanged=unchanged, removed=removed)
-
-
-def check_inside(path: str, source: Path) -> None:
-    parts = PurePosixPath(path).parts
-    if path.startswith("/") or "\\" in path or not parts or ".." in parts or str(PurePosixPath(path)) != path:
-        raise ProjectError(f"{source}: {path!r} is not a path inside the project", "export into a new folder")
 
 
 def _refuse_obstacles(files: Mapping[str, bytes], output: Path) -> None:

@@ -12,10 +12,11 @@ from typing import TypeAlias
 
 from rltools_embed import process
 from rltools_embed.errors import BoardError, BuildError, LinkError
-from rltools_embed.firmware import memory, project, stack, toolchain
+from rltools_embed.firmware import manifest, memory, stack, toolchain
 from rltools_embed.firmware.board import Board, RunnerKind
+from rltools_embed.firmware.estimate import Estimate, estimate
 from rltools_embed.firmware.memory import Budget, Memory
-from rltools_embed.firmware.project import Project
+from rltools_embed.firmware.spec import Project
 
 TIMEOUT_S = 1800.0
 Watch: TypeAlias = Callable[[str], None]
@@ -36,12 +37,14 @@ class Firmware:
 
     Attributes:
         memory: its sizes; None where they cannot be read (the host's program on macOS).
+        estimate: what it was expected to take at least.
         stack_used_bytes: of the deepest chain of calls, where a budget for the stack was given.
     """
 
     board: Board
     elf: Path
     memory: Memory | None
+    estimate: Estimate
     stack_used_bytes: int | None = None
 
 
@@ -59,7 +62,7 @@ def build(
         BuildError: the compiler or the linker refused; the message names the log.
         BoardError: the project has no such board, or the program does not fit it or the budget.
     """
-    opened = project.load(project_dir)
+    opened = manifest.load(project_dir)
     board = opened.board(environment)
     toolchain.require(toolchain.for_build(board))
     toolchain.require_packages(opened.folder, board, "build")
@@ -82,7 +85,7 @@ def build(
         memory.check_fit(board, sizes)
     used = stack.deepest(elf.parent) if flags else None
     budget.check(board, sizes, used)
-    return Firmware(board=board, elf=elf, memory=sizes, stack_used_bytes=used)
+    return Firmware(board=board, elf=elf, memory=sizes, estimate=estimate(board, opened.policy), stack_used_bytes=used)
 
 
 def upload(
@@ -100,7 +103,7 @@ def upload(
         ToolchainError, BuildError, BoardError: as `build`.
         LinkError: the board's port is in use or absent.
     """
-    opened = project.load(project_dir)
+    opened = manifest.load(project_dir)
     board = opened.board(environment)
     _check_port(board, port)
     toolchain.require((*toolchain.for_build(board), *toolchain.for_upload(board)))
@@ -119,7 +122,7 @@ def power_off(project_dir: Path, environment: str | None = None, port: str | Non
     Raises:
         BuildError: it could not be ended.
     """
-    opened = project.load(project_dir)
+    opened = manifest.load(project_dir)
     board = opened.board(environment)
     _check_port(board, port)
     toolchain.require(toolchain.for_build(board))

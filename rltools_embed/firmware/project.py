@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from rltools_embed.errors import BoardError, ProjectError
-from rltools_embed.firmware import _writing, board
-from rltools_embed.firmware._rendering import FORMAT, check_fit, least_flash_bytes, render, render_owned
+from rltools_embed.errors import ProjectError
+from rltools_embed.firmware import _writing
+from rltools_embed.firmware._rendering import render, render_owned
+from rltools_embed.firmware.manifest import load
 from rltools_embed.firmware.spec import MANIFEST, PolicyFacts, Project, ProjectSpec, WriteResult, upload_ports
 
 __all__ = [
@@ -17,8 +16,6 @@ __all__ = [
     "Project",
     "ProjectSpec",
     "WriteResult",
-    "check_fit",
-    "least_flash_bytes",
     "load",
     "render",
     "render_owned",
@@ -84,45 +81,3 @@ def _files_of_last_export(output: Path) -> Mapping[str, str]:
             f"{output} holds files and was not made by an export (it has no {MANIFEST})", "choose a new or empty folder"
         )
     return {}
-
-
-def load(folder: Path) -> Project:
-    """The project in that folder.
-
-    Raises:
-        ProjectError: the folder was not made by an export, or its manifest is damaged.
-    """
-    manifest = folder / MANIFEST
-    try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ProjectError(
-            f"{folder} is not an exported project: cannot read {MANIFEST}: {error.strerror}",
-            "make one with `rlt-embed export`",
-        ) from error
-    except ValueError as error:
-        raise ProjectError(f"{manifest} is damaged: {error}", "export into a new folder") from error
-    try:
-        return _project(folder.resolve(), content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ProjectError(f"{manifest} is damaged: {error!r}", "export into a new folder") from error
-    except BoardError as error:
-        raise ProjectError(f"{manifest} is damaged: {error.message}", "export into a new folder") from error
-
-
-def _project(folder: Path, content: Mapping[str, Any]) -> Project:
-    if content["format"] != FORMAT:
-        raise ProjectError(
-            f"{folder / MANIFEST} has format {content['format']!r}, this version reads {FORMAT}",
-            "export into a new folder",
-        )
-    files = {str(path): str(digest) for path, digest in content["files"].items()}
-    for path in files:
-        _writing.check_inside(path, folder / MANIFEST)
-    return Project(
-        folder=folder,
-        name=str(content["name"]),
-        boards=tuple(board.from_table(name, table, MANIFEST) for name, table in content["boards"].items()),
-        policy=PolicyFacts(**content["policy"]),
-        files=files,
-    )

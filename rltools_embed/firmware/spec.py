@@ -7,15 +7,18 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from rltools_embed.errors import BoardError, ProjectError
 from rltools_embed.firmware.board import NAME_PATTERN, Board, RunnerKind
-from rltools_embed.policy.digest import digest
-from rltools_embed.policy.model import Policy
+
+if TYPE_CHECKING:
+    from rltools_embed.policy.model import Policy
 
 CHECKPOINT = "include/checkpoint.h"
 MANIFEST = "rlt_embed.json"
+FORMAT = 1
 _FLOAT_BYTES = 4
 _FIRST_PORT, _LAST_PORT = 20_000, 29_999
 
@@ -27,6 +30,7 @@ class PolicyFacts:
     Attributes:
         digest: 64 hexadecimal digits.
         env_id: the Gymnasium environment; any text.
+        widest_layer: the most numbers that a layer gives; 0 where an older version's manifest does not tell.
         control_period_s: how often the policy wants to be asked, where that is known.
     """
 
@@ -38,6 +42,7 @@ class PolicyFacts:
     env_id: str
     algorithm: str
     control_period_s: float | None
+    widest_layer: int = 0
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[0-9a-f]{64}", self.digest):
@@ -46,6 +51,8 @@ class PolicyFacts:
     @classmethod
     def of(cls, policy: Policy) -> PolicyFacts:
         """The facts of this policy."""
+        from rltools_embed.policy.digest import digest  # NumPy, which a build does without
+
         return cls(
             digest=digest(policy),
             observation_dim=policy.observation_dim,
@@ -55,6 +62,7 @@ class PolicyFacts:
             env_id=policy.provenance.environment,
             algorithm=policy.provenance.algorithm,
             control_period_s=policy.control_period_s,
+            widest_layer=max(layer.output_dim for layer in policy.primitives),
         )
 
 
@@ -162,3 +170,14 @@ def upload_ports(name: str, of: tuple[Board, ...]) -> dict[str, str | None]:
 def content_digest(content: bytes) -> str:
     """SHA-256 of a file's bytes, as the manifest lists it."""
     return hashlib.sha256(content).hexdigest()
+
+
+def check_inside(path: str, source: Path) -> None:
+    """Refuse a path that would leave the project.
+
+    Raises:
+        ProjectError: naming `source`, where the path stands.
+    """
+    parts = PurePosixPath(path).parts
+    if path.startswith("/") or "\\" in path or not parts or ".." in parts or str(PurePosixPath(path)) != path:
+        raise ProjectError(f"{source}: {path!r} is not a path inside the project", "export into a new folder")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rltools_embed.firmware.size import said
 from rltools_embed.validation.compare import Agreement
 from rltools_embed.validation.report import Cost, Report, Size
 
@@ -26,9 +27,7 @@ def size(found: Size) -> str:
     """Bytes used, and of how many."""
     if found.used_bytes is None:
         return "not measured"
-    if not found.offered_bytes:
-        return f"{found.used_bytes} B"
-    return f"{found.used_bytes} of {found.offered_bytes} B ({100 * found.used_bytes / found.offered_bytes:.1f} %)"
+    return said(found.used_bytes, found.offered_bytes)
 
 
 def cost(found: Cost) -> str:

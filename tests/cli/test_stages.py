@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -78,7 +79,8 @@ def test_exporting_twice_writes_nothing_the_second_time(rlt_embed: RltEmbed, sho
 def test_flash_validate_and_reports(rlt_embed: RltEmbed, short_run: Path, project: Path, tmp_path: Path) -> None:
     built = rlt_embed("build", project)
     assert built.exit_code == 0, built.output
-    assert "firmware.elf: flash" in built.output
+    sizes = r"firmware\.elf\nflash    \d+ B; at least \d+ B were expected\nRAM      \d+ B besides the stack"
+    assert re.search(sizes, built.output)
     port = free_port()
     flashed = rlt_embed("flash", project, "--port", port)
     assert (flashed.exit_code, flashed.output.strip()) == (0, port)

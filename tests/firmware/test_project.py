@@ -111,14 +111,6 @@ def test_a_hostile_environment_id_changes_no_line_of_the_project(environment: st
     assert json.loads(hostile["rlt_embed.json"])["policy"]["env_id"] == environment
 
 
-def test_weights_that_cannot_fit_are_refused_before_rendering() -> None:
-    small = replace(board.load("qemu_netduinoplus2"), flash_bytes=16_384)
-
-    with pytest.raises(BoardError, match=r"offers 16384 B of flash, this policy needs \d+ B") as caught:
-        project.render(replace(make_spec(hidden=64), boards=(small,)))
-    assert "smaller hidden layers" in caught.value.hint
-
-
 # --------------------------------------------------------------------------------------------------------- writing
 
 

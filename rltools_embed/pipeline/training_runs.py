@@ -1,17 +1,13 @@
-"""The stages as library calls: train, inspect, export, build, flash, validate, and run for all of them in one go.
-
-Each stage takes the folder that the one before it wrote.
-"""
+"""Training a policy into a folder."""
 
 from __future__ import annotations
 
 import json
 import signal
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,15 +15,9 @@ from typing import Any, TypeAlias
 
 from filelock import FileLock, Timeout
 
-from rltools_embed import process
-from rltools_embed.errors import CheckpointError, ProjectError, ToolchainError
+from rltools_embed.errors import CheckpointError, ProjectError
 from rltools_embed.files import check_writable, write_atomically
-from rltools_embed.firmware import board as boards
-from rltools_embed.firmware import platformio, project, render, toolchain
-from rltools_embed.firmware.board import Board
-from rltools_embed.firmware.memory import Budget
-from rltools_embed.firmware.platformio import Firmware, Watch
-from rltools_embed.firmware.spec import MANIFEST, PolicyFacts, Project, ProjectSpec, WriteResult
+from rltools_embed.pipeline.checkpoints import CHECKPOINT
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Policy
 from rltools_embed.training import (
@@ -43,10 +33,7 @@ from rltools_embed.training.backend import OWN, chosen
 from rltools_embed.training.plot import check as check_plot
 from rltools_embed.training.plot import write as draw
 from rltools_embed.training.trainer import Say, print_line
-from rltools_embed.validation import Report, Settings, reach
-from rltools_embed.validation import validate as _validate
 
-CHECKPOINT = "checkpoint.h"
 RUN = "run.json"
 _RUN_FORMAT = 2
 _LOCK = ".rlt_embed.lock"
@@ -59,7 +46,7 @@ Source: TypeAlias = Callable[[], Any] | Mapping[str, Any]
 Curve: TypeAlias = tuple[Evaluation, ...]
 
 
-def _silent(done: int, total: int) -> None:
+def silent(done: int, total: int) -> None:
     """No progress shown."""
 
 
@@ -96,7 +83,7 @@ def train(
     force: bool = False,
     preflight: Callable[[Policy], None] = lambda policy: None,
     on_message: Say = print_line,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> Run:
     """Train a policy and write `checkpoint.h` and `run.json` into `output`.
 
@@ -137,7 +124,7 @@ def train(
     factory = environment_factory(environment) if isinstance(environment, str) else environment
     with order.start(factory, callbacks, on_message) as state:
         preflight(state.policy())
-        with _alone_in(folder):
+        with alone_in(folder):
             _refuse_other_run(folder, settings, force=force)  # again: it may have come in while we compiled
             try:
                 _train(state, None if save is None else Path(save), progress)
@@ -288,7 +275,7 @@ def as_table(curve: Curve) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """Hold the folder against another rlt-embed, from before the work to after the last file."""
     check_writable(folder)
     try:
@@ -330,213 +317,3 @@ def _refuse_other_run(folder: Path, settings: Mapping[str, object], *, force: bo
 
 def _described(settings: Mapping[str, object]) -> str:
     return ", ".join(f"{name} {value}" for name, value in settings.items() if value not in ({}, None))
-
-
-def load_run(path: str | Path) -> Policy:
-    """The policy of a run's folder, of a project's folder, or of a checkpoint file."""
-    given = Path(path)
-    for candidate in (given, given / CHECKPOINT, given / "include" / CHECKPOINT, given / "run" / CHECKPOINT):
-        if candidate.is_file():
-            return checkpoint.load(candidate)
-    if given.is_dir():
-        raise ProjectError(f"{given} holds no {CHECKPOINT}", "pass the folder that `rlt-embed train` wrote")
-    raise ProjectError(f"{given} does not exist", "pass the folder that `rlt-embed train` wrote, or a checkpoint.h")
-
-
-def inspect(path: str | Path) -> Policy:
-    """The policy of a run, a project or a checkpoint file, checked from the first line to the last."""
-    return load_run(path)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Export:
-    """A project that was written."""
-
-    project: Project
-    files: WriteResult
-
-
-def export(
-    source: str | Path,
-    output: str | Path,
-    *,
-    board: str | Sequence[str],
-    framework: str | None = None,
-    force: bool = False,
-) -> Export:
-    """Render the PlatformIO project of a policy for one or several boards.
-
-    Args:
-        source: a run's folder or a checkpoint file.
-        board: names of boards, or paths of board files.
-        framework: arduino or espidf, for all of them; None: the first that each board file names.
-        force: also replace generated files that were edited since.
-
-    Raises:
-        BoardError: unknown board, wrong board file, or the policy does not fit.
-        CheckpointError: the checkpoint is damaged.
-        ProjectError: `output` holds files that would be lost.
-    """
-    policy = load_run(source)
-    names = (board,) if isinstance(board, str) else tuple(board)
-    return _export(policy, Path(output), tuple(_loaded(name, framework) for name in names), force=force)
-
-
-def _loaded(name: str, framework: str | None) -> Board:
-    found = boards.load(name)
-    return found if framework is None else found.on(boards.Framework(framework))
-
-
-def _export(policy: Policy, output: Path, targets: tuple[Board, ...], *, force: bool) -> Export:
-    spec = _spec(policy, targets)
-    written = project.write(project.render(spec), output, owned=project.render_owned(spec), force=force)
-    return Export(project=project.load(output), files=written)
-
-
-def _spec(policy: Policy, targets: tuple[Board, ...]) -> ProjectSpec:
-    return ProjectSpec(
-        name=render.identifier(policy.name),
-        boards=targets,
-        checkpoint_text=checkpoint.dumps(policy),
-        policy=PolicyFacts.of(policy),
-    )
-
-
-def _project_folder(path: str | Path) -> Path:
-    """The project itself, or the one inside the folder that `run` wrote."""
-    given = Path(path)
-    inside = given / "firmware"
-    return inside if not (given / MANIFEST).exists() and (inside / MANIFEST).exists() else given
-
-
-def build(
-    folder: str | Path, *, board: str | None = None, budget: Budget | None = None, watch: Watch | None = None
-) -> Firmware:
-    """Compile a project for one of its boards; see `firmware.platformio.build`."""
-    return platformio.build(_project_folder(folder), board, budget=budget, watch=watch)
-
-
-def flash(
-    folder: str | Path, *, board: str | None = None, port: str | None = None, watch: Watch | None = None
-) -> str | None:
-    """Put a project's firmware on its board, and wait until a hardware board answers; the board's port.
-
-    Args:
-        port: where the board is; a hardware board is found by its USB id if it is not named.
-        watch: gets PlatformIO's lines as they come.
-
-    Raises:
-        ToolchainError, BuildError, BoardError: as `build`; the upload failed.
-        LinkError: the board is not there, may be on more than one port, or who answers is another board.
-    """
-    where = _project_folder(folder)
-    opened = project.load(where)
-    target = opened.board(board)
-    if target.runner.kind is not boards.RunnerKind.HARDWARE:
-        return platformio.upload(where, board, port, watch=watch)
-    named = port or opened.upload_port(target)
-    platformio.upload(where, board, reach.port_for_upload(opened, target, port), watch=watch)
-    return reach.await_firmware(opened, target, named)
-
-
-def power_off(folder: str | Path, *, board: str | None = None, port: str | None = None) -> None:
-    """Switch an emulated board off."""
-    platformio.power_off(_project_folder(folder), board, port)
-
-
-def validate(
-    folder: str | Path,
-    *,
-    board: str | None = None,
-    port: str | None = None,
-    source: str | Path | None = None,
-    settings: Settings | None = None,
-    progress: Progress = _silent,
-) -> Report:
-    """Compare what a project's board computes with what its policy should give.
-
-    Args:
-        source: a run's folder or a checkpoint file that says what should be on the board; else the project's own.
-
-    Raises:
-        ProjectError, BoardError, CheckpointError, LinkError, ProtocolError: nothing could be measured.
-    """
-    policy = load_run(source) if source is not None else None
-    return _validate(
-        _project_folder(folder), board=board, port=port, policy=policy, settings=settings, progress=progress
-    )
-
-
-def run(
-    environment: str | Source,
-    output: str | Path,
-    *,
-    board: str,
-    framework: str | None = None,
-    algorithm: str | None = None,
-    steps: int | None = None,
-    seed: int | None = None,
-    options: Mapping[str, Any] | None = None,
-    backend: str | None = None,
-    port: str | None = None,
-    force: bool = False,
-    announce: Callable[[str], None] = lambda stage: None,
-    on_message: Say = print_line,
-    progress: Progress = _silent,
-) -> Report:
-    """Train, export, build, flash and validate: `output/run` and `output/firmware`.
-
-    An emulated board is switched off at the end. What a later stage needs is checked before the first one starts.
-
-    Args:
-        announce: called with the name of each stage as it begins.
-    """
-    target = _loaded(board, framework)
-    toolchain.require((*toolchain.for_build(target), *toolchain.for_upload(target)))
-    is_emulated = target.runner.kind is not boards.RunnerKind.HARDWARE
-    # A port of its own: a board that runs for somebody else is neither stopped nor measured.
-    where = port or (platformio.free_port() if is_emulated else None)
-    folder = Path(output)
-    firmware = folder / "firmware"
-
-    def preflight(policy: Policy) -> None:
-        project.check(project.render(_spec(policy, (target,))), firmware, force=force)
-
-    with _alone_in(folder):
-        announce("train")
-        trained = train(
-            environment,
-            folder / "run",
-            algorithm=algorithm,
-            steps=steps,
-            seed=seed,
-            options=options,
-            backend=backend,
-            force=force,
-            preflight=preflight,
-            on_message=on_message,
-            progress=progress,
-        )
-        announce("export")
-        _export(trained.policy, firmware, (target,), force=force)
-        announce("build")
-        build(firmware, board=target.name, watch=on_message)
-        announce("flash")
-        flashed = flash(firmware, board=target.name, port=where, watch=on_message)
-        try:
-            announce("validate")
-            return _validate(firmware, board=target.name, port=flashed, policy=trained.policy, progress=progress)
-        finally:
-            if is_emulated:
-                power_off(firmware, board=target.name, port=where)
-
-
-def monitor(folder: str | Path, *, board: str | None = None, port: str | None = None) -> int:
-    """PlatformIO's serial monitor on a project's board, in the user's terminal; its exit code."""
-    opened = project.load(_project_folder(folder))
-    target = opened.board(board)
-    if not sys.stdin.isatty():
-        raise ToolchainError("the monitor needs a terminal", "run it from one, or read the port with pyserial")
-    where = reach.port_of(opened, target, port)
-    command = [sys.executable, "-m", "platformio", "device", "monitor", "-d", str(opened.folder), "-e", target.name]
-    return process.run_attached([*command, "--port", where])

@@ -1,0 +1,58 @@
+"""`boards` and `doctor`: what there is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rltools_embed.cli import show
+from rltools_embed.cli.json_result import as_json as print_json
+from rltools_embed.cli.options import file as file_type
+from rltools_embed.cli.options import json_flag
+from rltools_embed.doctor import examine
+from rltools_embed.errors import ToolchainError
+from rltools_embed.firmware import board as boards
+from rltools_embed.firmware import evidence
+
+
+@click.command(name="boards")
+@click.option("--check", "file", type=file_type, help="Check a board file of your own instead.")
+@json_flag
+def list_boards(file: Path | None, as_json: bool) -> None:
+    """List the boards that come with the package, and how far each is proven."""
+    found = [boards.load(str(file.absolute()))] if file else [boards.load(name) for name in boards.names()]
+    proven = evidence.load()
+    if as_json:
+        print_json([_board_entry(board, evidence.of(board, proven)) for board in found])
+    else:
+        show.board_table(found, proven)
+
+
+def _board_entry(board: boards.Board, found: evidence.Evidence) -> dict[str, Any]:
+    proven = {"proof": found.proof.value, "detail": found.detail}
+    return {"name": board.name, "proven": proven, **boards.to_table(board)}
+
+
+@click.command()
+@json_flag
+def doctor(as_json: bool) -> None:
+    """Tell what is there, what is missing, and how to get it."""
+    found = examine()
+    if as_json:
+        entries = [
+            {
+                "purpose": finding.purpose,
+                "optional": finding.is_optional,
+                "serves": finding.tool.serves,
+                **asdict(finding.tool),
+            }
+            for finding in found
+        ]
+        print_json(entries)
+    else:
+        show.findings(found)
+    if not all(finding.is_in_order for finding in found):
+        raise click.exceptions.Exit(ToolchainError.exit_code)

@@ -1,0 +1,33 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rltools_embed.firmware.board import Framework
+
+MOST = 2**31 - 1
+
+file = click.Path(dir_okay=False, path_type=Path)
+path = click.Path(path_type=Path)
+folder = click.argument("folder", type=path)
+board_of_project = click.option("--board", help="One of the project's boards; the first by default.")
+port = click.option("--port", help="/dev/ttyACM0, COM3, socket://HOST:PORT, rfc2217://HOST:PORT.")
+framework = click.option(
+    "--framework", type=click.Choice([each.value for each in Framework]), help="By default the board's first."
+)
+force = click.option("--force", is_flag=True, help="Replace what is in the way.")
+json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
+
+
+def named(context: click.Context, param: click.Parameter, path: Path) -> Path:
+    """A folder that has a name: an empty one would be the current folder."""
+    if path == Path():
+        raise click.BadParameter("it is empty", context, param)
+    return path
+
+
+def to_stderr(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,68 @@
+"""What a person sees of an export and a build: flash and RAM against the board, expected and as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rltools_embed.firmware.board import Board, Framework, RunnerKind
+from rltools_embed.firmware.estimate import estimate
+from rltools_embed.firmware.platformio import Firmware
+from rltools_embed.firmware.size import said
+
+if TYPE_CHECKING:
+    from rltools_embed.pipeline.exporting import Export
+
+_FRAMEWORK_NAMES = {Framework.ARDUINO: "Arduino", Framework.ESPIDF: "ESP-IDF"}
+
+
+def export(found: Export) -> None:
+    """What an export wrote and where, and the least that each board's firmware takes."""
+    files = found.files
+    names = ", ".join(board.name for board in found.project.boards)
+    click.echo(
+        f"{_printable(found.project.folder)}: project {found.project.name} for {names} "
+        f"({len(files.written)} files written, {len(files.unchanged)} unchanged, {len(files.removed)} removed)"
+    )
+    for board in found.project.boards:
+        least = estimate(board, found.project.policy)
+        click.echo(f"{board.name}, before the build:")
+        click.echo(
+            f"flash    at least {said(least.flash_bytes, board.flash_bytes)}, {least.weights_bytes} B of weights"
+        )
+        click.echo(f"RAM      at least {said(least.ram_bytes, board.ram_bytes)} besides the stack")
+        click.echo(f"stack    {_stack(board)}")
+
+
+def build(found: Firmware) -> None:
+    """The sizes of a firmware against its board, and what was expected of it."""
+    board, sizes, least = found.board, found.memory, found.estimate
+    flash = _measured(sizes.flash_bytes if sizes else None, board.flash_bytes)
+    ram = _measured(sizes.ram_bytes if sizes else None, board.ram_bytes)
+    click.echo(_printable(found.elf))
+    click.echo(f"flash    {flash}; at least {least.flash_bytes} B were expected")
+    click.echo(f"RAM      {ram} besides the stack; at least {least.ram_bytes} B were expected")
+    if found.stack_used_bytes is None:
+        click.echo(f"stack    {_stack(board)}; --max-stack adds up the deepest chain of calls")
+    else:
+        deepest = said(found.stack_used_bytes, board.stack_bytes)
+        click.echo(f"stack    {deepest} in the deepest chain of calls, interrupts and libraries not counted")
+
+
+def _measured(used_bytes: int | None, offered_bytes: int | None) -> str:
+    return "not known" if used_bytes is None else said(used_bytes, offered_bytes)
+
+
+def _stack(board: Board) -> str:
+    if board.stack_bytes is not None:
+        return f"{board.stack_bytes} B kept; a validation measures what is used"
+    if board.framework is not None:
+        return f"kept by {_FRAMEWORK_NAMES[board.framework]}, not measured on this board"
+    return "this computer's, not measured" if board.runner.kind is RunnerKind.HOST else "not measured"
+
+
+def _printable(path: Path) -> str:
+    """A path made safe to print: nothing in it may steer the terminal."""
+    return "".join(character if character.isprintable() else "�" for character in str(path))

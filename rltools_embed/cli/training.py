@@ -1,0 +1,87 @@
+"""`train` and `inspect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rltools_embed import pipeline
+from rltools_embed.cli import show
+from rltools_embed.cli.json_result import as_json as print_json
+from rltools_embed.cli.options import file, force, json_flag, named, path
+from rltools_embed.cli.training_options import check_options, training_options
+from rltools_embed.policy import checkpoint
+from rltools_embed.policy.digest import digest
+from rltools_embed.training.plot import check as check_plot
+
+
+@click.command()
+@click.argument("environment")
+@training_options
+@click.option("-o", "--output", required=True, type=path, callback=named, help="Folder of the run.")
+@click.option("--save", type=file, help="File for the whole run, to resume from; kept when interrupted.")
+@click.option("--resume", type=file, help="File of --save to go on from. It can run code: use those that you trust.")
+@click.option("--plot", type=file, help="Draw the learning curve: .png, .svg or .pdf. Needs the extra [plot].")
+@force
+@json_flag
+def train(
+    environment: str,
+    algorithm: str | None,
+    steps: int | None,
+    seed: int | None,
+    options: dict[str, Any],
+    backend: str | None,
+    output: Path,
+    save: Path | None,
+    resume: Path | None,
+    plot: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Train a policy on the Gymnasium ENVIRONMENT (an id) and write checkpoint.h."""
+    if resume is None:
+        check_options(algorithm, options, steps, backend)
+    if plot is not None:
+        _check_plot(plot)
+    with show.watching("training") as watched:
+        run = pipeline.train(
+            environment,
+            output,
+            algorithm=algorithm,
+            steps=steps,
+            seed=seed,
+            options=options,
+            backend=backend,
+            save=save,
+            resume=resume,
+            plot=plot,
+            force=force,
+            on_message=watched.say,
+            progress=watched.progress,
+        )
+    if as_json:
+        curve = pipeline.as_table(run.learning_curve)
+        print_json({"checkpoint": run.checkpoint, "digest": digest(run.policy), "learning_curve": curve})
+    else:
+        click.echo(run.checkpoint)
+
+
+def _check_plot(path: Path) -> None:
+    try:
+        check_plot(path)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@json_flag
+def inspect(source: Path, as_json: bool) -> None:
+    """Check a checkpoint (a file, a run or a project) and show what it holds."""
+    policy = pipeline.inspect(source)
+    if as_json:
+        print_json(checkpoint.manifest(policy))
+    else:
+        show.policy(policy)
