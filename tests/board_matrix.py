@@ -187,8 +187,8 @@ def simulated(board: Board, policy: Policy) -> Evidence:
     return Evidence(proof=Proof.SIMULATED, detail=f"{seen.detail}; {ran} {how}")
 
 
-def emulated(board: Board, policy: Policy) -> Evidence:
-    """Build, run and validate an emulated board."""
+def run_here(board: Board, policy: Policy) -> Evidence:
+    """Build, run and validate an emulated board, or the firmware as a process."""
     missing = [tool for tool in (*toolchain.for_build(board), *toolchain.for_upload(board)) if not tool.serves]
     if missing:
         return Evidence(proof=Proof.NOTHING, detail="; ".join(tool.problem for tool in missing))
@@ -201,7 +201,9 @@ def emulated(board: Board, policy: Policy) -> Evidence:
     if not report.passed or total is None:
         return Evidence(proof=Proof.NOTHING, detail="the validation did not pass")
     detail = f"{total.equal} of {total.outputs} outputs have the bits of the reference"
-    if board.runner.kind is RunnerKind.QEMU and report.cost is not None and sizes is not None:
+    if board.runner.kind is RunnerKind.HOST:
+        return Evidence(proof=Proof.THIS_COMPUTER, detail=f"{detail}, as a process of this computer")
+    if report.cost is not None and sizes is not None:
         detail += f"; {report.cost.per_inference:.0f} {report.cost.unit} per inference, {sizes.flash_bytes} B of flash"
     return Evidence(proof=Proof.EMULATED, detail=detail)
 
@@ -217,7 +219,7 @@ def measure() -> dict[str, Evidence]:
         elif loaded.runner.kind is RunnerKind.HARDWARE:
             results[name] = compiled(loaded)
         else:
-            results[name] = emulated(loaded, policy)
+            results[name] = run_here(loaded, policy)
         sys.stderr.write(f"{name}: {results[name].proof.value}; {results[name].detail}\n")
     return results
 
@@ -229,13 +231,12 @@ def table(results: dict[str, Evidence]) -> str:
         board = boards.load(name)
         unit = "" if board.fpu in (Fpu.NONE, Fpu.NATIVE) else f", {board.fpu.value}"
         memory = "-" if board.flash_bytes is None else f"{board.flash_bytes >> 10}, {(board.ram_bytes or 0) >> 10} KiB"
-        frameworks = ", ".join(each.value for each in board.platformio.frameworks) or "bare metal"
         cells = (
             f"`{name}`",
             f"{board.core.value}{unit}",
-            f"{board.clock_hz / 1e6:g} MHz",
+            "-" if board.runner.kind is RunnerKind.HOST else f"{board.clock_hz / 1e6:g} MHz",
             memory,
-            frameworks,
+            board.software,
             results[name].proof.value,
         )
         rows.append(f"| {' | '.join(cells)} |")

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from rltools_embed.doctor import Finding
 from rltools_embed.firmware import evidence
-from rltools_embed.firmware.board import Board
+from rltools_embed.firmware.board import Board, RunnerKind
 from rltools_embed.firmware.evidence import Evidence
 from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import describe
@@ -90,18 +90,17 @@ def _signal_cells(signal: Signal) -> tuple[str, str, str, str]:
 
 def board_table(boards: Sequence[Board], proven: Mapping[str, Evidence]) -> None:
     """The boards, a line each."""
-    columns = ("board", "core", "FPU", "MHz", "flash kB", "RAM kB", "framework", "arithmetic", "proven")
+    columns = ("board", "core", "FPU", "MHz", "flash KiB", "RAM KiB", "framework", "arithmetic", "proven")
     table = Table(*columns, box=None, pad_edge=False)
     for board in boards:
-        frameworks = ", ".join(framework.value for framework in board.platformio.frameworks)
         table.add_row(
             board.name,
             board.core.value,
             board.fpu.value,
-            f"{board.clock_hz / 1e6:g}",
+            "-" if board.runner.kind is RunnerKind.HOST else f"{board.clock_hz / 1e6:g}",
             "-" if board.flash_bytes is None else str(board.flash_bytes // 1024),
             "-" if board.ram_bytes is None else str(board.ram_bytes // 1024),
-            frameworks or "bare metal",
+            board.software,
             board.arithmetic.value,
             evidence.of(board, proven).proof.value,
         )

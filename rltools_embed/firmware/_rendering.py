@@ -258,7 +258,7 @@ def _readme(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes:
             {
                 "name": board.name,
                 "title": text.markdown(board.title),
-                "framework": board.framework.value if board.framework else "bare metal",
+                "framework": board.framework.value if board.framework else board.software,
                 "port": _port_for_people(board, ports[board.name]),
             }
             for board in spec.boards
@@ -360,7 +360,7 @@ def _platformio_board(board: Board) -> dict[str, Any]:
         }
     return {
         "name": board.title,
-        "vendor": "emulated",
+        "vendor": "this computer" if board.runner.kind is RunnerKind.HOST else "emulated",
         "url": "https://www.qemu.org/docs/master/system/targets.html",
         "frameworks": [],
         "build": build,

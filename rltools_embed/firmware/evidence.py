@@ -25,6 +25,8 @@ class Proof(Enum):
     COMPILED = "compiled"
     # The vendor's platform and framework have built a program for this board, by hand and not in CI.
     VENDOR_PACKAGES = "vendor packages"
+    # The whole firmware ran as a process of this computer, and every output bit was right: no machine code of a board.
+    THIS_COMPUTER = "this computer"
     # Machine code for the board's core ran in a simulated board, over a stand-in for the vendor's framework, flashed by
     # the vendor's real tool; every output bit was right.
     SIMULATED = "simulated"

@@ -198,7 +198,7 @@ def _check_port(board: Board, port: str | None) -> None:
     if port is None or board.runner.kind is RunnerKind.HARDWARE:
         return
     if not re.fullmatch(r"socket://(127\.0\.0\.1|localhost):\d{4,5}", port):
-        raise LinkError(f"{port!r} is no port of an emulated board", "name one as socket://127.0.0.1:<port>")
+        raise LinkError(f"{port!r} is no port of a board on this computer", "name one as socket://127.0.0.1:<port>")
 
 
 def _refuse_port(output: str) -> None:

@@ -29,6 +29,8 @@ def test_the_list_tells_of_every_board_what_it_is_and_how_far_it_is_proven(rlt_e
     cells = ["xtensa-lx6", "xtensa-sp", "240", "1024", "320", "arduino,", "espidf", "separate", "simulated"]
     assert lines["esp32dev"].split()[1:] == cells
     assert lines["qemu_mps2_an386"].rstrip().endswith("emulated")
+    host = "native native - - - a process separate this computer"
+    assert lines["host"].split()[1:] == host.split()
 
 
 def test_the_list_as_json_has_every_key_of_the_files_and_the_evidence(rlt_embed: RltEmbed) -> None:
@@ -38,6 +40,7 @@ def test_the_list_as_json_has_every_key_of_the_files_and_the_evidence(rlt_embed:
     esp32 = entries["esp32dev"]
     assert esp32["platformio"]["frameworks"] == ["arduino", "espidf"]
     assert esp32["proven"]["proof"] == "simulated"
+    assert entries["host"]["proven"]["proof"] == "this computer"
     assert "every source compiles" in esp32["proven"]["detail"]
     assert "outputs have the bits of the reference" in entries["qemu_microbit"]["proven"]["detail"]
 

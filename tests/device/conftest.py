@@ -3,8 +3,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import link_boards
 import link_native
 import pytest
+
+from rltools_embed.device.memory_link import Board
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +31,8 @@ def native_board(program: Callable[..., Path]) -> Iterator[link_native.LockstepB
     board = link_native.LockstepBoard(program("server_main.cpp", "-O1"))
     yield board
     board.close()
+
+
+@pytest.fixture(params=["native", "python"])
+def board(request: pytest.FixtureRequest) -> Board:
+    return request.getfixturevalue("native_board") if request.param == "native" else link_boards.python_board()

@@ -18,6 +18,7 @@ import serial.rfc2217
 
 from rltools_embed.device import Client, Limits, MemoryBoard, Patience, Timeouts, available_ports, link, open_link
 from rltools_embed.errors import LinkError, ProtocolError
+from tests.ports import free_port
 
 OBSERVATIONS = np.random.default_rng(4).standard_normal((40, 3)).astype(np.float32)
 
@@ -88,11 +89,6 @@ def board_on_socket() -> Iterator[str]:
         with served(read, lambda data: connections[0].sendall(data)):
             yield f"socket://127.0.0.1:{server.getsockname()[1]}"
         connections[0].close()
-
-
-def free_port() -> int:
-    with listening() as server:
-        return int(server.getsockname()[1])
 
 
 @pytest.mark.parametrize("place", [board_on_terminal, board_on_socket])

@@ -26,8 +26,9 @@ from rltools_embed.firmware import board, platformio, project
 from rltools_embed.firmware.board import Arithmetic, Board, Placement, RunnerKind
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest
-from tests.firmware.conftest import free_port, make_spec
+from tests.firmware.conftest import make_spec
 from tests.policies import sac_policy
+from tests.ports import free_port
 
 Export = Callable[..., Path]
 emulated = pytest.mark.emulated
@@ -361,7 +362,7 @@ def test_a_folder_with_a_difficult_name_builds_and_runs(
 def test_a_port_with_a_command_in_it_is_refused_and_not_executed(export: Export, tmp_path: Path) -> None:
     folder = export("host")
 
-    with pytest.raises(LinkError, match="is no port of an emulated board"):
+    with pytest.raises(LinkError, match="is no port of a board on this computer"):
         platformio.upload(folder, "host", 'socket://127.0.0.1:5000"; touch pwned; "')
     assert not list(tmp_path.rglob("pwned"))
 

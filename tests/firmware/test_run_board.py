@@ -15,7 +15,7 @@ import pytest
 
 from rltools_embed import process, resources
 from rltools_embed.process import Completed
-from tests.firmware.conftest import free_port
+from tests.ports import free_port
 
 RUN_BOARD = resources.templates_dir() / "platforms" / "rlt_emulated" / "run_board.py"
 

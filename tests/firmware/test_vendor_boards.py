@@ -121,7 +121,8 @@ def test_every_board_has_its_evidence_and_no_more_than_was_seen() -> None:
     for name, found in proven.items():
         kind = boards.load(name).runner.kind
         assert found.proof is not Proof.HARDWARE  # no board was ever connected
-        assert (found.proof is Proof.EMULATED) == (kind is not RunnerKind.HARDWARE), (name, found)
+        assert (found.proof is Proof.EMULATED) == (kind is RunnerKind.QEMU), (name, found)
+        assert (found.proof is Proof.THIS_COMPUTER) == (kind is RunnerKind.HOST)
         assert (found.proof is Proof.SIMULATED) == (name in board_matrix.SIMULATED)
         assert (found.proof is Proof.VENDOR_PACKAGES) == (name in board_matrix.BUILT_BY_HAND)
         assert found.proof is not Proof.NOTHING

@@ -264,6 +264,12 @@ class Board:
         """What the firmware is built on; None for emulated boards."""
         return self.platformio.frameworks[0] if self.platformio.frameworks else None
 
+    @property
+    def software(self) -> str:
+        """What the firmware can be built on, for people."""
+        without = "a process" if self.runner.kind is RunnerKind.HOST else "bare metal"
+        return ", ".join(framework.value for framework in self.platformio.frameworks) or without
+
     def on(self, framework: Framework) -> Board:
         """This board with the firmware built on that framework.
 
@@ -271,8 +277,8 @@ class Board:
             BoardError: the board does not have it.
         """
         if framework not in self.platformio.frameworks:
-            has = ", ".join(each.value for each in self.platformio.frameworks) or "none: its firmware is bare metal"
-            raise BoardError(f"{self.name} has no framework {framework.value}", f"it has {has}")
+            has = "" if self.platformio.frameworks else "none: its firmware is "
+            raise BoardError(f"{self.name} has no framework {framework.value}", f"it has {has}{self.software}")
         chosen = replace(self.platformio, frameworks=(framework,))
         return replace(self, platformio=chosen, port=framework.port)
 
