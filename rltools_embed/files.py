@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rltools_embed.errors import ProjectError
@@ -21,6 +25,22 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise ProjectError(f"cannot write into {folder}: {error.strerror}", "choose another folder") from error
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back until the block has ended: for the milliseconds in which files that belong together change."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is told of signals
+        return
+    is_interrupted = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda number, frame: is_interrupted.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if is_interrupted.is_set():
+        raise KeyboardInterrupt
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

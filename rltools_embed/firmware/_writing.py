@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from rltools_embed.errors import ProjectError
+from rltools_embed.files import uninterrupted
 from rltools_embed.firmware.spec import MANIFEST, WriteResult, check_inside, content_digest
 
 
@@ -42,10 +43,7 @@ def _write(
     written = tuple(sorted({*files, *missing} - {*unchanged}))
     gone = sorted(set(before) - set(files))
     removed = tuple(path for path in gone if _digest_of(path, output) == before[path])
-    _replace({path: missing.get(path) or files[path] for path in written}, output)
-    for path in removed:
-        (output / path).unlink()
-        _remove_empty_parents(output / path, output)
+    _replace({path: missing.get(path) or files[path] for path in written}, removed, output)
     return WriteResult(written=written, unchanged=unchanged, removed=removed)
 
 
@@ -101,6 +99,7 @@ def _digest_of(path: str, output: Path) -> str | None:
 @contextlib.contextmanager
 def _staging(output: Path) -> Iterator[Path]:
     """A folder on the same file system, gone afterwards."""
+    is_new = not output.exists()
     output.mkdir(parents=True, exist_ok=True)
     folder = output / f".rlt_embed_{os.getpid()}.tmp"
     shutil.rmtree(folder, ignore_errors=True)
@@ -109,19 +108,25 @@ def _staging(output: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if is_new and not any(output.iterdir()):
+            output.rmdir()
 
 
-def _replace(files: Mapping[str, bytes], output: Path) -> None:
-    """Write everything aside first, so that a full disk changes nothing; then move file by file, the manifest last."""
-    if not files:
+def _replace(files: Mapping[str, bytes], removed: Sequence[str], output: Path) -> None:
+    """Write all of it aside first, so that a full disk or Ctrl-C changes nothing; then move, the manifest last."""
+    if not files and not removed:
         return
     with _staging(output) as staging:
         for path, content in files.items():
             (staging / path).parent.mkdir(parents=True, exist_ok=True)
             (staging / path).write_bytes(content)
-        for path in sorted(files, key=lambda path: path == MANIFEST):
-            (output / path).parent.mkdir(parents=True, exist_ok=True)
-            (staging / path).replace(output / path)
+        with uninterrupted():
+            for path in removed:
+                (output / path).unlink()
+                _remove_empty_parents(output / path, output)
+            for path in sorted(files, key=lambda path: path == MANIFEST):
+                (output / path).parent.mkdir(parents=True, exist_ok=True)
+                (staging / path).replace(output / path)
 
 
 def _remove_empty_parents(path: Path, output: Path) -> None:

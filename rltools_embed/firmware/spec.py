@@ -90,7 +90,9 @@ class ProjectSpec:
             raise ProjectError("a project needs at least one board", "name one with --board")
         for name in names:
             if names.count(name) > 1:
-                raise ProjectError(f"the board {name} is named twice", "name each board once")
+                raise ProjectError(
+                    f"the board {name} is named twice", "name each board once; a file's name is its board's: rename it"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)

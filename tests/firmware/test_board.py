@@ -121,8 +121,71 @@ def test_a_file_that_is_not_there_is_named() -> None:
 
 
 def test_a_folder_is_not_a_board(tmp_path: Path) -> None:
-    with pytest.raises(BoardError, match="cannot read"):
+    with pytest.raises(BoardError, match="is a folder, not a board file"):
         board.load(f"{tmp_path}/")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "mine.toml is empty"),
+        (b"# nothing\n", "mine.toml is empty"),
+        (b'title = "caf\xe9"\n', "mine.toml is not UTF-8 text: its byte 12 is 0xe9"),
+        (b"\x7fELF\x01\x02\xff", "mine.toml is not UTF-8 text: its byte 6 is 0xff"),
+        (b"\x7fELF\x01\x02", "mine.toml is not TOML"),
+    ],
+)
+def test_a_file_that_holds_no_board_is_told(tmp_path: Path, content: bytes, told: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+
+    with pytest.raises(BoardError, match=told) as caught:
+        board.load(str(path))
+    assert "one of the files in boards/" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "meant"),
+    [
+        ("flash_bytes", '"512 KB"', 524_288),
+        ("flash_bytes", '"512KiB"', 524_288),
+        ("flash_bytes", '"0.5 MB"', 524_288),
+        ("flash_bytes", '"4_194_304"', 4_194_304),
+        ("flash_bytes", "512", 524_288),
+        ("ram_bytes", "131072.0", 131_072),
+        ("ram_bytes", "1.5e5", 150_000),
+        ("clock_hz", '"180 MHz"', 180_000_000),
+        ("clock_hz", '"12.5 mhz"', 12_500_000),
+        ("clock_hz", "180", 180_000_000),
+        ("flash_bytes", '"a lot"', None),
+        ("flash_bytes", '"0 KB"', None),
+        ("ram_bytes", "0", None),
+        ("ram_bytes", "-5", None),
+        ("ram_bytes", "true", None),
+        ("ram_bytes", "1000.5", None),
+        ("ram_bytes", "inf", None),
+        ("ram_bytes", "nan", None),
+        ("ram_bytes", "9_000_000_000", None),
+    ],
+)
+def test_a_size_or_a_clock_in_another_unit_is_answered_in_the_right_one(
+    tmp_path: Path, key: str, value: str, meant: int | None
+) -> None:
+    before = re.search(rf"^{key} = .*$", AN386, re.MULTILINE)
+    assert before is not None
+
+    with pytest.raises(BoardError, match=f"{key} = .* cannot be used") as caught:
+        load_text(tmp_path, AN386.replace(before[0], f"{key} = {value}"))
+    assert caught.value.hint.endswith("; did you mean " + f"{meant}?") if meant else "mean" not in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("key", "near"), [("flash", "flash_bytes"), ("flsh", "flash_bytes"), ("clock_mhz", "clock_hz")]
+)
+def test_a_key_with_another_unit_is_answered_with_the_right_one(tmp_path: Path, key: str, near: str) -> None:
+    with pytest.raises(BoardError, match=f"{key} is not a key of a board file") as caught:
+        load_text(tmp_path, f"{key} = 3\n{AN386}")
+    assert caught.value.hint.startswith(f"did you mean {near}?")
 
 
 @pytest.mark.parametrize("name", ["-board", "1board", "env", "default", "a" * 41, "x y", "tschüs"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -112,6 +113,37 @@ def test_a_hostile_environment_id_changes_no_line_of_the_project(environment: st
 
 
 # --------------------------------------------------------------------------------------------------------- writing
+
+
+def test_ctrl_c_before_the_files_are_moved_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = project.render(make_spec("host"))
+    calls, write_bytes = iter(range(20)), Path.write_bytes
+
+    def interrupted(path: Path, data: bytes) -> int:
+        if next(calls) == 10:
+            raise KeyboardInterrupt
+        return write_bytes(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        project.write(files, tmp_path / "project")
+    assert not (tmp_path / "project").exists()
+
+
+def test_ctrl_c_while_files_are_moved_waits_for_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = project.render(make_spec("host"))
+    calls, replace_file = iter(range(1000)), Path.replace
+
+    def interrupted(path: Path, target: Path) -> Path:
+        if next(calls) == 10:
+            os.kill(os.getpid(), signal.SIGINT)
+        return replace_file(path, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        project.write(files, tmp_path / "project")
+    monkeypatch.undo()
+    assert project.write(files, tmp_path / "project").written == ()
 
 
 def test_writing_twice_changes_no_file(export: Export) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,10 +15,37 @@ from rltools_embed.errors import BoardError
 EnumT = TypeVar("EnumT", bound=Enum)
 
 
+_FACTORS = {"k": 1_000, "ki": 1_024, "m": 1_000_000, "mi": 1_048_576, "g": 1_000_000_000, "gi": 1 << 30, "": 1}
+
+
+def _in_unit(value: object, least: int, most: int) -> str:
+    """What `512 KB`, `180 MHz`, 180 or 131072.0 would be as the whole number that is asked for."""
+    if isinstance(value, bool):
+        return ""
+    if isinstance(value, str):
+        parts = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?i?)(b|byte|bytes|hz)?", value.strip().replace("_", "").lower())
+        if parts is None or parts[2] not in _FACTORS:
+            return ""
+        # Whoever writes KB of a memory means 1024.
+        prefix = parts[2] if parts[3] == "hz" or not parts[2] else f"{parts[2][0]}i"
+        number = float(parts[1]) * _FACTORS[prefix]
+    elif isinstance(value, int) and 0 < value < least:
+        number = value * (1_000_000 if value * 1_000_000 <= most and least >= 1_000_000 else 1_024)
+    elif isinstance(value, float) and math.isfinite(value):
+        number = value
+    else:
+        return ""
+    is_one = number == int(number) and least <= number <= most
+    return f"; did you mean {int(number)}?" if is_one else ""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint for a misspelt word: the nearest known one if there is one, then all of them."""
     choices = sorted(known)
-    near = difflib.get_close_matches(word, choices, n=1)
+    # A key with its unit left out, or with another one: flash for flash_bytes, clock_mhz for clock_hz.
+    stems = {choice.partition("_")[0]: choice for choice in choices}
+    found = difflib.get_close_matches(word.lower(), choices, n=1)
+    near = found or [stems[stem] for stem in difflib.get_close_matches(word.lower().partition("_")[0], stems, n=1)]
     guess = f"did you mean {near[0]}? " if near else ""
     return f"{guess}known: {', '.join(choices)}"
 
@@ -77,7 +105,7 @@ class Table:
         value = self._required(key, meaning)
         # bool is an int in Python, not in a board file.
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise self._wrong(key, meaning, value)
+            raise self._wrong(key, f"{meaning}{_in_unit(value, least, most)}", value)
         return value
 
     def boolean(self, key: str) -> bool:

@@ -74,7 +74,7 @@ def from_table(name: str, values: Mapping[str, Any], source: str) -> Board:
         mcu=table.text("mcu", _WORD_PATTERN, "the chip's name: letters, digits, . _ -"),
         core=table.choice("core", Core),
         fpu=table.choice("fpu", Fpu),
-        clock_hz=table.integer("clock_hz", 1_000_000 if hardware else 1_000, 4_000_000_000, "hertz"),
+        clock_hz=table.integer("clock_hz", 1_000_000, 4_000_000_000, "hertz"),
         flash_bytes=table.integer("flash_bytes", 1024, ADDRESS_SPACE_BYTES, "bytes") if limited else None,
         ram_bytes=table.integer("ram_bytes", 1024, ADDRESS_SPACE_BYTES, "bytes") if limited else None,
         stack_bytes=table.integer("stack_bytes", 256, ADDRESS_SPACE_BYTES, "bytes") if bare else None,
@@ -290,7 +290,8 @@ def _check_memory(board: Board, source: str) -> None:
     for region, origin, size in regions:
         if origin + size > ADDRESS_SPACE_BYTES:
             raise BoardError(
-                f"{source}: {region} from {origin:#x} with {size} B ends beyond 4 GiB", f"check {region}_bytes"
+                f"{source}: {region} from {origin:#x} with {size} B ends beyond 4 GiB",
+                f"check memory.{region}_origin and {region}_bytes",
             )
         if origin % 1024 != 0:
             # The vector table stands first in flash; the largest one must begin at a multiple of 1024.

@@ -44,10 +44,19 @@ def _near_boards(word: str) -> str:
 def _load_file(path: Path, source: str) -> Board:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except IsADirectoryError as error:
+        raise BoardError(f"{source} is a folder, not a board file", "name the file in it: my_board.toml") from error
     except OSError as error:
         raise BoardError(f"cannot read the board file {source}: {error.strerror}", _near_boards(path.stem)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise BoardError(
+            f"{source} is not UTF-8 text: its byte {error.start} is {error.object[error.start]:#04x}",
+            "a board file is TOML: save it as UTF-8, or start from a copy of one of the files in boards/",
+        ) from error
+    except tomllib.TOMLDecodeError as error:
         raise BoardError(
             f"{source} is not TOML: {error}", "start from a copy of one of the files in boards/"
         ) from error
+    if not table:
+        raise BoardError(f"{source} is empty", "start from a copy of one of the files in boards/")
     return from_table(path.stem, table, source)
