@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rltools_embed.firmware.board import Board, Framework, RunnerKind
 from rltools_embed.firmware.estimate import estimate
 from rltools_embed.firmware.platformio import Firmware
-from rltools_embed.firmware.size import said
+from rltools_embed.firmware.size import said, stack_said
 
 if TYPE_CHECKING:
     from rltools_embed.pipeline.exporting import Export
-
-_FRAMEWORK_NAMES = {Framework.ARDUINO: "Arduino", Framework.ESPIDF: "ESP-IDF"}
 
 
 def export(found: Export) -> None:
@@ -33,7 +30,7 @@ def export(found: Export) -> None:
             f"flash    at least {said(least.flash_bytes, board.flash_bytes)}, {least.weights_bytes} B of weights"
         )
         click.echo(f"RAM      at least {said(least.ram_bytes, board.ram_bytes)} besides the stack")
-        click.echo(f"stack    {_stack(board)}")
+        click.echo(f"stack    {stack_said(board)}")
 
 
 def build(found: Firmware) -> None:
@@ -45,7 +42,7 @@ def build(found: Firmware) -> None:
     click.echo(f"flash    {flash}; at least {least.flash_bytes} B were expected")
     click.echo(f"RAM      {ram} besides the stack; at least {least.ram_bytes} B were expected")
     if found.stack_used_bytes is None:
-        click.echo(f"stack    {_stack(board)}; --max-stack adds up the deepest chain of calls")
+        click.echo(f"stack    {stack_said(board)}; --max-stack adds up the deepest chain of calls")
     else:
         deepest = said(found.stack_used_bytes, board.stack_bytes)
         click.echo(f"stack    {deepest} in the deepest chain of calls, interrupts and libraries not counted")
@@ -53,14 +50,6 @@ def build(found: Firmware) -> None:
 
 def _measured(used_bytes: int | None, offered_bytes: int | None) -> str:
     return "not known" if used_bytes is None else said(used_bytes, offered_bytes)
-
-
-def _stack(board: Board) -> str:
-    if board.stack_bytes is not None:
-        return f"{board.stack_bytes} B kept; a validation measures what is used"
-    if board.framework is not None:
-        return f"kept by {_FRAMEWORK_NAMES[board.framework]}, not measured on this board"
-    return "this computer's, not measured" if board.runner.kind is RunnerKind.HOST else "not measured"
 
 
 def _printable(path: Path) -> str:

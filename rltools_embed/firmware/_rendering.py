@@ -23,6 +23,7 @@ from rltools_embed.firmware.board import (
     UartDriver,
 )
 from rltools_embed.firmware.estimate import check_fit
+from rltools_embed.firmware.size import stack_said
 from rltools_embed.firmware.spec import (
     CHECKPOINT,
     FORMAT,
@@ -259,6 +260,7 @@ def _readme(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes:
                 "name": board.name,
                 "title": text.markdown(board.title),
                 "framework": board.framework.value if board.framework else board.software,
+                "stack": stack_said(board),
                 "port": _port_for_people(board, ports[board.name]),
             }
             for board in spec.boards
