@@ -180,7 +180,8 @@ def _numbers(values: Sequence[float]) -> str:
 
 def _cost_lines(found: Report) -> Iterator[str]:
     yield f"flash    {wording.size(found.flash)}"
-    yield f"RAM      {wording.size(found.ram)} besides the stack"
+    ram = wording.size(found.ram)
+    yield f"RAM      {ram}" if found.ram.used_bytes is None else f"RAM      {ram} besides the stack"
     stack = "not measured on this board" if found.stack.used_bytes is None else f"{wording.size(found.stack)}, measured"
     yield f"stack    {stack}"
     if found.cost is not None:
