@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from rltools_embed import resources
+from rltools_embed.firmware import board as boards
 from rltools_embed.firmware.board import Board
 
 FILE = "evidence.json"
@@ -60,5 +61,6 @@ def load() -> Mapping[str, Evidence]:
 
 
 def of(board: Board, proven: Mapping[str, Evidence]) -> Evidence:
-    """The board's evidence; of a board of the user's own nothing is known."""
-    return proven.get(board.name, _NOTHING)
+    """The board's evidence; of a board of the user's own nothing is known, whatever its name."""
+    is_ours = board.name in proven and boards.load(board.name) == board
+    return proven[board.name] if is_ours else _NOTHING

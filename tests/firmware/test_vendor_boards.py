@@ -129,6 +129,14 @@ def test_every_board_has_its_evidence_and_no_more_than_was_seen() -> None:
         assert found.detail
 
 
+def test_a_board_of_the_users_own_is_not_proven_by_its_name() -> None:
+    proven, ours = evidence.load(), boards.load("esp32dev")
+
+    assert evidence.of(ours, proven).proof is Proof.SIMULATED
+    assert evidence.of(replace(ours, flash_bytes=2 << 20), proven).proof is Proof.NOTHING
+    assert evidence.of(replace(ours, name="mine"), proven).proof is Proof.NOTHING
+
+
 def test_the_readmes_table_is_what_the_evidence_says() -> None:
     text = (board_matrix.ROOT / "README.md").read_text(encoding="utf-8")
 
