@@ -82,6 +82,7 @@ def test_several_boards_and_a_framework_make_one_project(
         "stack    kept by ESP-IDF, not measured on this board\n"
     )
     assert told in done.output
+    assert (tmp_path / "out" / "README.md").read_text().count("| kept by ESP-IDF, not measured on this board |") == 2
     assert (tmp_path / "out" / "platformio.ini").read_text().count("framework = espidf") == 2
 
 
