@@ -125,6 +125,11 @@ def test_a_folder_is_not_a_board(tmp_path: Path) -> None:
         board.load(f"{tmp_path}/")
 
 
+def test_a_device_is_not_a_board() -> None:
+    with pytest.raises(BoardError, match="/dev/zero is a device, not a board file"):
+        board.load("/dev/zero")
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -278,6 +283,26 @@ def test_a_table_that_is_a_number_is_refused(tmp_path: Path) -> None:
 def test_flash_and_ram_that_overlap_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BoardError, match="overlap"):
         load_text(tmp_path, with_value("ram_origin", "0x0010_0000"))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (AN386.replace("base = 0x4000_4000", "base = 0x2000_4000"), "uart.base = 0x20004000 lies in the ram"),
+        (
+            f"{AN386}[placement]\nweights_origin = 0x203F_0000\nweights_bytes = 65_536\n",
+            "placement.weights_origin = 0x203f0000 lies in the ram 0x20000000..0x20400000",
+        ),
+        (
+            f"{AN386}[placement]\nweights_origin = 0x0010_0000\nweights_bytes = 65_536\n",
+            "placement.weights_origin = 0x100000 lies in the flash",
+        ),
+    ],
+)
+def test_what_lies_in_the_programs_memory_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(BoardError, match=told) as caught:
+        load_text(tmp_path, text)
+    assert "check the address" in caught.value.hint
 
 
 def test_memory_beyond_the_address_space_is_refused(tmp_path: Path) -> None:

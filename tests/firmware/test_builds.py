@@ -200,7 +200,8 @@ def test_numbers_that_do_not_fit_their_memory_are_refused_by_the_compiler(tmp_pa
     # Room for the numbers, and none for the padding of the core's panels, which only the compiler knows.
     weights = 4 * sac_policy(hidden=8, environment="Pendulum-v1").parameter_count
     tight = Placement(weights_origin=LAST_64_KIB, weights_bytes=weights)
-    folder = write_with(tmp_path / "project", replace(board.load("qemu_mps2_an386"), name="tight", placement=tight))
+    free = replace(board.load("qemu_mps2_an386"), name="tight", ram_bytes=LAST_64_KIB - RAM_OF_AN386.start)
+    folder = write_with(tmp_path / "project", replace(free, placement=tight))
 
     with pytest.raises(BuildError) as caught:
         platformio.build(folder)

@@ -304,11 +304,28 @@ def _check_memory(board: Board, source: str) -> None:
             f"{source}: flash {flash:#x}..{flash + flash_bytes:#x} and RAM {ram:#x}..{ram + ram_bytes:#x} overlap",
             "check the [memory] origins and the sizes",
         )
+    _check_others(board, source, regions)
     if board.stack_bytes >= board.ram_bytes or board.stack_bytes % 8 != 0:
         raise BoardError(
             f"{source}: stack_bytes = {board.stack_bytes} cannot be used with ram_bytes = {board.ram_bytes}",
             "it is a multiple of 8 and smaller than the RAM",
         )
+
+
+def _check_others(board: Board, source: str, regions: tuple[tuple[str, int, int], ...]) -> None:
+    """Nothing else may be where the linker puts the program: the firmware would write over itself."""
+    place = board.placement
+    others = (
+        ("uart.base", None if board.uart is None else board.uart.base, 4),
+        ("placement.weights_origin", place.weights_origin if place else None, place and place.weights_bytes or 0),
+    )
+    for key, begin, size in others:
+        for region, origin, region_bytes in regions:
+            if begin is not None and begin < origin + region_bytes and origin < begin + size:
+                raise BoardError(
+                    f"{source}: {key} = {begin:#x} lies in the {region} {origin:#x}..{origin + region_bytes:#x}",
+                    f"check the address, or make {region}_bytes smaller so that the linker leaves it alone",
+                )
 
 
 def _check_icount(board: Board, source: str) -> None:

@@ -42,10 +42,11 @@ def _near_boards(word: str) -> str:
 
 
 def _load_file(path: Path, source: str) -> Board:
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device"  # which may never end
+        raise BoardError(f"{source} is {kind}, not a board file", "name the file itself: my_board.toml")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except IsADirectoryError as error:
-        raise BoardError(f"{source} is a folder, not a board file", "name the file in it: my_board.toml") from error
     except OSError as error:
         raise BoardError(f"cannot read the board file {source}: {error.strerror}", _near_boards(path.stem)) from error
     except UnicodeDecodeError as error:
