@@ -162,6 +162,8 @@ def test_a_file_that_holds_no_board_is_told(tmp_path: Path, content: bytes, told
         ("clock_hz", '"180 MHz"', 180_000_000),
         ("clock_hz", '"12.5 mhz"', 12_500_000),
         ("clock_hz", "180", 180_000_000),
+        ("clock_hz", "25_000", 25_000_000),
+        ("baud", "115", None),
         ("flash_bytes", '"a lot"', None),
         ("flash_bytes", '"0 KB"', None),
         ("ram_bytes", "0", None),

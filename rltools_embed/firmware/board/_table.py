@@ -18,7 +18,11 @@ EnumT = TypeVar("EnumT", bound=Enum)
 _FACTORS = {"k": 1_000, "ki": 1_024, "m": 1_000_000, "mi": 1_048_576, "g": 1_000_000_000, "gi": 1 << 30, "": 1}
 
 
-def _in_unit(value: object, least: int, most: int) -> str:
+# What a number that is too small was probably counted in.
+_LARGER_UNITS = {"hertz": (1_000_000, 1_000), "bytes": (1_024,)}
+
+
+def _in_unit(value: object, unit: str, least: int, most: int) -> str:
     """What `512 KB`, `180 MHz`, 180 or 131072.0 would be as the whole number that is asked for."""
     if isinstance(value, bool):
         return ""
@@ -30,7 +34,7 @@ def _in_unit(value: object, least: int, most: int) -> str:
         prefix = parts[2] if parts[3] == "hz" or not parts[2] else f"{parts[2][0]}i"
         number = float(parts[1]) * _FACTORS[prefix]
     elif isinstance(value, int) and 0 < value < least:
-        number = value * (1_000_000 if value * 1_000_000 <= most and least >= 1_000_000 else 1_024)
+        number = next((value * many for many in _LARGER_UNITS.get(unit, ()) if least <= value * many <= most), 0)
     elif isinstance(value, float) and math.isfinite(value):
         number = value
     else:
@@ -105,7 +109,7 @@ class Table:
         value = self._required(key, meaning)
         # bool is an int in Python, not in a board file.
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise self._wrong(key, f"{meaning}{_in_unit(value, least, most)}", value)
+            raise self._wrong(key, f"{meaning}{_in_unit(value, unit, least, most)}", value)
         return value
 
     def boolean(self, key: str) -> bool:
