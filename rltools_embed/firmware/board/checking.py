@@ -314,10 +314,10 @@ def _check_memory(board: Board, source: str) -> None:
 
 def _check_others(board: Board, source: str, regions: tuple[tuple[str, int, int], ...]) -> None:
     """Nothing else may be where the linker puts the program: the firmware would write over itself."""
-    place = board.placement
+    place = board.placement or Placement()
     others = (
         ("uart.base", None if board.uart is None else board.uart.base, 4),
-        ("placement.weights_origin", place.weights_origin if place else None, place and place.weights_bytes or 0),
+        ("placement.weights_origin", place.weights_origin, place.weights_bytes or 0),
     )
     for key, begin, size in others:
         for region, origin, region_bytes in regions:
