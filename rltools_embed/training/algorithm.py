@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from string import Template
 from typing import Any, Protocol
 
 import numpy as np
 
 from rltools_embed.policy.model import Activation, Dense, Float32Array, Mlp, Module, Rescale
+from rltools_embed.training import options as of
+from rltools_embed.training.options import option
 from rltools_embed.training.spaces import EnvSpec
 
 _TRANSLATION_UNIT = Template("""\
@@ -38,6 +41,56 @@ std::unique_ptr<rl_tools::rl::Trainer> rl_tools::rl::make_trainer(const Settings
 Numbers = Callable[[str], Float32Array]
 
 
+@dataclass(frozen=True, kw_only=True)
+class CommonOptions:
+    """The options of every algorithm.
+
+    Only sizes, layer counts and activation functions become code; everything else may change without a compilation.
+
+    Attributes:
+        GAMMA: discount per environment step.
+        IGNORE_TERMINATION: bootstrap after terminated transitions too.
+        ACTOR_HIDDEN_DIM: units per hidden layer.
+        ACTOR_NUM_LAYERS: input, hidden and output layers: 3 means two hidden layers.
+        ACTOR_ACTIVATION_FUNCTION: IDENTITY, RELU, GELU, TANH, FAST_TANH or SIGMOID, of the hidden layers.
+        OPTIMIZER_ALPHA: learning rate of Adam (arXiv:1412.6980).
+        OPTIMIZER_EPSILON: added to the root of Adam's second moment.
+        OPTIMIZER_EPSILON_SQRT: the least that stands under that root; RLtools' default is 1e-7.
+    """
+
+    GAMMA: float = option(0.99, of.UNIT_INTERVAL)
+    IGNORE_TERMINATION: bool = option(False, of.boolean)
+    ACTOR_HIDDEN_DIM: int = option(64, of.DIM)
+    ACTOR_NUM_LAYERS: int = option(3, of.LAYERS)
+    ACTOR_ACTIVATION_FUNCTION: str = option("RELU", of.activation)
+    CRITIC_HIDDEN_DIM: int = option(64, of.DIM)
+    CRITIC_NUM_LAYERS: int = option(3, of.LAYERS)
+    CRITIC_ACTIVATION_FUNCTION: str = option("RELU", of.activation)
+    OPTIMIZER_ALPHA: float = option(1e-3, of.POSITIVE)
+    OPTIMIZER_BETA_1: float = option(0.9, of.BETA)
+    OPTIMIZER_BETA_2: float = option(0.999, of.BETA)
+    OPTIMIZER_EPSILON: float = option(1e-7, of.POSITIVE)
+    OPTIMIZER_EPSILON_SQRT: float = option(0.0, of.NOT_NEGATIVE)
+
+    def __post_init__(self) -> None:
+        of.check_fields(self)
+
+    def settings_of(self, *names: str) -> dict[str, float]:
+        """The numbers of these options, and those of every algorithm that are no code."""
+        return {name: getattr(self, name) for name in (*_COMMON_SETTINGS, *names)}
+
+
+_COMMON_SETTINGS = (
+    "GAMMA",
+    "IGNORE_TERMINATION",
+    "OPTIMIZER_ALPHA",
+    "OPTIMIZER_BETA_1",
+    "OPTIMIZER_BETA_2",
+    "OPTIMIZER_EPSILON",
+    "OPTIMIZER_EPSILON_SQRT",
+)
+
+
 class Algorithm(Protocol):
     """A training algorithm with its options."""
 
@@ -47,7 +100,7 @@ class Algorithm(Protocol):
         ...
 
     @property
-    def options(self) -> Any:
+    def options(self) -> CommonOptions:
         """A frozen dataclass of the options by their upper-case names."""
         ...
 
@@ -98,7 +151,7 @@ class Algorithm(Protocol):
         ...
 
 
-def translation_unit(algorithm: str, options: Any, spec: EnvSpec, **constants: bool | int) -> str:
+def translation_unit(algorithm: str, options: CommonOptions, spec: EnvSpec, **constants: bool | int) -> str:
     """C++ that makes the trainer of namespace `algorithm` for these sizes.
 
     Args:
@@ -123,6 +176,20 @@ def translation_unit(algorithm: str, options: Any, spec: EnvSpec, **constants: b
         critic_activation_function=options.CRITIC_ACTIVATION_FUNCTION,
         constants="\n".join(lines),
     )
+
+
+def actor_of(
+    options: CommonOptions,
+    numbers: Numbers,
+    inputs: int,
+    outputs: int,
+    last: Activation = Activation.IDENTITY,
+    log_std: Float32Array | None = None,
+) -> Mlp:
+    """The actor's network as it stands now."""
+    hidden = (options.ACTOR_HIDDEN_DIM,) * (options.ACTOR_NUM_LAYERS - 1)
+    activation = Activation[options.ACTOR_ACTIVATION_FUNCTION]
+    return mlp_of(numbers("actor"), (inputs, *hidden, outputs), activation, last, log_std)
 
 
 def mlp_of(

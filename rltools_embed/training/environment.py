@@ -22,6 +22,7 @@ EnvFactory: TypeAlias = Callable[[], "gymnasium.Env[Any, Any]"]
 EVALUATION_STEP_LIMIT = 1000
 
 _LARGEST_REWARD = float(np.finfo(np.float32).max)
+_FLOAT32 = np.dtype(np.float32)
 
 
 class Step(NamedTuple):  # made at every step: a third of a frozen dataclass's time
@@ -77,9 +78,36 @@ class Environment:
 
     def step(self, action: Float32Array, where: str) -> Step:
         """Act once. The environment gets a copy in its own dtype, never outside of its bounds."""
-        bounded = np.minimum(np.maximum(action, self._action_low), self._action_high)
-        bounded = bounded.astype(self._action_dtype, copy=False)
+        observation = np.empty(self._shape, dtype=np.float32)
+        return Step(observation, *self.step_into(self.bounded(action), observation, where))
+
+    def bounded(self, actions: Float32Array) -> npt.NDArray[Any]:
+        """A copy of actions (m,) or (N, m), in the environment's dtype and bounds."""
+        within: npt.NDArray[Any] = np.minimum(np.maximum(actions, self._action_low), self._action_high)
+        return within.astype(self._action_dtype, copy=False)
+
+    def step_into(self, bounded: npt.NDArray[Any], target: Float32Array, when: int | str) -> tuple[float, bool, bool]:
+        """What `step` does, for training's loop, which is as long as this is: reward, terminated and truncated.
+
+        Args:
+            bounded: the action (m,), from `bounded`; the environment may keep it.
+            target: the observation (n,) is written to it.
+            when: the number of the step or other words, for errors.
+        """
         result = self._env.step(bounded)
+        if type(result) is tuple and len(result) == 5:
+            observation, reward, terminated, truncated, _ = result
+            if (
+                type(observation) is np.ndarray
+                and observation.dtype is _FLOAT32
+                and observation.shape == self._shape
+                and math.isfinite(sum(observation.tolist()))  # of doubles: infinite or NaN only where one of them is
+                and isinstance(reward, float)
+                and abs(reward) <= _LARGEST_REWARD
+            ):
+                target[:] = observation
+                return float(reward), bool(terminated), bool(truncated)
+        where = when if isinstance(when, str) else f"at step {when}"
         if not (isinstance(result, tuple) and len(result) == 5):
             raise TrainingError(
                 f"{self.name}: step() gave {_kind(result)} {where}, "
@@ -87,12 +115,8 @@ class Environment:
                 "four values are the API of the old gym package: wrap the environment with shimmy, or update it",
             )
         observation, reward, terminated, truncated, _ = result
-        return Step(
-            observation=self._observation(observation, where),
-            reward=self._reward(reward, where),
-            terminated=bool(terminated),
-            truncated=bool(truncated),
-        )
+        target[:] = self._observation(observation, where)
+        return self._reward(reward, where), bool(terminated), bool(truncated)
 
     def snapshot(self) -> bytes:
         """Its state in mid-episode; see `snapshot.take`."""
@@ -116,13 +140,6 @@ class Environment:
             )
 
     def _observation(self, observation: object, where: str) -> Float32Array:
-        if (
-            type(observation) is np.ndarray
-            and observation.dtype == np.float32
-            and observation.shape == self._shape
-            and all(map(math.isfinite, observation.tolist()))  # few numbers: faster than NumPy's
-        ):
-            return observation.copy()
         numbers = _numbers(observation)
         if numbers is None:
             raise TrainingError(

@@ -7,22 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rltools_embed.policy.model import Activation, Mlp
 from rltools_embed.training import algorithm as algorithms
 from rltools_embed.training import options as of
-from rltools_embed.training.algorithm import Numbers, mlp_of
+from rltools_embed.training.algorithm import CommonOptions
 from rltools_embed.training.options import option
 from rltools_embed.training.spaces import EnvSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class OffPolicyOptions:
-    """The options that SAC and TD3 share.
-
-    Only sizes, layer counts and activation functions become code; everything else may change without a compilation.
+class OffPolicyOptions(CommonOptions):
+    """The options that SAC and TD3 share, besides the common ones; of these only the batch size becomes code.
 
     Attributes:
-        GAMMA: discount per environment step.
         ACTOR_BATCH_SIZE: transitions per actor update.
         CRITIC_BATCH_SIZE: transitions per critic update; must equal ACTOR_BATCH_SIZE.
         CRITIC_TRAINING_INTERVAL: environment steps between critic updates.
@@ -30,24 +26,16 @@ class OffPolicyOptions:
         CRITIC_TARGET_UPDATE_INTERVAL: environment steps between updates of the target critics.
         ACTOR_POLYAK: share of itself that a target actor keeps at an update.
         CRITIC_POLYAK: share of itself that a target critic keeps at an update.
-        IGNORE_TERMINATION: bootstrap after terminated transitions too.
         N_ENVIRONMENTS: environments stepped side by side.
         N_WARMUP_STEPS: environment steps with uniform random actions and no update; None: the batch size.
         STEP_LIMIT: environment steps of the whole training.
         REPLAY_BUFFER_CAP: transitions that are kept; None: STEP_LIMIT.
         EPISODE_STEP_LIMIT: steps after which an episode is truncated; None: only the environment decides.
-        ACTOR_HIDDEN_DIM: units per hidden layer.
-        ACTOR_NUM_LAYERS: input, hidden and output layers: 3 means two hidden layers.
-        ACTOR_ACTIVATION_FUNCTION: IDENTITY, RELU, GELU, TANH, FAST_TANH or SIGMOID, of the hidden layers.
         COLLECT_EPISODE_STATS: keep return and length of training episodes (`state.episodes`).
         EPISODE_STATS_BUFFER_SIZE: how many of them are kept.
         SHARED_BATCH: actor and critics are updated on the same transitions.
-        OPTIMIZER_ALPHA: learning rate of Adam (arXiv:1412.6980).
-        OPTIMIZER_EPSILON: added to the root of Adam's second moment.
-        OPTIMIZER_EPSILON_SQRT: the least that stands under that root.
     """
 
-    GAMMA: float = option(0.99, of.UNIT_INTERVAL)
     ACTOR_BATCH_SIZE: int = option(100, of.BATCH)
     CRITIC_BATCH_SIZE: int = option(100, of.BATCH)
     CRITIC_TRAINING_INTERVAL: int = option(1, of.COUNT)
@@ -55,29 +43,17 @@ class OffPolicyOptions:
     CRITIC_TARGET_UPDATE_INTERVAL: int = option(1, of.COUNT)
     ACTOR_POLYAK: float = option(0.995, of.UNIT_INTERVAL)
     CRITIC_POLYAK: float = option(0.995, of.UNIT_INTERVAL)
-    IGNORE_TERMINATION: bool = option(False, of.boolean)
     N_ENVIRONMENTS: int = option(1, of.only(1, "SAC and TD3 step one environment here"))
     N_WARMUP_STEPS: int | None = option(None, of.COUNT_FROM_ZERO_OR_NONE)
     STEP_LIMIT: int = option(10000, of.COUNT)
     REPLAY_BUFFER_CAP: int | None = option(None, of.or_none(of.integer(1, 2**32 - 1)))
     EPISODE_STEP_LIMIT: int | None = option(None, of.COUNT_OR_NONE)
-    ACTOR_HIDDEN_DIM: int = option(64, of.DIM)
-    ACTOR_NUM_LAYERS: int = option(3, of.LAYERS)
-    ACTOR_ACTIVATION_FUNCTION: str = option("RELU", of.activation)
-    CRITIC_HIDDEN_DIM: int = option(64, of.DIM)
-    CRITIC_NUM_LAYERS: int = option(3, of.LAYERS)
-    CRITIC_ACTIVATION_FUNCTION: str = option("RELU", of.activation)
     COLLECT_EPISODE_STATS: bool = option(True, of.boolean)
     EPISODE_STATS_BUFFER_SIZE: int = option(1000, of.COUNT)
     SHARED_BATCH: bool = option(True, of.boolean)
-    OPTIMIZER_ALPHA: float = option(1e-3, of.POSITIVE)
-    OPTIMIZER_BETA_1: float = option(0.9, of.BETA)
-    OPTIMIZER_BETA_2: float = option(0.999, of.BETA)
-    OPTIMIZER_EPSILON: float = option(1e-7, of.POSITIVE)
-    OPTIMIZER_EPSILON_SQRT: float = option(1e-7, of.NOT_NEGATIVE)
 
     def __post_init__(self) -> None:
-        of.check_fields(self)
+        super().__post_init__()
         if self.CRITIC_BATCH_SIZE != self.ACTOR_BATCH_SIZE:
             raise ValueError(
                 f"CRITIC_BATCH_SIZE is {self.CRITIC_BATCH_SIZE} and ACTOR_BATCH_SIZE is {self.ACTOR_BATCH_SIZE}: "
@@ -87,6 +63,15 @@ class OffPolicyOptions:
     @property
     def warmup_steps(self) -> int:
         return self.ACTOR_BATCH_SIZE if self.N_WARMUP_STEPS is None else self.N_WARMUP_STEPS
+
+
+_SETTINGS = (
+    "CRITIC_POLYAK",
+    "SHARED_BATCH",
+    "CRITIC_TRAINING_INTERVAL",
+    "ACTOR_TRAINING_INTERVAL",
+    "CRITIC_TARGET_UPDATE_INTERVAL",
+)
 
 
 @dataclass(frozen=True)
@@ -121,33 +106,13 @@ def translation_unit(algorithm: str, options: OffPolicyOptions, spec: EnvSpec) -
     return algorithms.translation_unit(algorithm, options, spec, BATCH_SIZE=batch_size, RESCALE=spec.is_rescaled)
 
 
-def settings(options: OffPolicyOptions) -> Mapping[str, float]:
-    """The numbers of the shared options."""
+def settings(options: OffPolicyOptions, *names: str) -> Mapping[str, float]:
+    """The numbers of the shared options, and of those with these names."""
     cap = options.STEP_LIMIT if options.REPLAY_BUFFER_CAP is None else options.REPLAY_BUFFER_CAP
     return {
-        "GAMMA": options.GAMMA,
-        "CRITIC_POLYAK": options.CRITIC_POLYAK,
-        "OPTIMIZER_ALPHA": options.OPTIMIZER_ALPHA,
-        "OPTIMIZER_BETA_1": options.OPTIMIZER_BETA_1,
-        "OPTIMIZER_BETA_2": options.OPTIMIZER_BETA_2,
-        "OPTIMIZER_EPSILON": options.OPTIMIZER_EPSILON,
-        "OPTIMIZER_EPSILON_SQRT": options.OPTIMIZER_EPSILON_SQRT,
-        "IGNORE_TERMINATION": options.IGNORE_TERMINATION,
-        "SHARED_BATCH": options.SHARED_BATCH,
-        "CRITIC_TRAINING_INTERVAL": options.CRITIC_TRAINING_INTERVAL,
-        "ACTOR_TRAINING_INTERVAL": options.ACTOR_TRAINING_INTERVAL,
-        "CRITIC_TARGET_UPDATE_INTERVAL": options.CRITIC_TARGET_UPDATE_INTERVAL,
+        **options.settings_of(*_SETTINGS, *names),
         "N_WARMUP_STEPS": options.warmup_steps,
         "N_WARMUP_STEPS_ACTOR": options.warmup_steps,
         "N_WARMUP_STEPS_CRITIC": options.warmup_steps,
         "REPLAY_BUFFER_CAP": cap,
     }
-
-
-def actor_of(
-    options: OffPolicyOptions, spec: EnvSpec, numbers: Numbers, outputs: int, last: Activation = Activation.IDENTITY
-) -> Mlp:
-    """The actor's network as it stands now."""
-    hidden = (options.ACTOR_HIDDEN_DIM,) * (options.ACTOR_NUM_LAYERS - 1)
-    widths = (spec.observation_dim, *hidden, outputs)
-    return mlp_of(numbers("actor"), widths, Activation[options.ACTOR_ACTIVATION_FUNCTION], last)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rltools_embed.policy.model import Activation, Module, Standardize
+from rltools_embed.policy.model import Module, Standardize
 from rltools_embed.training import options as of
-from rltools_embed.training.algorithm import Numbers, bounds_of, mlp_of, translation_unit
+from rltools_embed.training.algorithm import CommonOptions, Numbers, actor_of, bounds_of, translation_unit
 from rltools_embed.training.options import option
 from rltools_embed.training.spaces import EnvSpec
 
@@ -17,14 +17,13 @@ _EPISODES_KEPT = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class PpoOptions:
-    """Options of proximal policy optimisation (Schulman et al., arXiv:1707.06347).
+class PpoOptions(CommonOptions):
+    """Options of proximal policy optimisation (Schulman et al., arXiv:1707.06347), besides the common ones.
 
-    Only sizes, layer counts, activation functions and NORMALIZE_OBSERVATIONS become code; everything else may change
-    without a compilation. An iteration is one call of `step`: a collection of experience and the training on it.
+    Of these only BATCH_SIZE, N_ENVIRONMENTS and NORMALIZE_OBSERVATIONS become code. An iteration is one call of
+    `step`: a collection of experience and the training on it.
 
     Attributes:
-        GAMMA: discount per environment step.
         LAMBDA: discount of the advantage's sum (arXiv:1506.02438).
         EPSILON_CLIP: how far a probability ratio may leave 1 before its gradient ends.
         INITIAL_ACTION_STD: first standard deviation of an action, in units of the action's half range.
@@ -40,22 +39,14 @@ class PpoOptions:
         N_WARMUP_STEPS_CRITIC: iterations before the first critic update.
         N_WARMUP_STEPS_ACTOR: iterations before the first actor update.
         N_EPOCHS: passes over the experience of an iteration.
-        IGNORE_TERMINATION: bootstrap after terminated transitions too.
         STEP_LIMIT: iterations of the whole training; None: as many as fit into TOTAL_STEP_LIMIT.
         TOTAL_STEP_LIMIT: environment steps of the whole training, all environments together.
-        ACTOR_HIDDEN_DIM: units per hidden layer.
-        ACTOR_NUM_LAYERS: input, hidden and output layers: 3 means two hidden layers.
-        ACTOR_ACTIVATION_FUNCTION: IDENTITY, RELU, GELU, TANH, FAST_TANH or SIGMOID, of the hidden layers.
         EPISODE_STEP_LIMIT: steps after which an episode is truncated; None: only the environment decides.
         N_ENVIRONMENTS: environments stepped side by side.
         ON_POLICY_RUNNER_STEPS_PER_ENV: steps of each of them per iteration.
         BATCH_SIZE: transitions per update.
-        OPTIMIZER_ALPHA: learning rate of Adam (arXiv:1412.6980).
-        OPTIMIZER_EPSILON: added to the root of Adam's second moment.
-        OPTIMIZER_EPSILON_SQRT: the least that stands under that root.
     """
 
-    GAMMA: float = option(0.99, of.UNIT_INTERVAL)
     LAMBDA: float = option(0.95, of.UNIT_INTERVAL)
     EPSILON_CLIP: float = option(0.2, of.POSITIVE)
     INITIAL_ACTION_STD: float = option(0.5, of.POSITIVE)
@@ -73,27 +64,15 @@ class PpoOptions:
     N_WARMUP_STEPS_CRITIC: int = option(0, of.COUNT_FROM_ZERO)
     N_WARMUP_STEPS_ACTOR: int = option(0, of.COUNT_FROM_ZERO)
     N_EPOCHS: int = option(10, of.COUNT)
-    IGNORE_TERMINATION: bool = option(False, of.boolean)
     STEP_LIMIT: int | None = option(None, of.COUNT_OR_NONE)
     TOTAL_STEP_LIMIT: int = option(100_000, of.COUNT)
-    ACTOR_HIDDEN_DIM: int = option(64, of.DIM)
-    ACTOR_NUM_LAYERS: int = option(3, of.LAYERS)
-    ACTOR_ACTIVATION_FUNCTION: str = option("RELU", of.activation)
-    CRITIC_HIDDEN_DIM: int = option(64, of.DIM)
-    CRITIC_NUM_LAYERS: int = option(3, of.LAYERS)
-    CRITIC_ACTIVATION_FUNCTION: str = option("RELU", of.activation)
     EPISODE_STEP_LIMIT: int | None = option(1000, of.COUNT_OR_NONE)
     N_ENVIRONMENTS: int = option(64, of.integer(1, 4096))
     ON_POLICY_RUNNER_STEPS_PER_ENV: int = option(64, of.COUNT)
     BATCH_SIZE: int = option(64, of.BATCH)
-    OPTIMIZER_ALPHA: float = option(1e-3, of.POSITIVE)
-    OPTIMIZER_BETA_1: float = option(0.9, of.BETA)
-    OPTIMIZER_BETA_2: float = option(0.999, of.BETA)
-    OPTIMIZER_EPSILON: float = option(1e-7, of.POSITIVE)
-    OPTIMIZER_EPSILON_SQRT: float = option(1e-7, of.NOT_NEGATIVE)
 
     def __post_init__(self) -> None:
-        of.check_fields(self)
+        super().__post_init__()
         if self.steps_per_iteration < self.BATCH_SIZE:
             raise ValueError(
                 f"BATCH_SIZE is {self.BATCH_SIZE}, more than the {self.steps_per_iteration} steps of an iteration "
@@ -160,40 +139,29 @@ class PpoAlgorithm:
         )
 
     def settings(self, spec: EnvSpec) -> Mapping[str, float]:
-        options = self.options
-        return {
-            "GAMMA": options.GAMMA,
-            "LAMBDA": options.LAMBDA,
-            "EPSILON_CLIP": options.EPSILON_CLIP,
-            "INITIAL_ACTION_STD": options.INITIAL_ACTION_STD,
-            "LEARN_ACTION_STD": options.LEARN_ACTION_STD,
-            "ACTION_ENTROPY_COEFFICIENT": options.ACTION_ENTROPY_COEFFICIENT,
-            "ADVANTAGE_EPSILON": options.ADVANTAGE_EPSILON,
-            "NORMALIZE_ADVANTAGE": options.NORMALIZE_ADVANTAGE,
-            "ADAPTIVE_LEARNING_RATE": options.ADAPTIVE_LEARNING_RATE,
-            "ADAPTIVE_LEARNING_RATE_POLICY_KL_THRESHOLD": options.ADAPTIVE_LEARNING_RATE_POLICY_KL_THRESHOLD,
-            "POLICY_KL_EPSILON": options.POLICY_KL_EPSILON,
-            "ADAPTIVE_LEARNING_RATE_DECAY": options.ADAPTIVE_LEARNING_RATE_DECAY,
-            "ADAPTIVE_LEARNING_RATE_MIN": options.ADAPTIVE_LEARNING_RATE_MIN,
-            "ADAPTIVE_LEARNING_RATE_MAX": options.ADAPTIVE_LEARNING_RATE_MAX,
-            "N_WARMUP_STEPS_CRITIC": options.N_WARMUP_STEPS_CRITIC,
-            "N_WARMUP_STEPS_ACTOR": options.N_WARMUP_STEPS_ACTOR,
-            "N_EPOCHS": options.N_EPOCHS,
-            "IGNORE_TERMINATION": options.IGNORE_TERMINATION,
-            "ON_POLICY_RUNNER_STEPS_PER_ENV": options.ON_POLICY_RUNNER_STEPS_PER_ENV,
-            "OPTIMIZER_ALPHA": options.OPTIMIZER_ALPHA,
-            "OPTIMIZER_BETA_1": options.OPTIMIZER_BETA_1,
-            "OPTIMIZER_BETA_2": options.OPTIMIZER_BETA_2,
-            "OPTIMIZER_EPSILON": options.OPTIMIZER_EPSILON,
-            "OPTIMIZER_EPSILON_SQRT": options.OPTIMIZER_EPSILON_SQRT,
-        }
+        return self.options.settings_of(
+            "LAMBDA",
+            "EPSILON_CLIP",
+            "INITIAL_ACTION_STD",
+            "LEARN_ACTION_STD",
+            "ACTION_ENTROPY_COEFFICIENT",
+            "ADVANTAGE_EPSILON",
+            "NORMALIZE_ADVANTAGE",
+            "ADAPTIVE_LEARNING_RATE",
+            "ADAPTIVE_LEARNING_RATE_POLICY_KL_THRESHOLD",
+            "POLICY_KL_EPSILON",
+            "ADAPTIVE_LEARNING_RATE_DECAY",
+            "ADAPTIVE_LEARNING_RATE_MIN",
+            "ADAPTIVE_LEARNING_RATE_MAX",
+            "N_WARMUP_STEPS_CRITIC",
+            "N_WARMUP_STEPS_ACTOR",
+            "N_EPOCHS",
+            "ON_POLICY_RUNNER_STEPS_PER_ENV",
+        )
 
     def modules(self, spec: EnvSpec, numbers: Numbers) -> tuple[Module, ...]:
         options = self.options
-        hidden = (options.ACTOR_HIDDEN_DIM,) * (options.ACTOR_NUM_LAYERS - 1)
-        widths = (spec.observation_dim, *hidden, spec.action_dim)
-        activation = Activation[options.ACTOR_ACTIVATION_FUNCTION]
-        mlp = mlp_of(numbers("actor"), widths, activation, log_std=numbers("log_std"))
+        mlp = actor_of(options, numbers, spec.observation_dim, spec.action_dim, log_std=numbers("log_std"))
         # The mean is not bounded by itself: the bounds clamp it, also where they are [-1, 1].
         if not options.NORMALIZE_OBSERVATIONS:
             return (mlp, bounds_of(spec))

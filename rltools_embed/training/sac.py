@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rltools_embed.policy.model import Module, SampleAndSquash
 from rltools_embed.training import off_policy
 from rltools_embed.training import options as of
-from rltools_embed.training.algorithm import Numbers, bounds_of
+from rltools_embed.training.algorithm import Numbers, actor_of, bounds_of
 from rltools_embed.training.off_policy import OffPolicyAlgorithm, OffPolicyOptions
 from rltools_embed.training.options import option
 from rltools_embed.training.spaces import EnvSpec
@@ -72,13 +72,15 @@ class SacAlgorithm(OffPolicyAlgorithm):
     def settings(self, spec: EnvSpec) -> Mapping[str, float]:
         options = self.options
         return {
-            **off_policy.settings(options),
+            **off_policy.settings(
+                options,
+                "ALPHA",
+                "ADAPTIVE_ALPHA",
+                "LOG_STD_LOWER_BOUND",
+                "LOG_STD_UPPER_BOUND",
+                "LOG_PROBABILITY_EPSILON",
+            ),
             "TARGET_ENTROPY": -float(spec.action_dim) if options.TARGET_ENTROPY is None else options.TARGET_ENTROPY,
-            "ALPHA": options.ALPHA,
-            "LOG_STD_LOWER_BOUND": options.LOG_STD_LOWER_BOUND,
-            "LOG_STD_UPPER_BOUND": options.LOG_STD_UPPER_BOUND,
-            "LOG_PROBABILITY_EPSILON": options.LOG_PROBABILITY_EPSILON,
-            "ADAPTIVE_ALPHA": options.ADAPTIVE_ALPHA,
             "N_WARMUP_STEPS_ACTOR": options.warmup_steps_actor,
             "N_WARMUP_STEPS_CRITIC": options.warmup_steps_critic,
         }
@@ -89,5 +91,5 @@ class SacAlgorithm(OffPolicyAlgorithm):
             log_std_lower_bound=self.options.LOG_STD_LOWER_BOUND,
             log_std_upper_bound=self.options.LOG_STD_UPPER_BOUND,
         )
-        mlp = off_policy.actor_of(self.options, spec, numbers, 2 * spec.action_dim)
+        mlp = actor_of(self.options, numbers, spec.observation_dim, 2 * spec.action_dim)
         return (mlp, squash, bounds_of(spec)) if spec.is_rescaled else (mlp, squash)

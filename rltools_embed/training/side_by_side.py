@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,7 +11,7 @@ import numpy as np
 
 from rltools_embed.errors import TrainingError
 from rltools_embed.policy.model import Float32Array
-from rltools_embed.training.environment import Step
+from rltools_embed.training.environment import Environment, Step
 from rltools_embed.training.spaces import EnvSpec
 
 
@@ -83,7 +84,7 @@ class OneEnvironment(Protocol):
     def close(self) -> None: ...
 
 
-class SideBySide:
+class SideBySide(ABC):
     """N environments of n observations. `begin` or `resume` comes first.
 
     Attributes:
@@ -163,20 +164,13 @@ class SideBySide:
     def name(self) -> str:
         return self._environments[0].name
 
+    @abstractmethod
     def act(self, actions: Float32Array, steps_before: int) -> None:
         """One action (N, m) in each; the first of them is step `steps_before` + 1 of training.
 
         Raises:
             TrainingError: an environment breaks its contract, or gives a number that is not finite.
         """
-        for index, environment in enumerate(self._environments):
-            step = environment.step(actions[index], f"at step {steps_before + index + 1}")
-            self._returns[index] += step.reward
-            self._lengths[index] += 1
-            self.next_observations[index] = step.observation
-            self.rewards[index] = step.reward
-            self.terminated[index] = step.terminated
-            self.truncated[index] = step.truncated or self._lengths[index] == self._limit
 
     def proceed(self, steps_before: int, *, reset: bool) -> Iterator[Episode]:
         """Go on from where the actions led to, or from a reset where an episode ended: those are returned."""
@@ -193,6 +187,26 @@ class SideBySide:
             if reset:
                 where = f"at the reset after step {end_step}"
                 self.observations[index] = self._environments[index].reset(None, where)
+
+
+class OneByOne(SideBySide):
+    """Python's environments, stepped one after another."""
+
+    def __init__(self, environments: Sequence[Environment], episode_step_limit: int | None) -> None:
+        super().__init__(environments, episode_step_limit)
+        self._bounded = environments[0].bounded
+        self._steps = tuple(environment.step_into for environment in environments)
+
+    def act(self, actions: Float32Array, steps_before: int) -> None:
+        number = steps_before
+        for index, (step, bounded) in enumerate(zip(self._steps, self._bounded(actions), strict=True)):
+            number += 1
+            reward, terminated, truncated = step(bounded, self.next_observations[index], number)
+            self._returns[index] += reward
+            self._lengths[index] += 1
+            self.rewards[index] = reward
+            self.terminated[index] = terminated
+            self.truncated[index] = truncated or self._lengths[index] == self._limit
 
 
 def check_finite(name: str, observations: Float32Array, rewards: Float32Array, where: Callable[[int], str]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rltools_embed.policy.model import Activation, Module, Td3Sampling
 from rltools_embed.training import off_policy
 from rltools_embed.training import options as of
-from rltools_embed.training.algorithm import Numbers, bounds_of
+from rltools_embed.training.algorithm import Numbers, actor_of, bounds_of
 from rltools_embed.training.off_policy import OffPolicyAlgorithm, OffPolicyOptions
 from rltools_embed.training.options import option
 from rltools_embed.training.spaces import EnvSpec
@@ -57,17 +57,16 @@ class Td3Algorithm(OffPolicyAlgorithm):
         return off_policy.translation_unit("td3", self.options, spec)
 
     def settings(self, spec: EnvSpec) -> Mapping[str, float]:
-        options = self.options
-        return {
-            **off_policy.settings(options),
-            "ACTOR_POLYAK": options.ACTOR_POLYAK,
-            "ACTOR_TARGET_UPDATE_INTERVAL": options.ACTOR_TARGET_UPDATE_INTERVAL,
-            "TARGET_NEXT_ACTION_NOISE_STD": options.TARGET_NEXT_ACTION_NOISE_STD,
-            "TARGET_NEXT_ACTION_NOISE_CLIP": options.TARGET_NEXT_ACTION_NOISE_CLIP,
-            "EXPLORATION_NOISE": options.EXPLORATION_NOISE,
-        }
+        return off_policy.settings(
+            self.options,
+            "ACTOR_POLYAK",
+            "ACTOR_TARGET_UPDATE_INTERVAL",
+            "TARGET_NEXT_ACTION_NOISE_STD",
+            "TARGET_NEXT_ACTION_NOISE_CLIP",
+            "EXPLORATION_NOISE",
+        )
 
     def modules(self, spec: EnvSpec, numbers: Numbers) -> tuple[Module, ...]:
-        mlp = off_policy.actor_of(self.options, spec, numbers, spec.action_dim, Activation.TANH)
+        mlp = actor_of(self.options, numbers, spec.observation_dim, spec.action_dim, Activation.TANH)
         clamp = Td3Sampling(output_dim=spec.action_dim, std=self.options.EXPLORATION_NOISE)
         return (mlp, clamp, bounds_of(spec)) if spec.is_rescaled else (mlp, clamp)

@@ -27,7 +27,7 @@ from rltools_embed.training.options import from_keywords
 from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
 from rltools_embed.training.sac import SacAlgorithm, SacOptions
 from rltools_embed.training.saved_run import Setup
-from rltools_embed.training.side_by_side import OneEnvironment, SideBySide
+from rltools_embed.training.side_by_side import OneByOne, OneEnvironment, SideBySide
 from rltools_embed.training.spaces import EnvSpec, Sizes
 from rltools_embed.training.state import Callbacks, State
 from rltools_embed.training.td3 import Td3Algorithm, Td3Options
@@ -230,7 +230,7 @@ class Training:
             return resources.enter_context(contextlib.closing(self._source.make(limit)))
         factory = self._source.factory
         closing = (contextlib.closing(Environment(factory, self.spec)) for _ in range(count))
-        return SideBySide([resources.enter_context(environment) for environment in closing], limit)
+        return OneByOne([resources.enter_context(environment) for environment in closing], limit)
 
     def make_trainer(self, seed: int) -> Any:
         """The C++ trainer behind a `State`."""

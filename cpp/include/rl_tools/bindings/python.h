@@ -33,6 +33,13 @@ inline void check(bool is_good) {
     }
 }
 
+// Raises an error of Python's with PyErr_Format's words.
+template <typename... VALUES>
+[[noreturn]] RL_TOOLS_COLD inline void raise(PyObject* type, const char* format, VALUES... values) {
+    PyErr_Format(type, format, values...);
+    throw ErrorIsSet{};
+}
+
 // A new reference, as most of Python's functions return it.
 inline object owned(PyObject* reference) {
     check(reference != nullptr);
@@ -124,15 +131,14 @@ private:
 template <typename T>
 inline void take(Buffer<T>& buffer, handle array, bool writable) {
     if (!buffer.take(array, writable)) {
-        throw std::invalid_argument(std::string("expected a C-contiguous array of the format ") + FORMAT<T>);
+        raise(PyExc_ValueError, "expected a C-contiguous array of the format %c", FORMAT<T>);
     }
 }
 
 template <typename T>
 inline void check_size(const Buffer<T>& buffer, size_t count) {
     if (buffer.size() != count) {
-        throw std::invalid_argument("expected " + std::to_string(count) + " numbers, not " +
-                                    std::to_string(buffer.size()));
+        raise(PyExc_ValueError, "expected %zu numbers, not %zu", count, buffer.size());
     }
 }
 
@@ -170,11 +176,10 @@ struct Holder {
 // What a call brings, of a number that `method` has checked.
 using Arguments = PyObject* const*;
 
-// Runs `function`, and hands its object or its exception to Python.
-template <typename FUNCTION>
-inline PyObject* guarded(const FUNCTION& function) noexcept {
+// Within a handler: the exception that it caught becomes Python's.
+RL_TOOLS_COLD inline void set_error() noexcept {
     try {
-        return function().release().ptr();
+        throw;
     } catch (const ErrorIsSet&) {
     } catch (const std::bad_alloc&) {
         PyErr_NoMemory();
@@ -182,14 +187,25 @@ inline PyObject* guarded(const FUNCTION& function) noexcept {
         PyErr_SetString(PyExc_ValueError, error.what());
     } catch (const std::exception& error) {
         PyErr_SetString(PyExc_RuntimeError, error.what());
+    } catch (...) {
+        PyErr_SetString(PyExc_RuntimeError, "an exception that is no std::exception");
     }
-    return nullptr;
+}
+
+// Runs `function`, and hands its object or its exception to Python.
+template <typename FUNCTION>
+inline PyObject* guarded(const FUNCTION& function) noexcept {
+    try {
+        return function().release().ptr();
+    } catch (...) {
+        set_error();
+        return nullptr;
+    }
 }
 
 inline void check_count(Py_ssize_t found, Py_ssize_t expected) {
     if (found != expected) {
-        PyErr_Format(PyExc_TypeError, "expected %zd arguments, not %zd", expected, found);
-        throw ErrorIsSet{};
+        raise(PyExc_TypeError, "expected %zd arguments, not %zd", expected, found);
     }
 }
 
@@ -282,7 +298,7 @@ inline object act(Trainer& self, Arguments arguments) {
     take(to, arguments[1], true);
     const size_t count = from.size() / sizes.observation_dim();
     if (count == 0) {
-        throw std::invalid_argument("expected an observation");
+        raise(PyExc_ValueError, "expected an observation");
     }
     check_size(from, count * sizes.observation_dim());
     check_size(to, count * sizes.action_dim());
@@ -364,8 +380,7 @@ public:
         const std::string_view found = content(name, format);
         const size_t found_count = found.size() / rl::item_size(format);
         if (found.size() != count * rl::item_size(format)) {
-            throw std::invalid_argument("its " + name + " has " + std::to_string(found_count) + " numbers, not " +
-                                        std::to_string(count));
+            raise(PyExc_ValueError, "its %s has %zu numbers, not %zu", name.c_str(), found_count, count);
         }
         memcpy(items, found.data(), found.size());
         visited_++;
@@ -378,7 +393,7 @@ public:
 private:
     void check_is_dict() const {
         if (PyDict_Check(arrays_.ptr()) == 0) {
-            throw std::invalid_argument("expected {name: (format, bytes)}");
+            raise(PyExc_ValueError, "expected {name: (format, bytes)}");
         }
     }
 
@@ -387,13 +402,13 @@ private:
         const handle entry = PyDict_GetItemWithError(arrays_.ptr(), key.ptr());
         check(entry || PyErr_Occurred() == nullptr);
         if (!entry) {
-            throw std::invalid_argument("it has no " + name);
+            raise(PyExc_ValueError, "it has no %s", name.c_str());
         }
         const char* found = nullptr;
         PyObject* items = nullptr;
         check(PyArg_ParseTuple(entry.ptr(), "sS", &found, &items) != 0);
-        if (found != std::string(1, format)) {
-            throw std::invalid_argument("its " + name + " holds numbers of another type");
+        if (found[0] != format || found[1] != '\0') {
+            raise(PyExc_ValueError, "its %s holds numbers of another type", name.c_str());
         }
         return bytes_of(items);
     }
@@ -414,7 +429,7 @@ inline object load(Trainer& self, Arguments arguments) {
     StateReader reader(arguments[0]);
     self.trainer->visit_state(reader);
     if (!reader.is_complete()) {
-        throw std::invalid_argument("it holds more than this training does");
+        raise(PyExc_ValueError, "it holds more than this training does");
     }
     return none();
 }
@@ -435,7 +450,7 @@ inline std::unique_ptr<Environments> make_environments(Arguments arguments) {
     auto made = std::make_unique<Environments>();
     made->environments = rl::make_environments(whole_number(arguments[0]));
     if (!made->environments) {
-        throw std::invalid_argument("this module was compiled without an environment");
+        raise(PyExc_ValueError, "this module was compiled without an environment");
     }
     return made;
 }
@@ -443,7 +458,7 @@ inline std::unique_ptr<Environments> make_environments(Arguments arguments) {
 inline size_t checked_index(const Environments& self, handle index) {
     const size_t found = whole_number(index);
     if (found >= self.environments->count()) {
-        throw std::invalid_argument("there are " + std::to_string(self.environments->count()) + " environments");
+        raise(PyExc_ValueError, "there are %zu environments", self.environments->count());
     }
     return found;
 }

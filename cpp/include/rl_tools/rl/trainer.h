@@ -19,6 +19,11 @@ struct Settings {
     std::map<std::string, double> numbers;
     std::vector<float> action_low;
     std::vector<float> action_high;
+
+    // Throw where no option has this name.
+    [[nodiscard]] RL_TOOLS_COLD float number(const char* name) const { return static_cast<float>(numbers.at(name)); }
+    [[nodiscard]] RL_TOOLS_COLD size_t count(const char* name) const { return static_cast<size_t>(numbers.at(name)); }
+    [[nodiscard]] bool flag(const char* name) const { return count(name) != 0; }
 };
 
 class Trainer {

@@ -37,6 +37,33 @@ struct LayerTape {
         input_samples;
 };
 
+// What a product starts from, and where its sums go. They know no more of a layer than the kernel needs, and no
+// lambda's type: layers that differ in something else share the kernel's code.
+template <typename T>
+struct FromZero {
+    T operator()(size_t) const { return T(0); }
+};
+
+template <typename T>
+struct FromBiases {
+    const T* biases;
+    T operator()(size_t row) const { return biases[row]; }
+};
+
+template <typename T, ActivationFunction FUNCTION, size_t STRIDE>
+struct Activated {
+    T* output;
+    T* before;  // where the activation's derivative needs its input
+
+    void operator()(size_t row, size_t col, Vector<T> sum) const {
+        const size_t at = row * STRIDE + col;
+        if constexpr (NEEDS_INPUT<FUNCTION>) {
+            store(before + at, sum);
+        }
+        store(output + at, training::activated<FUNCTION, T>(sum));
+    }
+};
+
 template <typename SPEC, size_t SAMPLES>
 inline void forward(const layers::dense::Layer<SPEC>& layer,
                     const Batch<typename SPEC::T, SPEC::INPUT_DIM, SAMPLES>& input,
@@ -44,29 +71,36 @@ inline void forward(const layers::dense::Layer<SPEC>& layer,
     using T = typename SPEC::T;
     constexpr auto FUNCTION = SPEC::ACTIVATION_FUNCTION;
     constexpr size_t STRIDE = padded<T>(SAMPLES);
-    const T* const biases = layer.biases.data();
+    Activated<T, FUNCTION, STRIDE> activated{tape.output.numbers, nullptr};
+    if constexpr (NEEDS_INPUT<FUNCTION>) {
+        activated.before = tape.before_activation.numbers;
+    }
     multiply<T, SPEC::OUTPUT_DIM, STRIDE, SPEC::INPUT_DIM, SPEC::INPUT_DIM, 1, STRIDE>(
-        layer.weights.data(), input.numbers, [biases](size_t row) { return biases[row]; },
-        [&tape](size_t row, size_t col, Vector<T> sum) {
-            if constexpr (NEEDS_INPUT<FUNCTION>) {
-                store(tape.before_activation.row(row) + col, sum);
-            }
-            store(tape.output.row(row) + col, activated<FUNCTION, T>(sum));
-        });
+        layer.weights.data(), input.numbers, FromBiases<T>{layer.biases.data()}, activated);
 }
 
-// The derivative of the activation where the tape has stood since the forward pass.
+// Multiplies by the derivative of the activation where the tape has stood since the forward pass, and stores that as
+// the tape's delta.
+template <typename T, ActivationFunction FUNCTION, size_t STRIDE>
+struct ThroughActivation {
+    const T* known;  // the activation's inputs where its derivative needs them, else its outputs
+    T* delta;
+
+    void operator()(size_t row, size_t col, Vector<T> by_output) const {
+        const size_t at = row * STRIDE + col;
+        store(delta + at, by_output * derivative<FUNCTION, T>(load(known + at), load(known + at)));
+    }
+};
+
 template <typename SPEC, size_t SAMPLES>
-inline Vector<typename SPEC::T> derivative_at(const LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape, size_t row,
-                                              size_t col) {
+inline auto through_activation_of(LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape) {
     using T = typename SPEC::T;
     constexpr auto FUNCTION = SPEC::ACTIVATION_FUNCTION;
+    using Through = ThroughActivation<T, FUNCTION, padded<T>(SAMPLES)>;
     if constexpr (NEEDS_INPUT<FUNCTION>) {
-        return derivative<FUNCTION, T>(load(tape.before_activation.row(row) + col), Vector<T>{});
-    } else if constexpr (FUNCTION == ActivationFunction::IDENTITY) {
-        return broadcast(T(1));
+        return Through{tape.before_activation.numbers, tape.delta.numbers};
     } else {
-        return derivative<FUNCTION, T>(Vector<T>{}, load(tape.output.row(row) + col));
+        return Through{tape.output.numbers, tape.delta.numbers};
     }
 }
 
@@ -75,10 +109,10 @@ template <typename SPEC, size_t SAMPLES>
 inline void through_activation(LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape) {
     using T = typename SPEC::T;
     if constexpr (SPEC::ACTIVATION_FUNCTION != ActivationFunction::IDENTITY) {
+        const auto through = through_activation_of(tape);
         for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
             for (size_t col = 0; col < padded<T>(SAMPLES); col += LANES<T>) {
-                T* const delta = tape.delta.row(row) + col;
-                store(delta, load(delta) * derivative_at(tape, row, col));
+                through(row, col, load(tape.delta.row(row) + col));
             }
         }
     }
@@ -91,29 +125,56 @@ inline void backward_input(const layers::dense::Layer<SPEC>& layer,
     using T = typename SPEC::T;
     constexpr size_t STRIDE = padded<T>(SAMPLES);
     multiply<T, COUNT, STRIDE, SPEC::OUTPUT_DIM, 1, SPEC::INPUT_DIM, STRIDE>(
-        layer.weights.data() + FIRST, tape.delta.numbers, [](size_t) { return T(0); }, store_vector);
+        layer.weights.data() + FIRST, tape.delta.numbers, FromZero<T>{}, store_vector);
 }
 
 namespace weights {
 
-// For each of COUNT items, the sum over the columns of what `vector_of(item, column)` gives: LANES items at a time, so
-// that their sums across lanes are taken together.
-template <typename T, size_t COUNT, size_t STRIDE, typename VECTOR_OF>
-inline void sums(const VECTOR_OF& vector_of, T* target) {
-    for (size_t first = 0; first < COUNT; first += LANES<T>) {
-        Vector<T> items[LANES<T>];
-        for (size_t i = 0; i < LANES<T>; i++) {
-            Vector<T> sum{};
-            if (first + i < COUNT) {
-#pragma GCC unroll 1
-                for (size_t col = 0; col < STRIDE; col += LANES<T>) {
-                    sum += vector_of(first + i, col);
-                }
+// LANES items' sums over `columns` columns of what `vector_of(item, column)` gives: their sums across lanes are taken
+// together. Items from `count` on are zero.
+template <typename T, typename VECTOR_OF>
+inline __attribute__((always_inline)) void sums_over_columns(size_t count, size_t columns, const VECTOR_OF& vector_of,
+                                                             T* target) {
+    Vector<T> items[LANES<T>];
+    for (size_t i = 0; i < LANES<T>; i++) {
+        Vector<T> sum{};
+        if (i < count) {
+            for (size_t col = 0; col < columns; col += LANES<T>) {
+                sum += vector_of(i, col);
             }
-            items[i] = sum;
         }
-        const Vector<T> sum = sums_of<T>(items);
-        memcpy(target + first, &sum, (COUNT - first < LANES<T> ? COUNT - first : LANES<T>)*sizeof(T));
+        items[i] = sum;
+    }
+    const Vector<T> sum = sums_of<T>(items);
+    memcpy(target, &sum, (count < LANES<T> ? count : LANES<T>)*sizeof(T));
+}
+
+// The sum of each row. Neither it nor `products_of_rows` knows sizes: a copy for each layer would compile for longer.
+template <typename T>
+__attribute__((noinline)) void sums_of_rows(const T* rows, size_t count, size_t stride, T* target) {
+    for (size_t first = 0; first < count; first += LANES<T>) {
+        const T* const begin = rows + first * stride;
+        sums_over_columns<T>(
+            count - first, stride, [&](size_t i, size_t col) { return load(begin + i * stride + col); },
+            target + first);
+    }
+}
+
+// The dot product of each row of `a` with each of `b`, a's rows outside.
+template <typename T>
+__attribute__((noinline)) void products_of_rows(const T* a, size_t a_rows, const T* b, size_t b_rows, size_t stride,
+                                                T* target) {
+    const size_t count = a_rows * b_rows;
+    for (size_t first = 0; first < count; first += LANES<T>) {
+        const T* of_a[LANES<T>];
+        const T* of_b[LANES<T>];
+        for (size_t i = 0; i < LANES<T> && first + i < count; i++) {
+            of_a[i] = a + (first + i) / b_rows * stride;
+            of_b[i] = b + (first + i) % b_rows * stride;
+        }
+        sums_over_columns<T>(
+            count - first, stride, [&](size_t i, size_t col) { return load(of_a[i] + col) * load(of_b[i] + col); },
+            target + first);
     }
 }
 
@@ -145,22 +206,16 @@ inline void backward_parameters(const Batch<typename SPEC::T, SPEC::INPUT_DIM, S
     constexpr size_t INPUTS = SPEC::INPUT_DIM;
     constexpr size_t OUTPUTS = SPEC::OUTPUT_DIM;
     constexpr size_t STRIDE = padded<T>(SAMPLES);
-    const auto& delta = tape.delta;
-    weights::sums<T, OUTPUTS, STRIDE>([&](size_t row, size_t sample) { return load(delta.row(row) + sample); },
-                                      gradient.biases.data());
+    weights::sums_of_rows(tape.delta.numbers, OUTPUTS, STRIDE, gradient.biases.data());
     if constexpr (weights::DOT_PRODUCTS_ARE_CHEAPER<T, INPUTS, OUTPUTS, SAMPLES>) {
-        weights::sums<T, OUTPUTS * INPUTS, STRIDE>(
-            [&](size_t weight, size_t sample) {
-                return load(delta.row(weight / INPUTS) + sample) * load(input.row(weight % INPUTS) + sample);
-            },
-            gradient.weights.data());
+        weights::products_of_rows(tape.delta.numbers, OUTPUTS, input.numbers, INPUTS, STRIDE, gradient.weights.data());
     } else {
         weights::transpose(input, tape.input_samples);
         T* const target = gradient.weights.data();
         multiply<T, OUTPUTS, padded<T>(INPUTS), SAMPLES, STRIDE, 1, padded<T>(INPUTS)>(
-            tape.delta.numbers, tape.input_samples.numbers, [](size_t) { return T(0); },
+            tape.delta.numbers, tape.input_samples.numbers, FromZero<T>{},
             [target](size_t row, size_t col, Vector<T> sum) {
-                if (col + LANES<T> <= INPUTS) {
+                if (INPUTS % LANES<T> == 0 || col + LANES<T> <= INPUTS) {
                     store(target + row * INPUTS + col, sum);
                 } else {
                     memcpy(target + row * INPUTS + col, &sum, (INPUTS - col) * sizeof(T));

@@ -59,7 +59,9 @@ inline __attribute__((always_inline)) void tile(const T* a, const T* b, size_t r
 template <typename T, size_t ROWS, size_t VECTORS, size_t K, size_t A_ROW_STRIDE, size_t A_K_STRIDE, size_t B_STRIDE,
           typename START, typename STORE>
 inline void panel(const T* a, const T* b, size_t col, const START& start, const STORE& store_vector) {
-    constexpr size_t MOST = ACCUMULATORS / VECTORS < 8 ? ACCUMULATORS / VECTORS : 8;
+    // Short sums are loads and stores: larger tiles of them would only be more code.
+    constexpr size_t LARGEST = K < 8 ? 2 : 8;
+    constexpr size_t MOST = ACCUMULATORS / VECTORS < LARGEST ? ACCUMULATORS / VECTORS : LARGEST;
     constexpr size_t WHOLE = ROWS / MOST * MOST;
     for (size_t row = 0; row < WHOLE; row += MOST) {
         tile<T, MOST, VECTORS, K, A_ROW_STRIDE, A_K_STRIDE, B_STRIDE>(a, b, row, col, start, store_vector);

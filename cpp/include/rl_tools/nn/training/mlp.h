@@ -71,16 +71,11 @@ inline void forward(const nn_models::mlp::NeuralNetwork<LAYERS...>& network, con
 // input.
 template <typename HEAD, typename... TAIL, size_t SAMPLES>
 inline void backward_deltas(const Chain<HEAD, TAIL...>& chain, ChainTape<Chain<HEAD, TAIL...>, SAMPLES>& tape) {
-    using T = typename HEAD::T;
     if constexpr (sizeof...(TAIL) == 0) {
         through_activation(tape.head);
     } else {
         backward_deltas(chain.tail, tape.tail);
-        auto& head = tape.head;
-        backward_input<0, HEAD::OUTPUT_DIM>(chain.tail.head, tape.tail.head,
-                                            [&head](size_t row, size_t col, Vector<T> sum) {
-                                                store(head.delta.row(row) + col, sum * derivative_at(head, row, col));
-                                            });
+        backward_input<0, HEAD::OUTPUT_DIM>(chain.tail.head, tape.tail.head, through_activation_of(tape.head));
     }
 }
 

@@ -62,9 +62,10 @@ inline void store(T* to, Vector<T> vector) {
     *reinterpret_cast<typename VectorOf<T>::unaligned*>(to) = vector;
 }
 
+// Less zero, which changes no number, so that nothing is computed; plus zero would turn -0 into 0.
 template <typename T>
 inline Vector<T> broadcast(T value) {
-    return Vector<T>{} + value;
+    return value - Vector<T>{};
 }
 
 template <typename T>

@@ -42,20 +42,18 @@ struct Options {
     size_t n_warmup_steps_critic;
     size_t replay_buffer_cap;
 
-    explicit Options(const Settings& settings) : adam(adam_settings(settings)) {
-        const auto number = [&settings](const char* name) { return static_cast<float>(settings.numbers.at(name)); };
-        const auto count = [&settings](const char* name) { return static_cast<size_t>(settings.numbers.at(name)); };
-        gamma = number("GAMMA");
-        critic_polyak = number("CRITIC_POLYAK");
-        ignore_termination = count("IGNORE_TERMINATION") != 0;
-        shared_batch = count("SHARED_BATCH") != 0;
-        critic_training_interval = count("CRITIC_TRAINING_INTERVAL");
-        actor_training_interval = count("ACTOR_TRAINING_INTERVAL");
-        critic_target_update_interval = count("CRITIC_TARGET_UPDATE_INTERVAL");
-        n_warmup_steps = count("N_WARMUP_STEPS");
-        n_warmup_steps_actor = count("N_WARMUP_STEPS_ACTOR");
-        n_warmup_steps_critic = count("N_WARMUP_STEPS_CRITIC");
-        replay_buffer_cap = count("REPLAY_BUFFER_CAP");
+    RL_TOOLS_COLD explicit Options(const Settings& settings) : adam(adam_settings(settings)) {
+        gamma = settings.number("GAMMA");
+        critic_polyak = settings.number("CRITIC_POLYAK");
+        ignore_termination = settings.flag("IGNORE_TERMINATION");
+        shared_batch = settings.flag("SHARED_BATCH");
+        critic_training_interval = settings.count("CRITIC_TRAINING_INTERVAL");
+        actor_training_interval = settings.count("ACTOR_TRAINING_INTERVAL");
+        critic_target_update_interval = settings.count("CRITIC_TARGET_UPDATE_INTERVAL");
+        n_warmup_steps = settings.count("N_WARMUP_STEPS");
+        n_warmup_steps_actor = settings.count("N_WARMUP_STEPS_ACTOR");
+        n_warmup_steps_critic = settings.count("N_WARMUP_STEPS_CRITIC");
+        replay_buffer_cap = settings.count("REPLAY_BUFFER_CAP");
     }
 };
 
@@ -69,7 +67,7 @@ public:
     using Critic = nn::training::Mlp<T, OBSERVATION_DIM + ACTION_DIM, 1, CONFIG::CRITIC_HIDDEN_DIM,
                                      CONFIG::CRITIC_NUM_LAYERS, CONFIG::CRITIC_ACTIVATION_FUNCTION>;
 
-    explicit Trainer(const Settings& settings)
+    RL_TOOLS_COLD explicit Trainer(const Settings& settings)
         : options_(settings),
           random_(random::default_engine(devices::random::Generic{}, settings.seed)),
           rescale_(rescale_of<ACTION_DIM>(settings)),
@@ -106,7 +104,7 @@ public:
         return update();
     }
 
-    [[nodiscard]] std::vector<float> numbers(const std::string& name) override {
+    [[nodiscard]] RL_TOOLS_COLD std::vector<float> numbers(const std::string& name) override {
         if (name == "critic_1" || name == "critic_2") {
             return nn::training::numbers_of(critics_.online[name == "critic_2" ? 1 : 0]);
         }
@@ -131,7 +129,7 @@ public:
         throw std::invalid_argument("no numbers are called " + name);
     }
 
-    void visit_state(StateVisitor& visitor) override {
+    RL_TOOLS_COLD void visit_state(StateVisitor& visitor) override {
         visitor("random", random_.state, 4);
         visit_integer(visitor, "step", step_);
         critics_.visit_state(visitor);

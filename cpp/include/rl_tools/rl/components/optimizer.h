@@ -8,9 +8,9 @@
 namespace rl_tools::rl {
 
 inline nn::training::adam::Settings<float> adam_settings(const Settings& settings) {
-    const auto number = [&settings](const char* name) { return static_cast<float>(settings.numbers.at(name)); };
-    return {number("OPTIMIZER_ALPHA"), number("OPTIMIZER_BETA_1"), number("OPTIMIZER_BETA_2"),
-            number("OPTIMIZER_EPSILON"), number("OPTIMIZER_EPSILON_SQRT")};
+    return {settings.number("OPTIMIZER_ALPHA"), settings.number("OPTIMIZER_BETA_1"),
+            settings.number("OPTIMIZER_BETA_2"), settings.number("OPTIMIZER_EPSILON"),
+            settings.number("OPTIMIZER_EPSILON_SQRT")};
 }
 
 // Zero-initialised: the moments start at zero.
@@ -26,7 +26,7 @@ struct Optimizer {
         nn::training::adam::step(settings, updates, network, gradient, moments);
     }
 
-    void visit_state(StateVisitor& visitor, const std::string& name) {
+    RL_TOOLS_COLD void visit_state(StateVisitor& visitor, const std::string& name) {
         visit_model(visitor, name + "/first_moment", moments.first);
         visit_model(visitor, name + "/second_moment", moments.second);
         visit_integer(visitor, name + "/updates", updates);

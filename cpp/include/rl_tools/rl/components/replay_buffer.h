@@ -40,7 +40,7 @@ public:
     }
 
     // With another capacity than it was saved with, the transitions stand in the order of their age again.
-    void visit_state(StateVisitor& visitor) {
+    RL_TOOLS_COLD void visit_state(StateVisitor& visitor) {
         size_t capacity = capacity_;
         visit_integer(visitor, "replay_buffer/capacity", capacity);
         visit_integer(visitor, "replay_buffer/next", next_);
@@ -73,7 +73,7 @@ private:
     static constexpr size_t WIDTH = 2 * OBSERVATION_DIM + ACTION_DIM + 3;
 
     // A transition's padding stays out of it: one row of numbers each.
-    void visit_rows(StateVisitor& visitor) {
+    RL_TOOLS_COLD void visit_rows(StateVisitor& visitor) {
         std::vector<float> rows(size() * WIDTH);
         for (size_t i = 0; i < size(); i++) {
             const TRANSITION& from = transitions_[i];

@@ -36,7 +36,7 @@ struct RunningNormalizer {
         count = total;
     }
 
-    void visit_state(StateVisitor& visitor) {
+    RL_TOOLS_COLD void visit_state(StateVisitor& visitor) {
         visitor("normalizer/count", count);
         visitor("normalizer/mean", mean, DIM);
         visitor("normalizer/squares", squares, DIM);

@@ -5,6 +5,9 @@
 
 #include <string>
 
+// Before what runs once in a training or on demand: made small instead of fast, it compiles sooner.
+#define RL_TOOLS_COLD __attribute__((cold))
+
 namespace rl_tools::rl {
 
 // Bytes of an item by its format, as in Python's struct module: f and d are floats, I and Q unsigned integers.
@@ -39,12 +42,17 @@ inline void visit_integer(StateVisitor& visitor, const std::string& name, INTEGE
     number = static_cast<INTEGER>(stored);
 }
 
+RL_TOOLS_COLD inline void visit_numbered(StateVisitor& visitor, const std::string& name, size_t index, float* numbers,
+                                         size_t size) {
+    visitor(name + "/" + std::to_string(index), numbers, size);
+}
+
 // Arrays are numbered in visiting order: per layer the weights row by row, then the biases.
 template <typename MODEL>
-inline void visit_model(StateVisitor& visitor, const std::string& name, MODEL& model) {
+RL_TOOLS_COLD inline void visit_model(StateVisitor& visitor, const std::string& name, MODEL& model) {
     size_t index = 0;
     nn::training::for_each_array(
-        [&](size_t size, float* numbers) { visitor(name + "/" + std::to_string(index++), numbers, size); }, model);
+        [&](size_t size, float* numbers) { visit_numbered(visitor, name, index++, numbers, size); }, model);
 }
 
 }  // namespace rl_tools::rl

@@ -52,7 +52,7 @@ struct TwinCritics {
         }
     }
 
-    void visit_state(StateVisitor& visitor) {
+    RL_TOOLS_COLD void visit_state(StateVisitor& visitor) {
         for (size_t i = 0; i < 2; i++) {
             const std::string name = "critic_" + std::to_string(i + 1);
             visit_model(visitor, name, online[i]);

@@ -61,28 +61,26 @@ struct Options {
     size_t steps_per_env;
     nn::training::adam::Settings<float> adam;
 
-    explicit Options(const Settings& settings) : adam(adam_settings(settings)) {
-        const auto number = [&settings](const char* name) { return static_cast<float>(settings.numbers.at(name)); };
-        const auto count = [&settings](const char* name) { return static_cast<size_t>(settings.numbers.at(name)); };
-        gamma = number("GAMMA");
-        lambda = number("LAMBDA");
-        epsilon_clip = number("EPSILON_CLIP");
-        initial_action_std = number("INITIAL_ACTION_STD");
-        action_entropy_coefficient = number("ACTION_ENTROPY_COEFFICIENT");
-        advantage_epsilon = number("ADVANTAGE_EPSILON");
-        kl_threshold = number("ADAPTIVE_LEARNING_RATE_POLICY_KL_THRESHOLD");
-        kl_epsilon = number("POLICY_KL_EPSILON");
-        learning_rate_decay = number("ADAPTIVE_LEARNING_RATE_DECAY");
-        learning_rate_min = number("ADAPTIVE_LEARNING_RATE_MIN");
-        learning_rate_max = number("ADAPTIVE_LEARNING_RATE_MAX");
-        learn_action_std = count("LEARN_ACTION_STD") != 0;
-        normalize_advantage = count("NORMALIZE_ADVANTAGE") != 0;
-        adaptive_learning_rate = count("ADAPTIVE_LEARNING_RATE") != 0;
-        ignore_termination = count("IGNORE_TERMINATION") != 0;
-        n_warmup_steps_actor = count("N_WARMUP_STEPS_ACTOR");
-        n_warmup_steps_critic = count("N_WARMUP_STEPS_CRITIC");
-        n_epochs = count("N_EPOCHS");
-        steps_per_env = count("ON_POLICY_RUNNER_STEPS_PER_ENV");
+    RL_TOOLS_COLD explicit Options(const Settings& settings) : adam(adam_settings(settings)) {
+        gamma = settings.number("GAMMA");
+        lambda = settings.number("LAMBDA");
+        epsilon_clip = settings.number("EPSILON_CLIP");
+        initial_action_std = settings.number("INITIAL_ACTION_STD");
+        action_entropy_coefficient = settings.number("ACTION_ENTROPY_COEFFICIENT");
+        advantage_epsilon = settings.number("ADVANTAGE_EPSILON");
+        kl_threshold = settings.number("ADAPTIVE_LEARNING_RATE_POLICY_KL_THRESHOLD");
+        kl_epsilon = settings.number("POLICY_KL_EPSILON");
+        learning_rate_decay = settings.number("ADAPTIVE_LEARNING_RATE_DECAY");
+        learning_rate_min = settings.number("ADAPTIVE_LEARNING_RATE_MIN");
+        learning_rate_max = settings.number("ADAPTIVE_LEARNING_RATE_MAX");
+        learn_action_std = settings.flag("LEARN_ACTION_STD");
+        normalize_advantage = settings.flag("NORMALIZE_ADVANTAGE");
+        adaptive_learning_rate = settings.flag("ADAPTIVE_LEARNING_RATE");
+        ignore_termination = settings.flag("IGNORE_TERMINATION");
+        n_warmup_steps_actor = settings.count("N_WARMUP_STEPS_ACTOR");
+        n_warmup_steps_critic = settings.count("N_WARMUP_STEPS_CRITIC");
+        n_epochs = settings.count("N_EPOCHS");
+        steps_per_env = settings.count("ON_POLICY_RUNNER_STEPS_PER_ENV");
     }
 };
 
@@ -104,7 +102,7 @@ public:
     using Policy = std::conditional_t<CONFIG::NORMALIZE_OBSERVATIONS, PolicyOf<true, ACTION_DIM, Standardize, Actor>,
                                       PolicyOf<true, ACTION_DIM, Actor>>;
 
-    explicit Trainer(const Settings& settings)
+    RL_TOOLS_COLD explicit Trainer(const Settings& settings)
         : options_(settings),
           random_(random::default_engine(devices::random::Generic{}, settings.seed)),
           rescale_(rescale_of<ACTION_DIM>(settings)),
@@ -171,7 +169,7 @@ public:
                nn::training::all_finite(log_std_, ACTION_DIM);
     }
 
-    [[nodiscard]] std::vector<float> numbers(const std::string& name) override {
+    [[nodiscard]] RL_TOOLS_COLD std::vector<float> numbers(const std::string& name) override {
         if (name == "actor") {
             return nn::training::numbers_of(actor());
         }
@@ -199,7 +197,7 @@ public:
     }
 
     // Between two trainings the experience is forgotten, but for the observations, which an export shows examples of.
-    void visit_state(StateVisitor& visitor) override {
+    RL_TOOLS_COLD void visit_state(StateVisitor& visitor) override {
         visitor("random", random_.state, 4);
         visit_integer(visitor, "iteration", iteration_);
         visit_integer(visitor, "rollout/is_full", is_full_);

@@ -27,13 +27,13 @@ public:
         nn::layers::sample_and_squash::Layer<nn::layers::sample_and_squash::Specification<float, size_t, ACTION_DIM>>;
     using Policy = PolicyOf<CONFIG::RESCALE, ACTION_DIM, Actor, Squash>;
 
-    explicit Trainer(const Settings& settings)
+    RL_TOOLS_COLD explicit Trainer(const Settings& settings)
         : Base(settings),
-          head_{number(settings, "LOG_STD_LOWER_BOUND"), number(settings, "LOG_STD_UPPER_BOUND"),
-                number(settings, "LOG_PROBABILITY_EPSILON")},
-          target_entropy_(number(settings, "TARGET_ENTROPY")),
-          adaptive_alpha_(settings.numbers.at("ADAPTIVE_ALPHA") != 0),
-          log_alpha_(std::log(number(settings, "ALPHA"))) {
+          head_{settings.number("LOG_STD_LOWER_BOUND"), settings.number("LOG_STD_UPPER_BOUND"),
+                settings.number("LOG_PROBABILITY_EPSILON")},
+          target_entropy_(settings.number("TARGET_ENTROPY")),
+          adaptive_alpha_(settings.flag("ADAPTIVE_ALPHA")),
+          log_alpha_(std::log(settings.number("ALPHA"))) {
         nn::training::initialize(actor(), random_);
         critics_.initialize(random_);
         if constexpr (CONFIG::RESCALE) {
@@ -45,7 +45,7 @@ public:
         evaluate(device_, policy_, observation, action, policy_buffer_);
     }
 
-    [[nodiscard]] std::vector<float> numbers(const std::string& name) override {
+    [[nodiscard]] RL_TOOLS_COLD std::vector<float> numbers(const std::string& name) override {
         if (name == "actor") {
             return nn::training::numbers_of(actor());
         }
@@ -58,7 +58,7 @@ public:
         return Base::numbers(name);
     }
 
-    void visit_state(StateVisitor& visitor) override {
+    RL_TOOLS_COLD void visit_state(StateVisitor& visitor) override {
         Base::visit_state(visitor);
         visit_model(visitor, "actor", actor());
         optimizer_.visit_state(visitor, "actor/optimizer");
@@ -74,8 +74,6 @@ private:
     using Base::random_;
     using Base::rescale_;
     using Base::target_;
-
-    static T number(const Settings& settings, const char* name) { return static_cast<T>(settings.numbers.at(name)); }
 
     Actor& actor() { return policy_.modules.head; }
 

@@ -27,13 +27,13 @@ public:
     using Clamp = nn::layers::td3_sampling::Layer<nn::layers::td3_sampling::Specification<float, size_t, ACTION_DIM>>;
     using Policy = PolicyOf<CONFIG::RESCALE, ACTION_DIM, Actor, Clamp>;
 
-    explicit Trainer(const Settings& settings)
+    RL_TOOLS_COLD explicit Trainer(const Settings& settings)
         : Base(settings),
-          actor_polyak_(number(settings, "ACTOR_POLYAK")),
-          exploration_noise_(number(settings, "EXPLORATION_NOISE")),
-          target_noise_std_(number(settings, "TARGET_NEXT_ACTION_NOISE_STD")),
-          target_noise_clip_(number(settings, "TARGET_NEXT_ACTION_NOISE_CLIP")),
-          actor_target_update_interval_(static_cast<size_t>(settings.numbers.at("ACTOR_TARGET_UPDATE_INTERVAL"))) {
+          actor_polyak_(settings.number("ACTOR_POLYAK")),
+          exploration_noise_(settings.number("EXPLORATION_NOISE")),
+          target_noise_std_(settings.number("TARGET_NEXT_ACTION_NOISE_STD")),
+          target_noise_clip_(settings.number("TARGET_NEXT_ACTION_NOISE_CLIP")),
+          actor_target_update_interval_(settings.count("ACTOR_TARGET_UPDATE_INTERVAL")) {
         nn::training::initialize(actor(), random_);
         target_actor_ = actor();
         critics_.initialize(random_);
@@ -47,7 +47,7 @@ public:
         evaluate(device_, policy_, observation, action, policy_buffer_);
     }
 
-    [[nodiscard]] std::vector<float> numbers(const std::string& name) override {
+    [[nodiscard]] RL_TOOLS_COLD std::vector<float> numbers(const std::string& name) override {
         if (name == "actor") {
             return nn::training::numbers_of(actor());
         }
@@ -60,7 +60,7 @@ public:
         return Base::numbers(name);
     }
 
-    void visit_state(StateVisitor& visitor) override {
+    RL_TOOLS_COLD void visit_state(StateVisitor& visitor) override {
         Base::visit_state(visitor);
         visit_model(visitor, "actor", actor());
         visit_model(visitor, "actor/target", target_actor_);
@@ -76,8 +76,6 @@ private:
     using Base::rescale_;
     using Base::step_;
     using Base::target_;
-
-    static T number(const Settings& settings, const char* name) { return static_cast<T>(settings.numbers.at(name)); }
 
     Actor& actor() { return policy_.modules.head; }
 
