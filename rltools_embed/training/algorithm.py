@@ -55,7 +55,7 @@ class CommonOptions:
         ACTOR_ACTIVATION_FUNCTION: IDENTITY, RELU, GELU, TANH, FAST_TANH or SIGMOID, of the hidden layers.
         OPTIMIZER_ALPHA: learning rate of Adam (arXiv:1412.6980).
         OPTIMIZER_EPSILON: added to the root of Adam's second moment.
-        OPTIMIZER_EPSILON_SQRT: the least that stands under that root; RLtools' default is 1e-7.
+        OPTIMIZER_EPSILON_SQRT: the least that stands under that root.
     """
 
     GAMMA: float = option(0.99, of.UNIT_INTERVAL)
@@ -70,7 +70,7 @@ class CommonOptions:
     OPTIMIZER_BETA_1: float = option(0.9, of.BETA)
     OPTIMIZER_BETA_2: float = option(0.999, of.BETA)
     OPTIMIZER_EPSILON: float = option(1e-7, of.POSITIVE)
-    OPTIMIZER_EPSILON_SQRT: float = option(0.0, of.NOT_NEGATIVE)
+    OPTIMIZER_EPSILON_SQRT: float = option(1e-7, of.NOT_NEGATIVE)
 
     def __post_init__(self) -> None:
         of.check_fields(self)

@@ -34,6 +34,8 @@ class OffPolicyOptions(CommonOptions):
         COLLECT_EPISODE_STATS: keep return and length of training episodes (`state.episodes`).
         EPISODE_STATS_BUFFER_SIZE: how many of them are kept.
         SHARED_BATCH: actor and critics are updated on the same transitions.
+        OPTIMIZER_EPSILON_SQRT: the least under the root of Adam's second moment. RLtools takes 1e-7, which holds back
+            small gradients (docs/architecture.md).
     """
 
     ACTOR_BATCH_SIZE: int = option(100, of.BATCH)
@@ -51,6 +53,7 @@ class OffPolicyOptions(CommonOptions):
     COLLECT_EPISODE_STATS: bool = option(True, of.boolean)
     EPISODE_STATS_BUFFER_SIZE: int = option(1000, of.COUNT)
     SHARED_BATCH: bool = option(True, of.boolean)
+    OPTIMIZER_EPSILON_SQRT: float = option(0.0, of.NOT_NEGATIVE)
 
     def __post_init__(self) -> None:
         super().__post_init__()
