@@ -336,6 +336,8 @@ def page(runs: Sequence[Run]) -> str:
         "- Equal conditions: our TD3 warms up for 1,000 random steps, RLtools' default is 100",
         "  ([why](architecture.md#why-td3-warms-up-for-longer)), and Stable-Baselines3 got 100 as well;",
         "  so on the way our curve is behind theirs by the steps that ours does not learn in.",
+        "  Our SAC's and TD3's Adam has no floor under its root, RLtools' has one of 1e-7",
+        "  ([why](architecture.md#why-adam-has-no-floor)), Stable-Baselines3's has none.",
         "- RLtools' PPO kept in the action box. It may leave it in training, and Reacher-v5 charges for that:",
         "  seed 1's actions reach 32 after 8,192 steps. In evaluations every library's actions are clipped.",
         "- Stable-Baselines3 at its best: RLtools' hyperparameters are not those that its users choose.",
