@@ -86,11 +86,15 @@ class Environment:
         within: npt.NDArray[Any] = np.minimum(np.maximum(actions, self._action_low), self._action_high)
         return within.astype(self._action_dtype, copy=False)
 
+    def training_actions(self, actions: Float32Array) -> npt.NDArray[Any]:
+        """As `bounded`, of actions that a trainer explores: they are within the bounds as float32 tells those."""
+        return actions.copy() if self._action_dtype == np.float32 else self.bounded(actions)
+
     def step_into(self, bounded: npt.NDArray[Any], target: Float32Array, when: int | str) -> tuple[float, bool, bool]:
         """What `step` does, for training's loop, which is as long as this is: reward, terminated and truncated.
 
         Args:
-            bounded: the action (m,), from `bounded`; the environment may keep it.
+            bounded: the action (m,), from `bounded` or `training_actions`; the environment may keep it.
             target: the observation (n,) is written to it.
             when: the number of the step or other words, for errors.
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -172,21 +172,22 @@ class SideBySide(ABC):
             TrainingError: an environment breaks its contract, or gives a number that is not finite.
         """
 
-    def proceed(self, steps_before: int, *, reset: bool) -> Iterator[Episode]:
+    def proceed(self, steps_before: int, *, reset: bool) -> list[Episode]:
         """Go on from where the actions led to, or from a reset where an episode ended: those are returned."""
         self.observations[:] = self.next_observations
-        ended = (self.terminated | self.truncated).tolist()
-        if True not in ended:  # nearly always: this is called at every step
-            return
-        for index in np.flatnonzero(ended).tolist():
+        found: list[Episode] = []
+        if not (True in self.terminated.tolist() or True in self.truncated.tolist()):  # nearly always, at every step
+            return found
+        for index in np.flatnonzero(self.terminated | self.truncated).tolist():
             end_step = steps_before + index + 1
-            yield Episode(total_reward=self._returns[index], length=self._lengths[index], end_step=end_step)
+            found.append(Episode(total_reward=self._returns[index], length=self._lengths[index], end_step=end_step))
             self._returns[index] = 0.0
             self._lengths[index] = 0
             self._awaiting_reset[index] = not reset
             if reset:
                 where = f"at the reset after step {end_step}"
                 self.observations[index] = self._environments[index].reset(None, where)
+        return found
 
 
 class OneByOne(SideBySide):
@@ -194,19 +195,19 @@ class OneByOne(SideBySide):
 
     def __init__(self, environments: Sequence[Environment], episode_step_limit: int | None) -> None:
         super().__init__(environments, episode_step_limit)
-        self._bounded = environments[0].bounded
+        self._to_environment = environments[0].training_actions
         self._steps = tuple(environment.step_into for environment in environments)
+        self._rows = tuple(self.next_observations)  # views
 
     def act(self, actions: Float32Array, steps_before: int) -> None:
-        number = steps_before
-        for index, (step, bounded) in enumerate(zip(self._steps, self._bounded(actions), strict=True)):
-            number += 1
-            reward, terminated, truncated = step(bounded, self.next_observations[index], number)
+        actions = self._to_environment(actions)
+        for index, (step, row) in enumerate(zip(self._steps, self._rows, strict=True)):
+            reward, terminated, truncated = step(actions[index], row, steps_before + index + 1)
             self._returns[index] += reward
-            self._lengths[index] += 1
+            length = self._lengths[index] = self._lengths[index] + 1
             self.rewards[index] = reward
             self.terminated[index] = terminated
-            self.truncated[index] = truncated or self._lengths[index] == self._limit
+            self.truncated[index] = truncated or length == self._limit
 
 
 def check_finite(name: str, observations: Float32Array, rewards: Float32Array, where: Callable[[int], str]) -> None:

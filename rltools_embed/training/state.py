@@ -375,7 +375,7 @@ class State:
                 "the optimisation diverged",
                 "try a smaller OPTIMIZER_ALPHA, or scale the rewards down",
             )
-        ended = list(environments.proceed(before, reset=not self.finished))
+        ended = environments.proceed(before, reset=not self.finished)
         self._episodes.extend(ended)
         return ended
 

@@ -6,7 +6,7 @@ who has ended is reset at once, by a reset mask, or has been by the environment 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,16 +117,17 @@ class VectorSideBySide(SideBySide):
             if self._lengths[number] == self._limit:
                 self.truncated[number] = True
 
-    def proceed(self, steps_before: int, *, reset: bool) -> Iterator[Episode]:
-        yield from super().proceed(steps_before, reset=False)
+    def proceed(self, steps_before: int, *, reset: bool) -> list[Episode]:
+        found = super().proceed(steps_before, reset=False)
         ended = self.terminated | self.truncated
         if not reset or not ended.any():
-            return
+            return found
         self._awaiting_reset = [False] * len(self._awaiting_reset)
         self.observations[self._has_reset] = self._after_reset[self._has_reset]
         rest = ended & ~self._has_reset
         if rest.any():
             self.reset_some(rest, f"at a reset after step {steps_before + len(rest)}{self._purpose}")
+        return found
 
     def reset_some(self, mask: Any, where: str) -> None:
         """Reset those in `mask` (N,), which have ended or are to end.

@@ -287,6 +287,22 @@ def test_the_environment_gets_its_own_units_and_dtype_and_an_array_to_keep() -> 
     assert all(box.contains(action) for action in actions)
 
 
+# Nearly every explored action is at a bound.
+LOUD = {SAC: {"LOG_STD_LOWER_BOUND": 1.9}, TD3: {"EXPLORATION_NOISE": 10.0}, PPO: {"INITIAL_ACTION_STD": 10.0}}
+
+
+@pytest.mark.parametrize("kind", ALGORITHMS)
+@pytest.mark.parametrize("bounds", [(-1.0, 1.0), (-0.1, 0.3), (0.7, 1e6)])
+def test_explored_actions_are_within_the_bounds(kind: type[Training], bounds: tuple[float, float]) -> None:
+    Line.made.clear()
+    box = spaces.Box(*np.float32([[low] for low in bounds]), dtype=np.float32)
+    finish(small(kind, factory=lambda: Line(action_space=box), **LOUD[kind]).State(0))
+    actions = [action for environment in Line.made for action in environment.actions]
+    assert all(box.contains(action) for action in actions)
+    values = np.array(actions)
+    assert np.ptp(values) > 0.9 * (box.high - box.low)
+
+
 def test_a_reward_of_one_element_is_a_number() -> None:
     finish(small(factory=lambda: Line(spoil=replacing(1, np.array([0.5]), 1))).State(0))
 

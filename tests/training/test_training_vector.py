@@ -171,7 +171,7 @@ def driven(environments: SideBySide) -> list[Any]:
     for step, action in enumerate((-1.0, -0.5, 0.0, 0.5, 1.0)):
         environments.act(np.array([[action]], np.float32), step)
         told.append((environments.next_observations.tolist(), environments.rewards.tolist()))
-        list(environments.proceed(step, reset=True))
+        environments.proceed(step, reset=True)
     return told
 
 

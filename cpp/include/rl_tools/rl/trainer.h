@@ -41,7 +41,7 @@ public:
     // The deterministic policy in the environment's units: the same bits as the exported policy gives.
     virtual void act(const float* observation, float* action) = 0;
 
-    // An exploring action per environment, in its units. Remembers both for `observe`.
+    // An exploring action per environment, in its units and bounds. Remembers both for `observe`.
     virtual void explore(const float* observations, float* actions) = 0;
 
     // What the explored actions led to, before any reset; then the optimisation steps that are due.
