@@ -84,7 +84,7 @@ def make(kind: type[Training], **options: Any) -> Any:
             return np.zeros(OBSERVATIONS, np.float32)
 
     settings = {"ACTOR_ACTIVATION_FUNCTION": "TANH", "CRITIC_ACTIVATION_FUNCTION": "TANH", "GAMMA": GAMMA}
-    settings["OPTIMIZER_ALPHA"] = RATE
+    settings |= {"OPTIMIZER_ALPHA": RATE, "OPTIMIZER_EPSILON_SQRT": EPSILON}
     if kind is not PPO:
         settings["CRITIC_POLYAK"] = POLYAK
     training = kind(lambda: Wide(observation_space=seen, action_space=box), **{**small(kind), **settings, **options})

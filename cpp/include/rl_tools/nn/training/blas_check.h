@@ -33,12 +33,15 @@ inline bool is_right() {
     const auto into = [](float* products) {
         return [products](size_t row, size_t col, Vector<float> sum) { store(products + row * STRIDE + col, sum); };
     };
-    gemm::multiply<float, ROWS, STRIDE, K, A_ROW_STRIDE, A_K_STRIDE, STRIDE>(a, b, start, into(expected));
+    gemm::multiply<float, ROWS, COLS, K, A_ROW_STRIDE, A_K_STRIDE, STRIDE>(a, b, start, into(expected));
     static_assert(IS_WORTH_A_CALL<ROWS, K>, "rl_tools: this would compare our own kernel with itself");
-    blas::multiply<float, ROWS, STRIDE, K, A_ROW_STRIDE, A_K_STRIDE, STRIDE>(a, b, start, into(found));
+    blas::multiply<float, ROWS, COLS, K, A_ROW_STRIDE, A_K_STRIDE, STRIDE>(a, b, start, into(found));
     // Each of K roundings errs by half a unit in the last place of a sum below ROWS + K, in both.
     constexpr float TOLERANCE = static_cast<float>(K * (ROWS + K)) * 1.2e-7F;
     for (size_t i = 0; i < ROWS * STRIDE; i++) {
+        if (i % STRIDE >= COLS) {
+            continue;  // the padding may be anything finite
+        }
         const float difference = found[i] - expected[i];
         if (!(difference <= TOLERANCE && difference >= -TOLERANCE)) {
             return false;
@@ -56,8 +59,8 @@ inline bool check() {
 #if defined(RL_TOOLS_BLAS_OPENBLAS)
     std::printf("%s\n", openblas_get_config());
 #endif
-    return is_right<33, 40, 35, false>() && is_right<33, 40, 35, true>() && is_right<64, 112, 64, false>() &&
-           is_right<64, 112, 64, true>();
+    return is_right<33, 40, 35, false>() && is_right<33, 40, 35, true>() && is_right<64, 100, 64, false>() &&
+           is_right<64, 100, 64, true>();
 }
 
 }  // namespace rl_tools::nn::training::blas

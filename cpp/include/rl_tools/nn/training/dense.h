@@ -75,7 +75,7 @@ inline void forward(const layers::dense::Layer<SPEC>& layer,
     if constexpr (NEEDS_INPUT<FUNCTION>) {
         activated.before = tape.before_activation.numbers;
     }
-    multiply<T, SPEC::OUTPUT_DIM, STRIDE, SPEC::INPUT_DIM, SPEC::INPUT_DIM, 1, STRIDE>(
+    multiply<T, SPEC::OUTPUT_DIM, SAMPLES, SPEC::INPUT_DIM, SPEC::INPUT_DIM, 1, STRIDE>(
         layer.weights.data(), input.numbers, FromBiases<T>{layer.biases.data()}, activated);
 }
 
@@ -124,57 +124,65 @@ inline void backward_input(const layers::dense::Layer<SPEC>& layer,
                            const LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape, const STORE& store_vector) {
     using T = typename SPEC::T;
     constexpr size_t STRIDE = padded<T>(SAMPLES);
-    multiply<T, COUNT, STRIDE, SPEC::OUTPUT_DIM, 1, SPEC::INPUT_DIM, STRIDE>(
+    multiply<T, COUNT, SAMPLES, SPEC::OUTPUT_DIM, 1, SPEC::INPUT_DIM, STRIDE>(
         layer.weights.data() + FIRST, tape.delta.numbers, FromZero<T>{}, store_vector);
 }
 
 namespace weights {
 
-// LANES items' sums over `columns` columns of what `vector_of(item, column)` gives: their sums across lanes are taken
-// together. Items from `count` on are zero.
-template <typename T, typename VECTOR_OF>
-inline __attribute__((always_inline)) void sums_over_columns(size_t count, size_t columns, const VECTOR_OF& vector_of,
-                                                             T* target) {
-    Vector<T> items[LANES<T>];
-    for (size_t i = 0; i < LANES<T>; i++) {
-        Vector<T> sum{};
-        if (i < count) {
-            for (size_t col = 0; col < columns; col += LANES<T>) {
-                sum += vector_of(i, col);
-            }
-        }
-        items[i] = sum;
-    }
-    const Vector<T> sum = sums_of<T>(items);
-    memcpy(target, &sum, (count < LANES<T> ? count : LANES<T>)*sizeof(T));
-}
+// How many rows of each operand are multiplied with one another at a time: so many sums lie in registers, and the sums
+// across their lanes are taken together.
+template <typename T>
+constexpr size_t BLOCK_ROWS = LANES<T> >= 16 ? 4 : 2;
 
 // The sum of each row. Neither it nor `products_of_rows` knows sizes: a copy for each layer would compile for longer.
 template <typename T>
 __attribute__((noinline)) void sums_of_rows(const T* rows, size_t count, size_t stride, T* target) {
     for (size_t first = 0; first < count; first += LANES<T>) {
-        const T* const begin = rows + first * stride;
-        sums_over_columns<T>(
-            count - first, stride, [&](size_t i, size_t col) { return load(begin + i * stride + col); },
-            target + first);
+        Vector<T> items[LANES<T>];
+        for (size_t i = 0; i < LANES<T>; i++) {
+            Vector<T> sum{};
+            for (size_t col = 0; first + i < count && col < stride; col += LANES<T>) {
+                sum += load(rows + (first + i) * stride + col);
+            }
+            items[i] = sum;
+        }
+        const Vector<T> sums = sums_of<T>(items);
+        memcpy(target + first, &sums, (count - first < LANES<T> ? count - first : LANES<T>)*sizeof(T));
     }
 }
 
-// The dot product of each row of `a` with each of `b`, a's rows outside.
-template <typename T>
+// The dot product of each row of `a` with each of `b`, a's rows outside; ROWS of a at a time.
+template <typename T, size_t ROWS>
 __attribute__((noinline)) void products_of_rows(const T* a, size_t a_rows, const T* b, size_t b_rows, size_t stride,
                                                 T* target) {
-    const size_t count = a_rows * b_rows;
-    for (size_t first = 0; first < count; first += LANES<T>) {
-        const T* of_a[LANES<T>];
-        const T* of_b[LANES<T>];
-        for (size_t i = 0; i < LANES<T> && first + i < count; i++) {
-            of_a[i] = a + (first + i) / b_rows * stride;
-            of_b[i] = b + (first + i) % b_rows * stride;
+    constexpr size_t COLS = LANES<T> / ROWS;
+    for (size_t row = 0; row < a_rows; row += ROWS) {
+        for (size_t col = 0; col < b_rows; col += COLS) {
+            // Beyond the last row stands the last one again; those products are not kept.
+            const T* of_a[ROWS];
+            const T* of_b[COLS];
+            for (size_t i = 0; i < ROWS; i++) {
+                of_a[i] = a + (row + i < a_rows ? row + i : a_rows - 1) * stride;
+            }
+            for (size_t i = 0; i < COLS; i++) {
+                of_b[i] = b + (col + i < b_rows ? col + i : b_rows - 1) * stride;
+            }
+            Vector<T> items[LANES<T>]{};
+#pragma GCC unroll 1
+            for (size_t sample = 0; sample < stride; sample += LANES<T>) {
+#pragma GCC unroll 16
+                for (size_t i = 0; i < LANES<T>; i++) {
+                    items[i] += load(of_a[i / COLS] + sample) * load(of_b[i % COLS] + sample);
+                }
+            }
+            const Vector<T> sums = sums_of<T>(items);
+            for (size_t i = 0; i < ROWS && row + i < a_rows; i++) {
+                const size_t count = b_rows - col < COLS ? b_rows - col : COLS;
+                memcpy(target + (row + i) * b_rows + col, reinterpret_cast<const T*>(&sums) + i * COLS,
+                       count * sizeof(T));
+            }
         }
-        sums_over_columns<T>(
-            count - first, stride, [&](size_t i, size_t col) { return load(of_a[i] + col) * load(of_b[i] + col); },
-            target + first);
     }
 }
 
@@ -208,11 +216,13 @@ inline void backward_parameters(const Batch<typename SPEC::T, SPEC::INPUT_DIM, S
     constexpr size_t STRIDE = padded<T>(SAMPLES);
     weights::sums_of_rows(tape.delta.numbers, OUTPUTS, STRIDE, gradient.biases.data());
     if constexpr (weights::DOT_PRODUCTS_ARE_CHEAPER<T, INPUTS, OUTPUTS, SAMPLES>) {
-        weights::products_of_rows(tape.delta.numbers, OUTPUTS, input.numbers, INPUTS, STRIDE, gradient.weights.data());
+        constexpr size_t ROWS = OUTPUTS < weights::BLOCK_ROWS<T> ? 1 : weights::BLOCK_ROWS<T>;
+        weights::products_of_rows<T, ROWS>(tape.delta.numbers, OUTPUTS, input.numbers, INPUTS, STRIDE,
+                                           gradient.weights.data());
     } else {
         weights::transpose(input, tape.input_samples);
         T* const target = gradient.weights.data();
-        multiply<T, OUTPUTS, padded<T>(INPUTS), SAMPLES, STRIDE, 1, padded<T>(INPUTS)>(
+        multiply<T, OUTPUTS, INPUTS, SAMPLES, STRIDE, 1, padded<T>(INPUTS)>(
             tape.delta.numbers, tape.input_samples.numbers, FromZero<T>{},
             [target](size_t row, size_t col, Vector<T> sum) {
                 if (INPUTS % LANES<T> == 0 || col + LANES<T> <= INPUTS) {

@@ -47,7 +47,7 @@ inline void product(const float* a, const float* b, float* c) {
     constexpr int ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112;
     constexpr bool IS_TRANSPOSED = A_K_STRIDE != 1;
     cblas_sgemm(ROW_MAJOR, IS_TRANSPOSED ? TRANSPOSE : NO_TRANSPOSE, NO_TRANSPOSE, ROWS, COLS, K, 1.0F, a,
-                IS_TRANSPOSED ? A_K_STRIDE : A_ROW_STRIDE, b, B_STRIDE, 0.0F, c, COLS);
+                IS_TRANSPOSED ? A_K_STRIDE : A_ROW_STRIDE, b, B_STRIDE, 0.0F, c, padded<float>(COLS));
 }
 
 // As `gemm::multiply`: what is fused there is a second pass here.
@@ -55,11 +55,12 @@ template <typename T, size_t ROWS, size_t COLS, size_t K, size_t A_ROW_STRIDE, s
           typename START, typename STORE>
 inline void multiply(const T* a, const T* b, const START& start, const STORE& store_vector) {
     if constexpr (std::is_same_v<T, float> && IS_WORTH_A_CALL<ROWS, K>) {
-        alignas(VECTOR_BYTES) static thread_local T products[ROWS * COLS];
+        constexpr size_t STRIDE = padded<T>(COLS);
+        alignas(VECTOR_BYTES) static thread_local T products[ROWS * STRIDE];  // its padding stays zero
         product<ROWS, COLS, K, A_ROW_STRIDE, A_K_STRIDE, B_STRIDE>(a, b, products);
         for (size_t row = 0; row < ROWS; row++) {
             for (size_t col = 0; col < COLS; col += LANES<T>) {
-                store_vector(row, col, load(products + row * COLS + col) + start(row));
+                store_vector(row, col, load(products + row * STRIDE + col) + start(row));
             }
         }
     } else {
