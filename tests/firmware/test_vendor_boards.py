@@ -1,6 +1,6 @@
 """Hardware boards without hardware: every rendered source compiles as the vendors' frameworks would have it compiled.
 
-The vendors' headers are stand-ins with the signatures of the real ones (tests/vendor/).
+The vendors' headers are stand-ins with the signatures of the real ones (tests/vendor/README.md).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-// What all Arduino cores share, for compiling without one: declarations alone, with the macros that Arduino.h brings.
-// Signatures as in the cores' Print.h, Stream.h and Arduino.h.
+// What the cores with a Print and a Stream of their own share (ESP32, STM32, Teensy, Adafruit's SAMD), for compiling
+// without one: declarations alone, with the macros that Arduino.h brings. README.md names the real ones.
 #pragma once
 
 #include <stddef.h>
@@ -10,8 +10,10 @@
 class Print {
 public:
     virtual size_t write(uint8_t) = 0;
+    size_t write(const char* str);
     virtual size_t write(const uint8_t* buffer, size_t size);
-    size_t write(const char* text);
+    size_t write(const char* buffer, size_t size);
+    virtual void flush();
 };
 
 class Stream : public Print {
@@ -19,12 +21,6 @@ public:
     virtual int available() = 0;
     virtual int read() = 0;
     virtual int peek() = 0;
-    virtual void flush();
 };
 
-extern "C" {
-void delay(unsigned long ms);
-void yield(void);
-}
-void setup(void);
-void loop(void);
+extern "C" void yield(void);

@@ -1,20 +1,25 @@
-// arduino-esp32 2.0.17: cores/esp32/HardwareSerial.h, HWCDC.h, Esp.h.
+// arduino-esp32 2.0.17: cores/esp32/HardwareSerial.h, HWCDC.h, Esp.h, esp32-hal.h, Arduino.h.
 #pragma once
 
 #include "../arduino_api.h"
 
+enum SerialConfig { SERIAL_8N1 = 0x800001c };
+
 class HardwareSerial : public Stream {
 public:
-    void begin(unsigned long baud, uint32_t config = 0x800001c, int8_t rxPin = -1, int8_t txPin = -1,
+    void begin(unsigned long baud, uint32_t config = SERIAL_8N1, int8_t rxPin = -1, int8_t txPin = -1,
                bool invert = false, unsigned long timeout_ms = 20000UL, uint8_t rxfifo_full_thrhd = 112);
     int available(void) override;
     int peek(void) override;
     int read(void) override;
     size_t read(uint8_t* buffer, size_t size);
+    size_t read(char* buffer, size_t size);
     void flush(void) override;
     void flush(bool txOnly);
     size_t write(uint8_t) override;
     size_t write(const uint8_t* buffer, size_t size) override;
+    size_t write(const char* buffer, size_t size);
+    size_t write(const char* s);
     size_t write(unsigned long n);
     size_t write(long n);
     size_t write(unsigned int n);
@@ -34,14 +39,23 @@ public:
     int peek(void) override;
     int read(void) override;
     size_t read(uint8_t* buffer, size_t size);
+    size_t read(char* buffer, size_t size);
     size_t write(uint8_t) override;
     size_t write(const uint8_t* buffer, size_t size) override;
+    size_t write(const char* buffer, size_t size);
+    size_t write(const char* s);
+    size_t write(unsigned long n);
+    size_t write(long n);
+    size_t write(unsigned int n);
+    size_t write(int n);
     void flush(void) override;
     operator bool() const;
 };
 
-#if ARDUINO_USB_CDC_ON_BOOT
+#if ARDUINO_USB_MODE && ARDUINO_USB_CDC_ON_BOOT
 extern HWCDC Serial;
+#endif
+#if ARDUINO_USB_CDC_ON_BOOT
 extern HardwareSerial Serial0;
 #else
 extern HardwareSerial Serial;
@@ -57,4 +71,7 @@ extern EspClass ESP;
 extern "C" {
 unsigned long micros();
 unsigned long millis();
+void delay(uint32_t);
 }
+void setup(void);
+void loop(void);

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <sdkconfig.h>
 #include <stdint.h>
 
 typedef uint32_t esp_cpu_cycle_count_t;
-extern "C" esp_cpu_cycle_count_t esp_cpu_get_cycle_count(void);
+
+extern "C" {
+static inline __attribute__((always_inline)) esp_cpu_cycle_count_t esp_cpu_get_cycle_count(void) { return 0; }
+}

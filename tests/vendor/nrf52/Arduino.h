@@ -1,29 +1,29 @@
-// Arduino's mbed core: cores/arduino/USB/PluggableUSBSerial.h.
+// Arduino's mbed core: cores/arduino/Serial.h, Arduino.h.
 #pragma once
 
-#include "../arduino_api.h"
+#include "../arduino_core_api.h"
+
+using namespace arduino;
 
 namespace arduino {
 
-class USBSerial : public Stream {
+class UART : public HardwareSerial {
 public:
-    void begin(unsigned long);
-    void begin(unsigned long baudrate, uint16_t config);
+    void begin(unsigned long) override;
+    void begin(unsigned long baudrate, uint16_t config) override;
+    void end() override;
     int available(void) override;
     int peek(void) override;
     int read(void) override;
     void flush(void) override;
     size_t write(uint8_t c) override;
-    size_t write(const uint8_t* buf, size_t size) override;
+    size_t write(const uint8_t*, size_t) override;
     using Print::write;
-    operator bool();
+    operator bool() override;
 };
 
 }  // namespace arduino
 
-extern arduino::USBSerial _SerialUSB;
-#define SerialUSB _SerialUSB
-#define Serial SerialUSB
-
-unsigned long micros();
-unsigned long millis();
+extern arduino::UART _UART_USB_;
+#define Serial _UART_USB_
+#define SerialUSB _UART_USB_

@@ -1,12 +1,13 @@
 // arduino-pico: cores/rp2040/SerialUSB.h, RP2040Support.h.
 #pragma once
 
-#include "../arduino_api.h"
+#include "../arduino_core_api.h"
 
-class SerialUSB : public Stream {
+class SerialUSB : public arduino::HardwareSerial {
 public:
-    void begin(unsigned long baud = 115200);
-    void begin(unsigned long baud, uint16_t config);
+    void begin(unsigned long baud = 115200) override;
+    void begin(unsigned long baud, uint16_t config) override;
+    void end() override;
     int peek() override;
     int read() override;
     int available() override;
@@ -14,7 +15,7 @@ public:
     size_t write(uint8_t c) override;
     size_t write(const uint8_t* p, size_t len) override;
     using Print::write;
-    operator bool();
+    operator bool() override;
 };
 extern SerialUSB Serial;
 
@@ -25,8 +26,3 @@ public:
     inline void restart() { reboot(); }
 };
 extern RP2040 rp2040;
-
-extern "C" {
-unsigned long micros(void);
-unsigned long millis(void);
-}

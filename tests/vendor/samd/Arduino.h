@@ -1,7 +1,20 @@
-// Arduino's SAMD core: cores/arduino/USB/USBAPI.h, Uart.h; the Adafruit variants name the USB port Serial.
+// Arduino's and Adafruit's SAMD cores: cores/arduino/USB/USBAPI.h, delay.h, Arduino.h. Arduino's is built on
+// ArduinoCore-API, Adafruit's is not, and names the USB port Serial.
 #pragma once
 
+#if defined(ADAFRUIT_FEATHER_M4_EXPRESS)
 #include "../arduino_api.h"
+
+extern "C" {
+unsigned long millis(void);
+unsigned long micros(void);
+void delay(unsigned long dwMs);
+void setup(void);
+void loop(void);
+}
+#else
+#include "../arduino_core_api.h"
+#endif
 
 class Serial_ : public Stream {
 public:
@@ -21,12 +34,6 @@ public:
 extern Serial_ Serial;
 #else
 class Uart;
-extern Uart Serial5;
-#define Serial Serial5
+extern Uart Serial;
 extern Serial_ SerialUSB;
 #endif
-
-extern "C" {
-unsigned long micros(void);
-unsigned long millis(void);
-}

@@ -1,4 +1,4 @@
-// stm32duino: cores/arduino/HardwareSerial.h, USBSerial.h, wiring_time.h.
+// stm32duino: cores/arduino/HardwareSerial.h, wiring_time.h, Arduino.h, libraries/USBDevice/inc/USBSerial.h.
 #pragma once
 
 #include "../arduino_api.h"
@@ -32,7 +32,7 @@ public:
     int peek(void) override;
     int read(void) override;
     void flush(void) override;
-    size_t write(uint8_t ch) override;
+    size_t write(uint8_t) override;
     size_t write(const uint8_t* buffer, size_t size) override;
     using Print::write;
     operator bool(void);
@@ -47,6 +47,9 @@ extern HardwareSerial Serial2;
 #endif
 
 extern "C" {
-uint32_t micros(void);
 uint32_t millis(void);
+uint32_t micros(void);
+void delay(uint32_t ms);
+void setup(void);
+void loop(void);
 }

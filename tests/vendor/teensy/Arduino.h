@@ -1,4 +1,4 @@
-// Teensy 4: teensy4/usb_serial.h, core_pins.h.
+// Teensy 4: teensy4/usb_serial.h, core_pins.h, wiring.h, imxrt.h.
 #pragma once
 
 #include "../arduino_api.h"
@@ -29,6 +29,12 @@ extern usb_serial_class Serial;
 #define ARM_DWT_CYCCNT (*(volatile uint32_t*)0xE0001004)
 #define SCB_AIRCR (*(volatile uint32_t*)0xE000ED0C)
 
-extern "C" uint32_t micros(void);
+extern "C" {
+void delay(uint32_t msec);
 extern volatile uint32_t systick_millis_count;
+static inline uint32_t millis(void) __attribute__((always_inline, unused));
 static inline uint32_t millis(void) { return systick_millis_count; }
+uint32_t micros(void);
+void setup(void);
+void loop(void);
+}

@@ -35,7 +35,7 @@ size_t Print::write(const uint8_t* buffer, size_t size) {
     }
     return size;
 }
-void Stream::flush() {}
+void Print::flush() {}
 
 void HardwareSerial::begin(unsigned long, uint32_t, int8_t, int8_t, bool, unsigned long, uint8_t) {}
 size_t HardwareSerial::setRxBufferSize(size_t size) { return size; }
@@ -64,7 +64,7 @@ uint32_t EspClass::getCycleCount() { return static_cast<uint32_t>(ticks64() * (F
 extern "C" {
 unsigned long micros() { return static_cast<unsigned long>(ticks64() / (chip::ticks_hz / 1000000)); }
 unsigned long millis() { return static_cast<unsigned long>(ticks64() / (chip::ticks_hz / 1000)); }
-void delay(unsigned long ms) {
+void delay(uint32_t ms) {
     for (const uint64_t begin = ticks64(); ticks64() - begin < static_cast<uint64_t>(ms) * (chip::ticks_hz / 1000);) {
     }
 }

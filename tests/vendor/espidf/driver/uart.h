@@ -1,9 +1,11 @@
-// ESP-IDF 5.5: components/esp_driver_uart/include/driver/uart.h.
+// ESP-IDF 5: components/esp_driver_uart/include/driver/uart.h with hal/uart_types.h.
 #pragma once
 
+#include <esp_err.h>
 #include <freertos/FreeRTOS.h>
+#include <freertos/queue.h>
 
-typedef enum { UART_NUM_0 } uart_port_t;
+typedef enum { UART_NUM_0, UART_NUM_1, UART_NUM_MAX } uart_port_t;
 typedef enum { UART_DATA_8_BITS = 3 } uart_word_length_t;
 typedef enum { UART_PARITY_DISABLE } uart_parity_t;
 typedef enum { UART_STOP_BITS_1 = 1 } uart_stop_bits_t;
@@ -17,7 +19,13 @@ typedef struct {
     uart_stop_bits_t stop_bits;
     uart_hw_flowcontrol_t flow_ctrl;
     uint8_t rx_flow_ctrl_thresh;
-    uart_sclk_t source_clk;
+    union {
+        uart_sclk_t source_clk;
+    };
+    struct {
+        uint32_t allow_pd : 1;
+        uint32_t backup_before_sleep : 1;
+    } flags;
 } uart_config_t;
 
 extern "C" {

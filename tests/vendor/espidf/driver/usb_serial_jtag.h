@@ -1,6 +1,7 @@
-// ESP-IDF 5.5: components/esp_driver_usb_serial_jtag/include/driver/usb_serial_jtag.h.
+// ESP-IDF 5: components/esp_driver_usb_serial_jtag/include/driver/usb_serial_jtag.h.
 #pragma once
 
+#include <esp_err.h>
 #include <freertos/FreeRTOS.h>
 
 typedef struct {

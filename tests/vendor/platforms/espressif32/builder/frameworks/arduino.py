@@ -8,7 +8,11 @@ env = DefaultEnvironment()
 headers = Path(env.PioPlatform().get_dir()).resolve().parents[1] / "esp32"
 env.Append(
     CXXFLAGS=["-std=gnu++11", "-fexceptions", "-fno-rtti"],
-    CCFLAGS=["-Os", "-ffunction-sections", "-fdata-sections", "-fstrict-volatile-bitfields", "-Wno-error=all"],
+    CCFLAGS=[
+        *("-Os", "-ffunction-sections", "-fdata-sections", "-fstack-protector", "-fstrict-volatile-bitfields"),
+        *("-Wwrite-strings", "-Wno-error=unused-function", "-Wno-error=unused-variable"),
+        *("-Wno-error=unused-but-set-variable", "-Wno-error=deprecated-declarations"),
+    ],
     CPPDEFINES=[("ARDUINO", 10812), "ARDUINO_ARCH_ESP32", "ESP32"],
     CPPPATH=[str(headers)],
 )

@@ -1,0 +1,3 @@
+#pragma once
+
+typedef struct QueueDefinition* QueueHandle_t;
