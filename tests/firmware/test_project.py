@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -402,12 +404,29 @@ def test_an_export_that_is_cut_between_two_files_can_be_repeated(
     assert files_of(output) == new
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    (tmp_path / "locked").mkdir(mode=0o500)
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root writes everywhere: it becomes the user without rights."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
-    with pytest.raises(ProjectError, match="Permission denied"):
-        project.write(project.render(make_spec()), tmp_path / "locked" / "project")
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    files = project.render(make_spec())
+    project.write(files, tmp_path / "writable")  # what it imports, nobody may not be allowed to read
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o555)
+
+        with as_nobody(), pytest.raises(ProjectError, match="Permission denied"):
+            project.write(files, Path(folder) / "project")
+
+        assert list(Path(folder).iterdir()) == []
 
 
 # --------------------------------------------------------------------------------------------------------- reading
