@@ -14,6 +14,7 @@ from rltools_embed.training import PPO, SAC, TD3, State, Training
 
 # Twenty starts whose optimum is about -150; an untrained policy has about -1200.
 STARTS = range(1000, 1020)
+GOOD_ENOUGH = -160.0
 
 
 def native() -> gymnasium.Env[Any, Any]:
@@ -40,7 +41,12 @@ def mean_return(state: State, factory: Callable[[], gymnasium.Env[Any, Any]]) ->
 
 # Single seeds of all three fail now and then, as published, and another CPU's width of vectors makes them other runs:
 # the median tells whether they learn. How well they do over ten seeds is docs/learning.md's.
-LEARNED = [(SAC, native, 5, -160.0), (SAC, rescaled, 3, -160.0), (TD3, native, 3, -220.0), (PPO, rescaled, 3, -220.0)]
+LEARNED = [
+    (SAC, native, 5, GOOD_ENOUGH),
+    (SAC, rescaled, 3, GOOD_ENOUGH),
+    (TD3, native, 3, -220.0),
+    (PPO, rescaled, 3, -220.0),
+]
 
 
 @pytest.mark.slow
