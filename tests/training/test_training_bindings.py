@@ -56,7 +56,8 @@ def call_everything(trainer: Any, given: list[Any], name: str, saved: dict[str, 
 
 def test_no_call_keeps_or_loses_a_reference(trainer: Any) -> None:
     """An object too few would be freed twice; one too many would never be."""
-    given, name, saved = arrays(), "act" + "or", {"random": ("f", b"1234")}
+    # A name put together here belongs to nobody else; a literal is one object for all of Python.
+    given, name, saved = arrays(), "".join(["act", "or"]), {"random": ("f", b"1234")}
     objects = [*given, name, saved, type(trainer), None]
     call_everything(trainer, given, name, saved)  # from here on it holds the arrays of the loop
     gc.collect()
