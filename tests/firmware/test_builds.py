@@ -246,7 +246,7 @@ bool read_sensors(float* observation) {
 WRITE_ACTUATORS = """
 void write_actuators(const float* action) {
     static int actions = 0;
-    if (++actions != 20) return;  // once, and after the client has emptied what it found when it opened the port
+    if (++actions % 20 != 0) return;  // again and again: what is said before the port is open is lost
     const std::uint32_t bits = rl_tools::math::bits_of(action[0]);
     std::uint8_t line[] = "acted 00000000\\r\\n";
     for (int i = 0; i < 8; i++) {
