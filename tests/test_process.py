@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from rltools_embed import process
 from rltools_embed.errors import ToolchainError
 
-LINES = "import sys, time\nfor i in range(3):\n    print('line', i, flush=True)\n    time.sleep(0.3)\nsys.exit(4)\n"
+# Each line but the last is followed by a wait until it was seen.
+LINES = """
+import pathlib, sys, time
+for i in range(3):
+    print("line", i, flush=True)
+    while i < 2 and not pathlib.Path(sys.argv[1], f"line {i}").exists():
+        time.sleep(0.01)
+sys.exit(4)
+"""
 
 
-def test_lines_are_seen_as_they_come_and_kept() -> None:
-    seen: list[tuple[str, float]] = []
+def test_lines_are_seen_as_they_come_and_kept(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LINES, str(tmp_path)]
 
-    done = process.run_watched(
-        [sys.executable, "-c", LINES], lambda line: seen.append((line, time.monotonic())), timeout_s=60
-    )
+    done = process.run_watched(command, lambda line: (tmp_path / line).touch(), timeout_s=60)
 
     assert (done.exit_code, done.output) == (4, "line 0\nline 1\nline 2\n")
-    assert [line for line, _ in seen] == ["line 0", "line 1", "line 2"]
-    assert seen[2][1] - seen[0][1] > 0.3  # not all at the end
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["line 0", "line 1", "line 2"]
 
 
 def test_a_watched_program_that_does_not_end_is_ended() -> None:

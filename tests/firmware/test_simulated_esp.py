@@ -114,13 +114,13 @@ def test_a_reset_by_the_firmware_goes_through_the_rom(flashed: Mapping[str, Flas
 def test_lines_that_are_on_call_the_boot_loader(flashed: Mapping[str, Flashed]) -> None:
     board = flashed["esp32dev"].board
 
-    def boot_after_opening(*, control_lines: bool) -> str:
+    for control_lines, expected in ((True, "download"), (False, "flash")):
+        assert board.boots[-1] != expected
         with open_link(flashed["esp32dev"].url, control_lines=control_lines):
-            time.sleep(0.5)
-            return board.boots[-1]
-
-    assert boot_after_opening(control_lines=True) == "download"
-    assert boot_after_opening(control_lines=False) == "flash"
+            deadline = time.monotonic() + 60
+            while board.boots[-1] != expected and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert board.boots[-1] == expected
 
 
 @pytest.mark.parametrize("name", CHIP_OF_BOARD)

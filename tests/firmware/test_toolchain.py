@@ -143,7 +143,7 @@ def test_a_build_without_a_cross_compiler_ends_before_platformio_asks_the_regist
         platformio.build(output)
 
     # PlatformIO's own way would be a minute of retries.
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 40
     assert not (output / ".pio").exists()
 
 
