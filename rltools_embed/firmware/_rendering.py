@@ -210,7 +210,7 @@ def _platformio_ini(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes
             "baud": board.serial.baud,
             # Of a USB-to-UART bridge these lines hold an ESP32 in reset or in its boot loader.
             "keeps_lines": board.keeps_lines,
-            "port_folder": board.port.value,
+            "port_folders": _port_folders(board),
             "flags": (*_CORE_FLAGS.get(board.core, ()), *board.platformio.flags),
         }
         for board in spec.boards

@@ -2,7 +2,6 @@
 #include "../../port.h"
 
 #include "../bare_metal/clock.h"
-#include "../bare_metal/memory_layout.h"
 #include "board.h"
 #include "cortex_m.h"
 
@@ -77,15 +76,7 @@ int read() {
     return byte;
 }
 
-void write(const std::uint8_t* data, std::size_t size) {
-    for (std::size_t i = 0; i < size; i++) {
-        board::Uart::write(data[i]);
-    }
-}
-
 std::uint32_t cycles() { return static_cast<std::uint32_t>(cycles64()); }
-
-std::uint32_t cycles_hz() { return board::clock_hz; }
 
 std::uint32_t micros() { return bare_metal::microseconds(cycles64(), board::clock_hz); }
 
@@ -99,8 +90,6 @@ void idle() {
     asm volatile("cpsie i\n isb" ::: "memory");
 }
 
-void feed_watchdog() {}
-
 void reset() {
     board::Uart::drain();
     asm volatile("dsb" ::: "memory");
@@ -110,15 +99,4 @@ void reset() {
     }
 }
 
-const std::uint32_t* stack_begin() { return __stack_begin; }
-const std::uint32_t* stack_end() { return __stack_end; }
-
 }  // namespace port
-
-int main() {
-    port::init();
-    firmware_setup();
-    for (;;) {
-        firmware_loop();
-    }
-}

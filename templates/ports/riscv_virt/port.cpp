@@ -3,7 +3,6 @@
 #include "../../port.h"
 
 #include "../bare_metal/clock.h"
-#include "../bare_metal/memory_layout.h"
 #include "board.h"
 #include "virt.h"
 
@@ -38,15 +37,7 @@ void init() {
 
 int read() { return board::Uart::read(); }
 
-void write(const std::uint8_t* data, std::size_t size) {
-    for (std::size_t i = 0; i < size; i++) {
-        board::Uart::write(data[i]);
-    }
-}
-
 std::uint32_t cycles() { return static_cast<std::uint32_t>(time64()); }
-
-std::uint32_t cycles_hz() { return board::clock_hz; }
 
 std::uint32_t micros() { return bare_metal::microseconds(time64(), board::clock_hz); }
 
@@ -58,8 +49,6 @@ void idle() {
     }
 }
 
-void feed_watchdog() {}
-
 void reset() {
     board::Uart::drain();
     virt::test_finisher = virt::finisher_reset;
@@ -67,15 +56,4 @@ void reset() {
     }
 }
 
-const std::uint32_t* stack_begin() { return __stack_begin; }
-const std::uint32_t* stack_end() { return __stack_end; }
-
 }  // namespace port
-
-int main() {
-    port::init();
-    firmware_setup();
-    for (;;) {
-        firmware_loop();
-    }
-}

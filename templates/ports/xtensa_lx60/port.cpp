@@ -3,7 +3,6 @@
 #include "../../port.h"
 
 #include "../bare_metal/clock.h"
-#include "../bare_metal/memory_layout.h"
 #include "../bare_metal/register.h"
 #include "board.h"
 
@@ -41,15 +40,7 @@ void init() { board::Uart::init(board::clock_hz, board::baud); }
 
 int read() { return board::Uart::read(); }
 
-void write(const std::uint8_t* data, std::size_t size) {
-    for (std::size_t i = 0; i < size; i++) {
-        board::Uart::write(data[i]);
-    }
-}
-
 std::uint32_t cycles() { return core_count(); }
-
-std::uint32_t cycles_hz() { return board::clock_hz; }
 
 std::uint32_t micros() { return bare_metal::microseconds(cycles64(), board::clock_hz); }
 
@@ -66,8 +57,6 @@ void idle() {
     cycles64();
 }
 
-void feed_watchdog() {}
-
 void reset() {
     board::Uart::drain();
     software_reset = reset_request;
@@ -75,15 +64,4 @@ void reset() {
     }
 }
 
-const std::uint32_t* stack_begin() { return __stack_begin; }
-const std::uint32_t* stack_end() { return __stack_end; }
-
 }  // namespace port
-
-int main() {
-    port::init();
-    firmware_setup();
-    for (;;) {
-        firmware_loop();
-    }
-}

@@ -1,0 +1,30 @@
+// What all bare boards have alike: the serial port's way out, the stack that the linker script lays out, and main().
+#include "../../port.h"
+
+#include "board.h"
+#include "memory_layout.h"
+
+namespace port {
+
+void write(const std::uint8_t* data, std::size_t size) {
+    for (std::size_t i = 0; i < size; i++) {
+        board::Uart::write(data[i]);
+    }
+}
+
+std::uint32_t cycles_hz() { return board::clock_hz; }
+
+void feed_watchdog() {}
+
+const std::uint32_t* stack_begin() { return __stack_begin; }
+const std::uint32_t* stack_end() { return __stack_end; }
+
+}  // namespace port
+
+int main() {
+    port::init();
+    firmware_setup();
+    for (;;) {
+        firmware_loop();
+    }
+}
