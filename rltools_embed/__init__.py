@@ -6,8 +6,9 @@ The stages, as `rlt-embed` runs them: `train`, `inspect`, `export`, `build`, `fl
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from rltools_embed import lazy
 
 __version__ = "0.1.0"
 
@@ -57,15 +58,4 @@ _HOMES = {
     },
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _HOMES[name]
-    value = getattr(importlib.import_module(module), attribute)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy.names_of(__name__, _HOMES)

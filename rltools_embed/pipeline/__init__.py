@@ -5,8 +5,9 @@ Each stage takes the folder that the one before it wrote.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from rltools_embed import lazy
 
 if TYPE_CHECKING:
     from rltools_embed.pipeline.building import build
@@ -34,25 +35,15 @@ __all__ = [
 
 # Found when first asked for: a build needs neither NumPy nor a trainer, and would wait for them longer than for itself.
 _HOMES = {
-    "build": "building",
-    "inspect": "checkpoints",
-    "flash": "devices",
-    "monitor": "devices",
-    "power_off": "devices",
-    "Export": "exporting",
-    "export": "exporting",
-    "run": "proving",
-    "validate": "proving",
-    "Run": "training_runs",
-    "as_table": "training_runs",
-    "check_options": "training_runs",
-    "train": "training_runs",
+    name: (f"{__name__}.{module}", name)
+    for module, names in {
+        "building": ("build",),
+        "checkpoints": ("inspect",),
+        "devices": ("flash", "monitor", "power_off"),
+        "exporting": ("Export", "export"),
+        "proving": ("run", "validate"),
+        "training_runs": ("Run", "as_table", "check_options", "train"),
+    }.items()
+    for name in names
 }
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = lazy.names_of(__name__, _HOMES)
