@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from rltools_embed.firmware import board, project
+from rltools_embed.firmware import board, platformio, project
 from rltools_embed.policy import checkpoint
 from tests.policies import sac_policy
+from tests.ports import free_port
 
 
 def make_spec(
@@ -43,3 +44,23 @@ def export(tmp_path: Path) -> Callable[..., Path]:
         return output
 
     return write
+
+
+@pytest.fixture
+def port() -> str:
+    return f"socket://127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+def running(port: str, tmp_path: Path) -> Iterator[Callable[[Path, str], str]]:
+    """Upload a project's firmware for a board to a port of its own; it is switched off afterwards."""
+    started: list[tuple[Path, str]] = []
+
+    def run(folder: Path, name: str) -> str:
+        started.append((folder, name))
+        assert platformio.upload(folder, name, port) == port
+        return port
+
+    yield run
+    for folder, name in started:
+        platformio.power_off(folder, name, port)

@@ -1,0 +1,200 @@
+"""What a board computes: built by PlatformIO, run as a process or in QEMU, asked over the link."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rltools_embed import process
+from rltools_embed.device.client import Client
+from rltools_embed.device.link import open_link
+from rltools_embed.errors import BuildError
+from rltools_embed.firmware import board, platformio
+from rltools_embed.firmware.board import Arithmetic, Placement, RunnerKind
+from rltools_embed.policy.digest import digest
+from tests.firmware.projects import OTHER_CORES, Export, Running, emulated, read_line, write_with
+from tests.policies import sac_policy
+
+EMULATED = [name for name in board.names() if board.load(name).runner.kind is RunnerKind.QEMU]
+TARGETS = ["host", *(pytest.param(name, marks=emulated) for name in EMULATED)]
+# The widest of these tests' policies; the flash it takes is asserted below.
+HIDDEN = 64
+
+
+def observations(count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    return np.random.default_rng(0).normal(0, 2, (count, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_board_computes_the_bits_of_the_host_reference(export: Export, running: Running, name: str) -> None:
+    policy = sac_policy(hidden=HIDDEN, environment="Pendulum-v1")
+    folder = export(name, hidden=HIDDEN)
+    firmware = platformio.build(folder)
+
+    with open_link(running(folder, name)) as link:
+        client = Client(link)
+        hello = client.hello()
+        actions = client.evaluate(observations(200))
+        self_test, statistics = client.self_test(), client.statistics()
+
+    assert (hello.board, hello.digest, hello.arithmetic) == (name, digest(policy), Arithmetic.SEPARATE)
+    assert actions.tobytes() == policy.evaluate(observations(200)).tobytes()
+    assert (self_test.examples, self_test.mismatches) == (8, 0)
+    assert not re.search(r"\bwarning\b", (folder / f".pio/build-{name}.log").read_text())
+    if name != "host":
+        assert firmware.memory is not None
+        weights = 4 * policy.parameter_count
+        assert weights + 9_000 < firmware.memory.flash_bytes < weights + 15_000
+        assert firmware.memory.ram_bytes < 4_096
+        assert firmware.estimate.flash_bytes <= firmware.memory.flash_bytes
+        assert 0 <= firmware.memory.ram_bytes - firmware.estimate.ram_bytes < 128
+        assert statistics.stack_bytes == firmware.memory.stack_bytes == firmware.board.stack_bytes
+        assert 0 < statistics.stack_used_bytes < 2_048
+
+
+@pytest.mark.parametrize("name", ["host", pytest.param("qemu_mps2_an386", marks=emulated)])
+def test_the_first_line_names_project_and_board(export: Export, running: Running, name: str) -> None:
+    assert read_line(running(export(name), name)) == f"rltools_embed: demo on {name}\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    "name", ["host", *(pytest.param(name, marks=emulated) for name in ("qemu_mps2_an386", *OTHER_CORES))]
+)
+def test_a_reset_starts_anew_and_keeps_the_line(export: Export, running: Running, name: str) -> None:
+    url = running(export(name), name)
+
+    with open_link(url) as link:
+        client = Client(link)
+        for _ in range(5):
+            client.hello()
+        before = client.statistics().frames_accepted
+        client.reset()
+        assert client.hello().board == name
+        after = client.statistics().frames_accepted
+    with open_link(url) as link:
+        assert Client(link).hello().board == name
+
+    assert (before, after) == (6, 2)
+
+
+@emulated
+def test_fused_arithmetic_is_what_the_board_file_says(tmp_path: Path, running: Running) -> None:
+    fused = replace(board.load("qemu_mps2_an386"), name="fused", arithmetic=Arithmetic.FUSED)
+    folder = write_with(tmp_path / "project", fused)
+
+    with open_link(running(folder, "fused")) as link:
+        client = Client(link)
+        assert client.hello().arithmetic is Arithmetic.FUSED
+        actions = client.evaluate(observations(100))
+
+    policy = sac_policy(hidden=8, environment="Pendulum-v1")
+    assert actions.tobytes() == policy.evaluate(observations(100), Arithmetic.FUSED).tobytes()
+    assert actions.tobytes() != policy.evaluate(observations(100), Arithmetic.SEPARATE).tobytes()
+
+
+# ------------------------------------------------------------------------------------------- memory beside flash
+
+RAM_OF_AN386 = range(0x2000_0000, 0x2040_0000)
+LAST_64_KIB = 0x203F_0000
+
+
+def address_of(elf: Path, name: str) -> int:
+    symbols = process.run(["arm-none-eabi-nm", "-C", elf]).output
+    (line,) = (line for line in symbols.splitlines() if line.endswith(name))
+    return int(line.split()[0], 16)
+
+
+@emulated
+@pytest.mark.parametrize(
+    "placement",
+    [
+        Placement(code=".data.policy", weights=".data.numbers"),
+        Placement(weights_origin=LAST_64_KIB, weights_bytes=0x10000),
+    ],
+    ids=["sections", "address"],
+)
+def test_code_and_numbers_run_from_ram_with_the_same_bits(
+    tmp_path: Path, running: Running, placement: Placement
+) -> None:
+    # What is placed at an address must not be the linker's: this board keeps the last 64 KiB of its RAM free.
+    whole = board.load("qemu_mps2_an386")
+    fast = replace(whole, name="fast", ram_bytes=LAST_64_KIB - RAM_OF_AN386.start, placement=placement)
+    folder = write_with(tmp_path / "project", fast)
+    elf = platformio.build(folder).elf
+
+    with open_link(running(folder, "fast")) as link:
+        client = Client(link)
+        client.reset()  # start-up puts the numbers there again
+        actions = client.evaluate(observations(100))
+        hello = client.hello()
+
+    policy = sac_policy(hidden=8, environment="Pendulum-v1")
+    assert actions.tobytes() == policy.evaluate(observations(100)).tobytes()
+    assert hello.digest == digest(policy)
+    assert (address_of(elf, "Policy::evaluate(float const*, float*)") in RAM_OF_AN386) == (placement.code is not None)
+    if placement.weights:
+        assert address_of(elf, "placed_numbers") in RAM_OF_AN386
+
+
+@emulated
+def test_numbers_that_do_not_fit_their_memory_are_refused_by_the_compiler(tmp_path: Path) -> None:
+    # Room for the numbers, and none for the padding of the core's panels, which only the compiler knows.
+    weights = 4 * sac_policy(hidden=8, environment="Pendulum-v1").parameter_count
+    tight = Placement(weights_origin=LAST_64_KIB, weights_bytes=weights)
+    free = replace(board.load("qemu_mps2_an386"), name="tight", ram_bytes=LAST_64_KIB - RAM_OF_AN386.start)
+    folder = write_with(tmp_path / "project", replace(free, placement=tight))
+
+    with pytest.raises(BuildError) as caught:
+        platformio.build(folder)
+    assert "the policy's numbers do not fit the memory of placement.weights_origin" in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------------------- your own control
+
+
+@pytest.mark.parametrize("name", ["host", pytest.param("qemu_mps2_an386", marks=emulated)])
+def test_the_users_control_loop_runs_beside_the_link(export: Export, running: Running, name: str) -> None:
+    folder = export(name)
+    source = folder / "src/control.cpp"
+    text = source.read_text().replace("is_enabled = false", "is_enabled = true")
+    text = text.replace("bool read_sensors(float*) { return false; }", READ_SENSORS)
+    text = text.replace("void write_actuators(const float*) {}", WRITE_ACTUATORS)
+    source.write_text(text)
+    policy = sac_policy(hidden=8, environment="Pendulum-v1")
+    expected = policy.evaluate(np.array([[0.25, 0.5, -1.0]], np.float32))
+
+    with open_link(running(folder, name)) as link:
+        heard = b""
+        while b"acted " not in heard or b"\r\n" not in heard.partition(b"acted ")[2]:
+            said = link.read(20.0)
+            assert said, heard
+            heard += said
+        actions = Client(link).evaluate(observations(20))
+
+    acted = bytes.fromhex(heard.partition(b"acted ")[2].partition(b"\r\n")[0].decode())
+    assert acted[::-1] == expected.tobytes()
+    assert actions.tobytes() == policy.evaluate(observations(20)).tobytes()
+
+
+READ_SENSORS = """
+bool read_sensors(float* observation) {
+    observation[0] = 0.25F, observation[1] = 0.5F, observation[2] = -1.0F;
+    return true;
+}
+"""
+WRITE_ACTUATORS = """
+void write_actuators(const float* action) {
+    static int actions = 0;
+    if (++actions % 20 != 0) return;  // again and again: what is said before the port is open is lost
+    const std::uint32_t bits = rl_tools::math::bits_of(action[0]);
+    std::uint8_t line[] = "acted 00000000\\r\\n";
+    for (int i = 0; i < 8; i++) {
+        line[6 + i] = static_cast<std::uint8_t>("0123456789abcdef"[(bits >> (28 - 4 * i)) & 15U]);
+    }
+    port::write(line, sizeof line - 1);
+}
+"""
