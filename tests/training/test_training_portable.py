@@ -15,10 +15,13 @@ from training_envs import SMALL, Line, small
 from rltools_embed import load_checkpoint, process, resources
 from rltools_embed.policy import checkpoint
 from rltools_embed.training import PPO, SAC, TD3, EnvSpec, Training
+from rltools_embed.training.cpp_environment import CppEnvironment
 from tests import policies
 from tests.cpp_program import COMPILERS
 
 PORTABLE = "-DRL_TOOLS_NO_GNU_EXTENSIONS"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "cpp_environment"
+PENDULUM = {"path": EXAMPLE, "observation_dim": 3, "action_dim": 1}
 INCLUDE = re.compile(r"^#include <([a-z_]+(?:\.h)?)>", re.MULTILINE)
 BUILTINS = (
     "clz clzl clzll constant_p convertvector ctz ctzll expect fabsf fma fmaf frame_address memcpy memset popcount "
@@ -86,6 +89,7 @@ def write_units(folder: Path, include: Path) -> list[Path]:
     texts = {kind.__name__: trainer(kind) for kind in (SAC, TD3, PPO)}
     (folder / "checkpoint.h").write_text(checkpoint.dumps(policies.ppo_policy()), encoding="utf-8")
     texts["inference"] = INFERENCE
+    texts["environment"] = CppEnvironment.from_mapping(PENDULUM).translation_unit()
     texts["bindings"] = "#include <rl_tools/bindings/python.h>\n"
     for name, text in texts.items():
         first = "#include <pybind11/pytypes.h>\n" if name == "bindings" else ""
