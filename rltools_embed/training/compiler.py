@@ -208,7 +208,9 @@ class _Build:
                 link = self.compiler.link_command(objects, target, libraries, platform.system())
                 self._run(link, f"{key}-link")
             finally:
-                trainer_object.unlink(missing_ok=True)
+                # Microsoft's linker writes the two others beside a library that exports something.
+                for leftover in (trainer_object, target.with_suffix(".lib"), target.with_suffix(".exp")):
+                    leftover.unlink(missing_ok=True)
             self.say("Finished compiling the RLtools interface.")
 
         suffix = sysconfig.get_config_var("EXT_SUFFIX") or ".so"

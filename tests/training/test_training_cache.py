@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stand_in_cl import BANNER, stand_in_cl
 from training_envs import SMALL, Line
 
 from rltools_embed import process
@@ -303,34 +304,6 @@ def test_microsofts_own_compiler_is_told_of_avx2_where_the_cpu_has_it() -> None:
     has_avx2 = " avx2 " in CPU.read_text(encoding="utf-8")
     flags = compiler_of(Dialect.MSVC).flags("-O2", "Windows", platform.machine())
     assert command_line.has_avx2() == has_avx2 == ("/arch:AVX2" in flags)
-
-
-BANNER = "Microsoft (R) C/C++-Optimierungscompiler Version 19.40.33811 f\u00fcr x64"
-# What `cl` is here: its banner on stderr if it is called with nothing, complaints about what it does not know, and
-# /sourceDependencies. What a file includes, g++ says.
-CL = f"""\
-#!{sys.executable}
-import json, subprocess, sys
-arguments = sys.argv[1:]
-if not arguments:
-    sys.exit({BANNER!r} + "\\nCopyright (C) Microsoft Corporation.\\n\\nusage: cl [ option... ] filename...")
-if "/sourceDependencies" not in arguments:
-    print("cl : Command line error D8003 : missing source filename")
-    sys.exit(2)
-listed, source = arguments[arguments.index("/sourceDependencies") + 1], arguments[-1]
-includes = [flag for flag in arguments if flag.startswith("-I")]
-told = subprocess.run(["g++", "-H", "-fsyntax-only", *includes, source], capture_output=True, text=True, check=True)
-paths = [line.lstrip(".")[1:] for line in told.stderr.splitlines() if line.startswith(".")]
-with open(listed, "w") as file:
-    json.dump({{"Version": "1.1", "Data": {{"Source": source, "ProvidedModule": "", "Includes": paths}}}}, file)
-"""
-
-
-def stand_in_cl(folder: Path) -> Path:
-    folder.mkdir()
-    (path := folder / "cl").write_text(CL, encoding="utf-8")
-    path.chmod(0o755)
-    return path
 
 
 @pytest.mark.parametrize("folder", ["bin", "a folder"])

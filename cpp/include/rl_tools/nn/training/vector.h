@@ -179,7 +179,7 @@ inline Vector<T> interleaved(Vector<T> a, Vector<T> b, std::index_sequence<LANE.
 template <typename T>
 RL_TOOLS_ALWAYS_INLINE void transpose(Vector<T> (&rows)[LANES<T>]) {
     constexpr size_t HALF = LANES<T> / 2;
-    constexpr std::make_index_sequence<LANES<T>> ALL;
+    constexpr std::make_index_sequence<LANES<T>> ALL{};
 #pragma GCC unroll 4
     for (size_t bit = 1; bit < LANES<T>; bit *= 2) {
         Vector<T> turned[LANES<T>];
