@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import sys
@@ -18,9 +20,24 @@ from rltools_embed.errors import ToolchainError
 _WHERE_TO_GET = {
     "Linux": "install one: sudo apt install g++",
     "Darwin": "install one: xcode-select --install, or brew install gcc",
-    "Windows": 'install one: Visual Studio Installer, "C++ Clang Compiler for Windows", and use its command prompt',
+    "Windows": (
+        'install one: Visual Studio Installer, "Desktop development with C++" and "C++ Clang Compiler for Windows" '
+        "(faster), and use its command prompt"
+    ),
 }
-_NAMES = {"Darwin": ("clang++", "g++"), "Windows": ("clang-cl",)}
+_NAMES = {"Darwin": ("clang++", "g++"), "Windows": ("clang-cl", "cl")}  # the kernels of clang-cl are faster
+
+# Warning 4068 is of unknown pragmas, which are GCC's and Clang's.
+_MICROSOFTS_LANGUAGE = (
+    "/nologo",
+    "/utf-8",
+    "/std:c++17",
+    "/permissive-",
+    "/Zc:__cplusplus",
+    "/EHsc",
+    "/bigobj",
+    "/wd4068",
+)
 
 
 class Dialect(Enum):
@@ -29,6 +46,7 @@ class Dialect(Enum):
     GCC = "gcc"
     CLANG = "clang"
     CLANG_CL = "clang-cl"  # Microsoft's options, libraries and linker
+    MSVC = "cl"  # Microsoft's own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +63,26 @@ class Compiler:
     dialect: Dialect
     version: str
 
+    @property
+    def is_microsofts(self) -> bool:
+        """Whether it takes Microsoft's options and calls Microsoft's linker."""
+        return self.dialect in (Dialect.CLANG_CL, Dialect.MSVC)
+
     def flags(self, optimisation: str, system: str, machine: str) -> tuple[str, ...]:
         """The flags that decide what code comes out, at `optimisation` (-O1, -O2).
 
         Contraction to fused multiply-adds is allowed here: the policy's own evaluation pins its roundings itself
         (rl_tools/arithmetic.h). Nothing of -ffast-math that could change a result otherwise.
+        Microsoft's contract in older versions and not in newer ones; that, too, is left as it is.
         """
+        if self.dialect is Dialect.MSVC:
+            return (
+                *_MICROSOFTS_LANGUAGE,
+                "/MD",
+                f"/{optimisation.lstrip('-')}",
+                "/fp:precise",
+                *_microsoft_architecture(machine),
+            )
         rounding = ("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
         tuned: tuple[str, ...] = ("-march=native",)
         if machine in ("x86_64", "AMD64", "i686"):
@@ -78,15 +110,33 @@ class Compiler:
 
     def object_command(self, source: Path, target: Path, flags: Sequence[str]) -> list[str | Path]:
         """The command that compiles `source` to the object `target`."""
-        if self.dialect is Dialect.CLANG_CL:
+        if self.is_microsofts:
             return [*self.command, *flags, "/c", source, f"/Fo{target}"]
         return [*self.command, *flags, source, "-o", target, "-c"]
+
+    def inclusions_command(self, source: Path, listed: Path, flags: Sequence[str]) -> list[str | Path]:
+        """The command that writes to `listed` what `source` includes, for `inclusions`."""
+        if self.dialect is Dialect.MSVC:
+            return [*self.command, *flags, "/Zs", "/sourceDependencies", listed, source]
+        if self.dialect is Dialect.CLANG_CL:
+            return [*self.command, *flags, "/clang:-MM", f"/clang:-MF{listed}", "/c", source]
+        return [*self.command, *flags, "-MM", "-MF", listed, "-c", source]
+
+    def inclusions(self, listed: str, environment: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
+        """The files of such a list but for the compiler's own headers, which all but Microsoft leave out themselves."""
+        if self.dialect is Dialect.MSVC:
+            system = [Path(folder) for folder in environment.get("INCLUDE", "").split(";") if folder]
+            paths = [Path(name) for name in json.loads(listed)["Data"]["Includes"]]
+            return tuple(path for path in paths if not any(folder in path.parents for folder in system))
+        # A rule for make, with its escapes.
+        names = re.findall(r"(?:\\[ #]|\S)+", listed.partition(":")[2])
+        return tuple(Path(re.sub(r"\\([ #])|\$(\$)", r"\1\2", name)) for name in names if name != "\\")
 
     def link_command(
         self, objects: Sequence[Path], target: Path | str, libraries: Sequence[str], system: str
     ) -> list[str | Path]:
         """The command that links a Python module. libpython is not linked where the interpreter brings its symbols."""
-        if self.dialect is Dialect.CLANG_CL:
+        if self.is_microsofts:
             # Python's headers name python3xx.lib to the linker, which stands here.
             folder = Path(sys.base_prefix) / "libs"
             return [*self.command, "/LD", *objects, f"/Fe{target}", *libraries, "/link", f"/LIBPATH:{folder}"]
@@ -95,7 +145,7 @@ class Compiler:
 
 
 def find(environment: Mapping[str, str] = os.environ) -> Compiler:
-    """The compiler to use: RL_TOOLS_COMPILER, else CXX, else g++ or clang++, on Windows clang-cl.
+    """The compiler to use: RL_TOOLS_COMPILER, else CXX, else g++ or clang++, on Windows clang-cl or cl.
 
     Raises:
         ToolchainError: there is none, or the one that was asked for does not run or cannot compile the interface.
@@ -119,6 +169,8 @@ def _command(variable: str, chosen: str, environment: Mapping[str, str]) -> tupl
     if whole:
         return (whole,)
     # "ccache g++" is as common as a path with a space in it; the latter was tried first.
+    if platform.system() == "Windows":
+        chosen = chosen.replace("\\", "\\\\")  # in a path, not an escape
     try:
         program, *arguments = shlex.split(chosen)
     except ValueError as error:
@@ -132,10 +184,7 @@ def _command(variable: str, chosen: str, environment: Mapping[str, str]) -> tupl
 def _identify(command: tuple[str, ...]) -> Compiler:
     names = {Path(part).stem.lower() for part in command}
     if "cl" in names:
-        raise ToolchainError(
-            f"{shlex.join(command)} is Microsoft's compiler, which has no vector types: it cannot compile the kernels",
-            _WHERE_TO_GET["Windows"],
-        )
+        return Compiler(command=command, dialect=Dialect.MSVC, version=_microsoft_version(command))
     done = process.run([*command, "--version"], timeout_s=30)
     version = done.output.strip().splitlines()[0] if done.output.strip() else ""
     if done.exit_code != 0 or not version:
@@ -148,3 +197,31 @@ def _identify(command: tuple[str, ...]) -> Compiler:
     else:
         dialect = Dialect.CLANG if "clang" in version.lower() else Dialect.GCC
     return Compiler(command=command, dialect=dialect, version=version)
+
+
+def _microsoft_version(command: tuple[str, ...]) -> str:
+    """What it prints when it is called without arguments. It has no option for that, and its words are the user's."""
+    done = process.run(command, timeout_s=30)
+    for line in done.output.splitlines():
+        if re.search(r"\d+\.\d+\.\d+", line):
+            return line.strip()
+    raise ToolchainError(
+        f"{shlex.join(command)} tells no version (exit code {done.exit_code})",
+        "start from Visual Studio's command prompt, or set RL_TOOLS_COMPILER",
+    )
+
+
+def _microsoft_architecture(machine: str) -> tuple[str, ...]:
+    """/arch: as this CPU is: it has no "native". Without it code is for every x86-64 processor.
+
+    AVX-512 is left out: loops are what `cl` makes vectors of, and those need not be longer.
+    """
+    return ("/arch:AVX2",) if machine in ("x86_64", "AMD64") and has_avx2() else ()
+
+
+def has_avx2() -> bool:
+    """Whether this CPU and its system have AVX2 and fused multiply-adds, as NumPy found. False: it does not tell."""
+    import numpy as np  # only `cl` needs it
+
+    features = getattr(getattr(getattr(np, "_core", None), "_multiarray_umath", None), "__cpu_features__", {})
+    return bool(features.get("AVX2") and features.get("FMA3"))

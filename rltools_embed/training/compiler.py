@@ -151,6 +151,8 @@ class _Build:
         Raises:
             ToolchainError: it cannot be linked or loaded, it crashes, or its products are wrong.
         """
+        if self.compiler.is_microsofts:
+            raise ToolchainError(f"{found.title} cannot be linked by {self.compiler.dialect.value}")
         dlsym = ("-ldl",) if platform.system() == "Linux" else ()  # apart from libc before glibc 2.34
         own_flags = (*self._flags("-O1"), *found.compile_flags)
         libraries = (*found.libraries, *dlsym)
@@ -206,7 +208,9 @@ class _Build:
                 link = self.compiler.link_command(objects, target, libraries, platform.system())
                 self._run(link, f"{key}-link")
             finally:
-                trainer_object.unlink(missing_ok=True)
+                # Microsoft's linker writes the two others beside a library that exports something.
+                for leftover in (trainer_object, target.with_suffix(".lib"), target.with_suffix(".exp")):
+                    leftover.unlink(missing_ok=True)
             self.say("Finished compiling the RLtools interface.")
 
         suffix = sysconfig.get_config_var("EXT_SUFFIX") or ".so"
@@ -233,10 +237,8 @@ class _Build:
             unit, listed = Path(folder) / "environment.cpp", Path(folder) / "files"
             unit.write_text(source, encoding="utf-8")
             flags = (*self._optimised_flags(), f"-I{resources.include_dir()}")
-            self._run([*self.compiler.command, *flags, "-MM", "-MF", listed, "-c", unit], content_key(source))
-            # A rule for make, with its escapes.
-            names = re.findall(r"(?:\\[ #]|\S)+", listed.read_text(encoding="utf-8").partition(":")[2])
-            paths = [Path(re.sub(r"\\([ #])|\$(\$)", r"\1\2", name)) for name in names if name != "\\"]
+            self._run(self.compiler.inclusions_command(unit, listed, flags), content_key(source))
+            paths = self.compiler.inclusions(listed.read_text(encoding="utf-8-sig"))
             own = sorted(path for path in paths if path != unit and resources.include_dir() not in path.parents)
             return content_key(*(part for path in own for part in (str(path), path.read_bytes())))
 
@@ -268,7 +270,7 @@ class _Build:
     ) -> None:
         """An object, or with `libraries` a program."""
         source_path = target.with_suffix(".cpp")
-        source_path.write_text(source)
+        source_path.write_text(source, encoding="utf-8")
         include = f"-I{resources.include_dir()}"
         try:
             flags = (*own_flags, include)
@@ -289,7 +291,7 @@ class _Build:
         if done.exit_code == 0:
             return
         log = self.cache.log_path(name)
-        log.write_text(f"{text}\n\n{done.output}")
+        log.write_text(f"{text}\n\n{done.output}", encoding="utf-8")
         # Errors first: the last lines of a C++ compiler's output are often notes.
         lines = [line for line in done.output.splitlines() if "error" in line] or done.output.splitlines()
         raise BuildError(
@@ -330,4 +332,6 @@ def cpu_identity() -> str:
         parts += [line for line in first.splitlines() if line.split(":")[0].strip() in wanted]
     elif platform.system() == "Darwin":
         parts.append(process.run(["sysctl", "-n", "machdep.cpu.brand_string"], timeout_s=10).output)
+    elif platform.system() == "Windows":
+        parts.append(platform.processor())
     return "\n".join(parts)

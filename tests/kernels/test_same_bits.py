@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import emulator
 from rltools_embed.policy.arithmetic import Arithmetic
+from tests.cpp_program import COMPILERS
 from tests.kernels import observations
 from tests.kernels.faults import with_fault
 from tests.kernels.observations import Digests, Host
@@ -44,6 +45,18 @@ def test_every_compiler_of_the_host_gives_the_references_bits(checkpoints: Path,
     assert observations.digests_of_host(host, checkpoints) == expected
 
 
+PORTABLE = "-DRL_TOOLS_NO_GNU_EXTENSIONS"
+CONTRACTING = ("-O2", "-mfma", "-ffp-contract=fast") if observations.HAS_FMA else ("-O2",)
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_without_gnus_extensions_the_bits_are_the_references(
+    checkpoints: Path, expected: Digests, compiler: str
+) -> None:
+    host = Host(compiler=compiler, flags=CONTRACTING)
+    assert observations.digests_of_host(host, checkpoints, PORTABLE) == expected
+
+
 def wrong_digests(found: Digests, expected: Digests) -> set[tuple[str, Arithmetic]]:
     return {key for key in expected if found[key] != expected[key]}
 
@@ -71,6 +84,12 @@ def test_a_contracted_multiply_add_is_found_on_a_core(
 @pytest.mark.skipif(not observations.HAS_FMA, reason="this processor has no fused multiply-add")
 def test_a_contracted_multiply_add_is_found_on_the_host(checkpoints: Path, expected: Digests) -> None:
     flag = with_fault(checkpoints, "arithmetic.h", 'asm("" : "+x"(product));', "")
-    host = Host(compiler="g++", flags=("-O2", "-mfma", "-ffp-contract=fast"))
-    found = observations.digests_of_host(host, checkpoints, flag)
+    found = observations.digests_of_host(Host(compiler="g++", flags=CONTRACTING), checkpoints, flag)
+    assert wrong_digests(found, expected) == IN_SEPARATE | IN_TANH_AND_SIGMOID
+
+
+@pytest.mark.skipif(not observations.HAS_FMA, reason="this processor has no fused multiply-add")
+def test_without_gnus_extensions_a_contracted_multiply_add_is_found(checkpoints: Path, expected: Digests) -> None:
+    flag = with_fault(checkpoints, "arithmetic.h", "const volatile float stored", "const float stored")
+    found = observations.digests_of_host(Host(compiler="g++", flags=CONTRACTING), checkpoints, flag, PORTABLE)
     assert wrong_digests(found, expected) == IN_SEPARATE | IN_TANH_AND_SIGMOID

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stand_in_cl import BANNER, stand_in_cl
 from training_envs import SMALL, Line
 
 from rltools_embed import process
@@ -229,6 +230,9 @@ def test_what_the_compiler_said_is_in_the_error_and_in_a_log(tmp_path: Path, mon
     assert "error: flux" in log.read_text()
 
 
+LIBRARIES = Path(sys.base_prefix) / "libs"
+
+
 def compiler_of(dialect: Dialect, *command: str) -> Compiler:
     return Compiler(command=command or ("c++",), dialect=dialect, version="1")
 
@@ -242,6 +246,8 @@ def compiler_of(dialect: Dialect, *command: str) -> Compiler:
         (Dialect.GCC, "Darwin", "arm64", "-mcpu=native", "-fno-gnu-unique"),
         (Dialect.GCC, "Linux", "aarch64", "-mcpu=native", "-mprefer-vector-width=512"),
         (Dialect.CLANG_CL, "Windows", "AMD64", "/clang:-mprefer-vector-width=512", "-fPIC"),
+        (Dialect.MSVC, "Windows", "AMD64", "/fp:precise", "-fPIC"),
+        (Dialect.MSVC, "Windows", "ARM64", "/O2", "/arch:AVX2"),
     ],
 )
 def test_flags_suit_the_machine(dialect: Dialect, system: str, machine: str, expected: str, absent: str) -> None:
@@ -256,10 +262,9 @@ def test_flags_suit_the_machine(dialect: Dialect, system: str, machine: str, exp
     [
         (Dialect.GCC, "Linux", ["-shared", "a b.o", "-o", "m.so", "-lblas"]),
         (Dialect.CLANG, "Darwin", ["-bundle", "-undefined", "dynamic_lookup", "a b.o", "-o", "m.so", "-lblas"]),
-        (
-            Dialect.CLANG_CL,
-            "Windows",
-            ["/LD", "a b.o", "/Fem.so", "-lblas", "/link", f"/LIBPATH:{Path(sys.base_prefix) / 'libs'}"],
+        *(
+            (dialect, "Windows", ["/LD", "a b.o", "/Fem.so", "-lblas", "/link", f"/LIBPATH:{LIBRARIES}"])
+            for dialect in (Dialect.CLANG_CL, Dialect.MSVC)
         ),
     ],
 )
@@ -279,12 +284,95 @@ def test_clang_knows_every_flag_of_its_microsoft_dialect(tmp_path: Path) -> None
     assert (tmp_path / "a b.obj").stat().st_size > 0
 
 
-def test_microsofts_own_compiler_is_refused_with_what_to_install(tmp_path: Path) -> None:
-    (tmp_path / "cl").write_text("#!/bin/sh\nexit 2\n")
-    (tmp_path / "cl").chmod(0o755)
-    with pytest.raises(ToolchainError, match="has no vector types") as caught:
-        command_line.find({"CXX": "cl", "PATH": str(tmp_path)})
-    assert "C++ Clang Compiler for Windows" in caught.value.hint
+# Clang knows them as well, and refuses none: neither a misspelt flag nor one that only GCC has.
+@pytest.mark.skipif(not shutil.which("clang++"), reason="clang++ is not installed")
+def test_clang_knows_every_flag_of_microsofts_own_compiler(tmp_path: Path) -> None:
+    (source := tmp_path / "a b.cpp").write_text("int answer() { return 42; }")
+    cl = compiler_of(Dialect.MSVC, "clang++", "--driver-mode=cl", "-DRL_TOOLS_NO_GNU_EXTENSIONS")
+    for optimisation in ("-O1", "-O2"):
+        flags = cl.flags(optimisation, "Windows", platform.machine())
+        done = process.run(cl.object_command(source, tmp_path / "a b.obj", flags), timeout_s=60)
+        assert (done.exit_code, done.output) == (0, "")
+    assert (tmp_path / "a b.obj").stat().st_size > 0
+
+
+CPU = Path("/proc/cpuinfo")
+
+
+@pytest.mark.skipif(not CPU.exists(), reason="the system does not tell what its CPU has")
+def test_microsofts_own_compiler_is_told_of_avx2_where_the_cpu_has_it() -> None:
+    has_avx2 = " avx2 " in CPU.read_text(encoding="utf-8")
+    flags = compiler_of(Dialect.MSVC).flags("-O2", "Windows", platform.machine())
+    assert command_line.has_avx2() == has_avx2 == ("/arch:AVX2" in flags)
+
+
+@pytest.mark.parametrize("folder", ["bin", "a folder"])
+def test_microsofts_own_compiler_is_known_by_its_name_and_its_banner(tmp_path: Path, folder: str) -> None:
+    path = stand_in_cl(tmp_path / folder)
+    for environment in ({"CXX": "cl", "PATH": str(path.parent)}, {"CXX": str(path)}):
+        found = command_line.find(environment)
+        assert (found.command, found.dialect, found.version) == ((str(path),), Dialect.MSVC, BANNER)
+    launched = command_line.find({"CXX": f"env '{path}'", "PATH": os.environ["PATH"]})
+    assert (launched.command[1:], launched.dialect) == ((str(path),), Dialect.MSVC)
+
+
+def test_a_cl_that_tells_no_version_is_refused(tmp_path: Path) -> None:
+    path = stand_in_cl(tmp_path / "bin")
+    path.write_text("#!/bin/sh\necho this is another program; exit 3\n")
+    with pytest.raises(ToolchainError, match=r"tells no version \(exit code 3\)"):
+        command_line.find({"CXX": str(path)})
+
+
+def test_on_windows_clang_cl_goes_before_cl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Windows")
+    path = stand_in_cl(tmp_path / "bin")
+    assert command_line.find({"PATH": str(path.parent)}).dialect is Dialect.MSVC
+    (clang_cl := path.with_name("clang-cl")).write_text("#!/bin/sh\necho clang version 18\n")
+    clang_cl.chmod(0o755)
+    assert command_line.find({"PATH": str(path.parent)}).dialect is Dialect.CLANG_CL
+
+
+def test_on_windows_a_launchers_paths_keep_their_backslashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Windows")
+    path = fake_compiler(tmp_path / "bin", "test \"$1 $2\" = 'C:\\a folder\\g++.exe --version' && echo clang version 1")
+    found = command_line.find({"CXX": f'"{path}" "C:\\a folder\\g++.exe"'})
+    assert found.command == (str(path), "C:\\a folder\\g++.exe")
+
+
+@pytest.mark.parametrize("dialect", [Dialect.CLANG_CL, Dialect.MSVC])
+def test_with_microsofts_linker_our_own_kernels_replace_a_blas(
+    dialect: Dialect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cl = compiler_of(dialect, str(stand_in_cl(tmp_path / "bin")))
+    monkeypatch.setattr(compiler.backends, "locate", lambda name, system: compiler.Backend(name=name, title="OpenBLAS"))
+    lines: list[str] = []
+    build = compiler._Build(compiler=cl, cache=Cache.open(tmp_path / "cache"), verbose=False, say=lines.append)
+    assert build.find_backend("openblas") == compiler.OWN
+    assert lines == [f"OpenBLAS cannot be linked by {dialect.value}; training uses our own kernels"]
+
+
+def inclusions(found: Compiler, source: Path, folder: Path, environment: dict[str, str]) -> set[Path]:
+    (listed := folder / "listed").unlink(missing_ok=True)
+    done = process.run(found.inclusions_command(source, listed, (f"-I{compiler.resources.include_dir()}",)))
+    assert done.exit_code == 0, done.output
+    return set(found.inclusions(listed.read_text(encoding="utf-8"), environment))
+
+
+@pytest.mark.skipif(not shutil.which("clang++"), reason="clang++ is not installed")
+def test_every_dialect_names_the_same_inclusions(tmp_path: Path) -> None:
+    (folder := tmp_path / "a folder #1").mkdir()
+    (folder / "own.h").write_text('#include "deeper.h"\n')
+    (folder / "deeper.h").write_text("#include <rl_tools/compiler.h>\n#include <stddef.h>\n")
+    (source := folder / "unit.cpp").write_text('#include "own.h"\n')
+    compilers = (
+        command_line.find({"CXX": "g++", "PATH": os.environ["PATH"]}),
+        command_line.find({"CXX": "clang++ --driver-mode=cl", "PATH": os.environ["PATH"]}),
+        command_line.find({"CXX": str(stand_in_cl(tmp_path / "bin"))}),
+    )
+    system = {"INCLUDE": "/usr/include;/usr/lib;"}
+    found = [inclusions(one, source, tmp_path, system) - {source} for one in compilers]
+    ours = compiler.resources.include_dir() / "rl_tools" / "compiler.h"
+    assert found == 3 * [{folder / "own.h", folder / "deeper.h", ours}]
 
 
 @pytest.mark.slow

@@ -19,8 +19,14 @@ struct Fused {
 // Compilers may contract a*b+c into one rounding where the target has such an instruction (GCC does so by default).
 // An empty statement that claims to read and write the product keeps the two roundings apart; it emits no instruction.
 // GCC has no macro for -ffp-contract, so this does not depend on the flags at all.
+// A compiler without such statements stores the product and loads it again where there may be a fused instruction.
 inline float rounded(float product) {
-#if defined(__ARM_FEATURE_FMA) && defined(__ARM_FP) && !defined(__aarch64__)
+#if !defined(RL_TOOLS_GNU_EXTENSIONS)
+#if (!defined(_M_IX86) && !defined(_M_X64)) || defined(_M_ARM64EC) || defined(__AVX2__)
+    const volatile float stored = product;
+    product = stored;
+#endif
+#elif defined(__ARM_FEATURE_FMA) && defined(__ARM_FP) && !defined(__aarch64__)
     asm("" : "+t"(product));
 #elif defined(__aarch64__)
     asm("" : "+w"(product));
@@ -50,8 +56,9 @@ inline float multiply_add(Separate, float accumulator, float weight, float x) {
 }
 
 inline float multiply_add(Fused, float accumulator, float weight, float x) {
-#if defined(__FP_FAST_FMAF) || (defined(__ARM_FEATURE_FMA) && defined(__ARM_FP)) || defined(__FMA__) || \
-    defined(__AVX512F__) || defined(__riscv_flen)
+#if defined(RL_TOOLS_GNU_EXTENSIONS) &&                                                                  \
+    (defined(__FP_FAST_FMAF) || (defined(__ARM_FEATURE_FMA) && defined(__ARM_FP)) || defined(__FMA__) || \
+     defined(__AVX512F__) || defined(__riscv_flen))
     return scalar(__builtin_fmaf(scalar(weight), x, accumulator));  // one instruction
 #else
     return math::fused_multiply_add(weight, x, accumulator);

@@ -3,8 +3,8 @@
 // Everything else stands in the headers named after what they hold.
 #pragma once
 
-#if defined(__FAST_MATH__)
-#error "rl_tools: -ffast-math and -Ofast change the result of a policy; compile without them"
+#if defined(__FAST_MATH__) || defined(_M_FP_FAST)
+#error "rl_tools: -ffast-math, -Ofast and /fp:fast change the result of a policy; compile without them"
 #endif
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "rl_tools: checkpoints hold little-endian numbers; this target is big-endian"
@@ -12,6 +12,8 @@
 #if !defined(_MSVC_LANG) && __cplusplus < 201703L
 #error "rl_tools: compile as C++17 or later (-std=c++17; on Arduino also unset -std=gnu++11)"
 #endif
+
+#include <rl_tools/compiler.h>
 
 #include <cstddef>
 #include <cstdint>

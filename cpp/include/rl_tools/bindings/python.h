@@ -169,7 +169,7 @@ using Output = Argument<T, true>;
 // A Python object that holds a C++ one.
 template <typename T>
 struct Holder {
-    PyObject_HEAD;
+    PyObject ob_base;  // as PyObject_HEAD writes it
     T* held;
 };
 

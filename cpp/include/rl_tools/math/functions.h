@@ -138,10 +138,10 @@ inline float log(float x) {
     p = horner(0x1.555548p-2F, p, f);
     const float square = arithmetic::rounded(f * f);
     const float exponent = static_cast<float>(k);
-    float small = arithmetic::rounded(arithmetic::rounded(f * square) * p);
-    small = horner(small, exponent, LN2_LOW);
-    small = horner(small, -0.5F, square);
-    return horner(f + small, exponent, LN2_HIGH);
+    float rest = arithmetic::rounded(arithmetic::rounded(f * square) * p);
+    rest = horner(rest, exponent, LN2_LOW);
+    rest = horner(rest, -0.5F, square);
+    return horner(f + rest, exponent, LN2_HIGH);
 }
 
 // Of exp(-|x|), which cannot overflow: so very negative arguments keep their last places down to the smallest float.

@@ -13,6 +13,22 @@ struct Unpacked {
     int32_t exponent;
 };
 
+// Of a number that is not zero.
+inline int32_t leading_zeros(uint64_t number) {
+#if defined(RL_TOOLS_GNU_EXTENSIONS)
+    return __builtin_clzll(number);
+#else
+    int32_t zeros = 0;
+    for (int32_t bits = 32; bits > 0; bits /= 2) {
+        if (number >> (64 - bits) == 0) {
+            number <<= bits;
+            zeros += bits;
+        }
+    }
+    return zeros;
+#endif
+}
+
 inline Unpacked unpack(uint32_t bits) {
     constexpr uint32_t HIDDEN_BIT = 0x00800000U;
     const auto exponent = static_cast<int32_t>((bits & INFINITY_BITS) >> 23);
@@ -33,7 +49,7 @@ inline uint64_t shift_right_sticky(uint64_t value, int32_t shift) {
 inline float round_to_float(uint32_t sign, uint64_t magnitude, int32_t exponent) {
     constexpr int32_t MANTISSA_BITS = 24;
     constexpr int32_t SMALLEST_EXPONENT = -149;  // of the last place of subnormal numbers
-    const int32_t excess = 64 - __builtin_clzll(magnitude) - MANTISSA_BITS;
+    const int32_t excess = 64 - leading_zeros(magnitude) - MANTISSA_BITS;
     const int32_t last_place = excess + exponent < SMALLEST_EXPONENT ? SMALLEST_EXPONENT : excess + exponent;
     const int32_t shift = last_place - exponent;
     uint32_t mantissa;
@@ -50,7 +66,7 @@ inline float round_to_float(uint32_t sign, uint64_t magnitude, int32_t exponent)
 }
 
 // Not inlined: as large as the library calls beside it.
-[[gnu::noinline]] inline float fused_multiply_add(float a, float b, float c) {
+RL_TOOLS_NOINLINE inline float fused_multiply_add(float a, float b, float c) {
     const uint32_t a_bits = bits_of(a);
     const uint32_t b_bits = bits_of(b);
     const uint32_t c_bits = bits_of(c);

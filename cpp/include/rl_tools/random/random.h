@@ -8,6 +8,10 @@
 #include <rl_tools/devices/devices.h>
 #include <rl_tools/math/functions.h>
 
+#if !defined(RL_TOOLS_GNU_EXTENSIONS)
+#include <cmath>
+#endif
+
 namespace rl_tools::random {
 
 struct Engine {
@@ -52,6 +56,14 @@ inline uint32_t uniform_index(Engine& engine, uint32_t bound) {
     return static_cast<uint32_t>((static_cast<uint64_t>(next(engine)) * bound) >> 32);
 }
 
+inline float square_root(float x) {
+#if defined(RL_TOOLS_GNU_EXTENSIONS)
+    return __builtin_sqrtf(x);  // needs no header of a C library
+#else
+    return std::sqrt(x);
+#endif
+}
+
 // Standard normal: Marsaglia's polar method, one of its two values.
 inline float normal(Engine& engine) {
     float u;
@@ -61,7 +73,7 @@ inline float normal(Engine& engine) {
         const float v = 2.0F * uniform(engine) - 1.0F;
         s = math::horner(arithmetic::rounded(u * u), v, v);
     } while (s >= 1.0F || s <= 0.0F);
-    return arithmetic::rounded(u * __builtin_sqrtf(-2.0F * math::log(s) / s));
+    return arithmetic::rounded(u * square_root(-2.0F * math::log(s) / s));
 }
 
 }  // namespace rl_tools::random

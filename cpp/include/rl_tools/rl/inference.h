@@ -23,7 +23,11 @@ using training::Vector;
 
 // The products as numbers of their own: what `arithmetic::rounded` does to one.
 inline Vector<float> rounded(Vector<float> products) {
-#if defined(__aarch64__)
+#if !defined(RL_TOOLS_GNU_EXTENSIONS)
+    for (size_t lane = 0; lane < LANES<float>; lane++) {
+        products[lane] = arithmetic::rounded(products[lane]);
+    }
+#elif defined(__aarch64__)
     asm("" : "+w"(products));
 #elif defined(__AVX512F__)
     asm("" : "+v"(products));

@@ -53,7 +53,7 @@ inline Vector<T> log(Vector<T> x) {
         Integer bits;
         memcpy(&bits, &x, sizeof x);
         bits += 0x3F800000 - 0x3F3504F3;  // the exponent's field now turns over at sqrt(1/2) instead of 1
-        const Vector<T> exponent = __builtin_convertvector((bits >> 23) - 127, Vector<T>);
+        const Vector<T> exponent = converted<T>((bits >> 23) - 127);
         const Integer mantissa_bits = (bits & 0x007FFFFF) + 0x3F3504F3;
         Vector<T> mantissa;
         memcpy(&mantissa, &mantissa_bits, sizeof mantissa);
@@ -67,8 +67,8 @@ inline Vector<T> log(Vector<T> x) {
         p = p * f - 0x1.000008p-2F;
         p = p * f + 0x1.555548p-2F;
         const Vector<T> square = f * f;
-        const Vector<T> small = f * square * p + exponent * 0x1.7f7d1cp-20F - 0.5F * square;
-        result = f + small + exponent * 0x1.62e4p-1F;
+        const Vector<T> rest = f * square * p + exponent * 0x1.7f7d1cp-20F - 0.5F * square;
+        result = f + rest + exponent * 0x1.62e4p-1F;
     } else {
         for (size_t lane = 0; lane < LANES<T>; lane++) {
             result[lane] = std::log(x[lane]);

@@ -32,9 +32,9 @@ struct BiasCorrection {
 
 // Not inline: a copy for each array's size would compile for longer, and not run faster.
 template <typename T>
-__attribute__((noinline)) void step_array(const Settings<T>& settings, const BiasCorrection<T>& correction, size_t size,
-                                          T* __restrict__ numbers, const T* __restrict__ gradient,
-                                          T* __restrict__ first, T* __restrict__ second) {
+RL_TOOLS_NOINLINE void step_array(const Settings<T>& settings, const BiasCorrection<T>& correction, size_t size,
+                                  T* RL_TOOLS_RESTRICT numbers, const T* RL_TOOLS_RESTRICT gradient,
+                                  T* RL_TOOLS_RESTRICT first, T* RL_TOOLS_RESTRICT second) {
     const T rate = settings.learning_rate * correction.first;
     const T beta_1 = settings.beta_1;
     const T beta_2 = settings.beta_2;

@@ -137,7 +137,7 @@ constexpr size_t BLOCK_ROWS = LANES<T> >= 16 ? 4 : 2;
 
 // The sum of each row. Neither it nor `products_of_rows` knows sizes: a copy for each layer would compile for longer.
 template <typename T>
-__attribute__((noinline)) void sums_of_rows(const T* rows, size_t count, size_t stride, T* target) {
+RL_TOOLS_NOINLINE void sums_of_rows(const T* rows, size_t count, size_t stride, T* target) {
     for (size_t first = 0; first < count; first += LANES<T>) {
         Vector<T> items[LANES<T>];
         for (size_t i = 0; i < LANES<T>; i++) {
@@ -154,8 +154,8 @@ __attribute__((noinline)) void sums_of_rows(const T* rows, size_t count, size_t 
 
 // The dot product of each row of `a` with each of `b`, a's rows outside; ROWS of a at a time.
 template <typename T, size_t ROWS>
-__attribute__((noinline)) void products_of_rows(const T* a, size_t a_rows, const T* b, size_t b_rows, size_t stride,
-                                                T* target) {
+RL_TOOLS_NOINLINE void products_of_rows(const T* a, size_t a_rows, const T* b, size_t b_rows, size_t stride,
+                                        T* target) {
     constexpr size_t COLS = LANES<T> / ROWS;
     for (size_t row = 0; row < a_rows; row += ROWS) {
         for (size_t col = 0; col < b_rows; col += COLS) {

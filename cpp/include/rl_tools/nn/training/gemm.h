@@ -18,27 +18,21 @@ constexpr size_t TILE_VECTORS = VECTOR_REGISTERS == 32 ? 4 : 2;
 
 // The last vector of COLS columns: a whole one, or the half or quarter that holds them, which costs as much less.
 template <typename T, size_t COLS>
-constexpr size_t LAST_BYTES = [] {
+constexpr size_t last_bytes() {
     constexpr size_t NEEDED = (COLS + LANES<T> - 1) % LANES<T> * sizeof(T) + sizeof(T);
     size_t bytes = VECTOR_BYTES;
     while (bytes / 2 >= NEEDED && bytes > 16) {
         bytes /= 2;
     }
     return bytes;
-}();
-
-// With zeros behind it. Lane by lane it stays in its register; a copy of its bytes would go through memory.
-template <typename T, typename NARROW, size_t... LANE>
-inline Vector<T> widened(NARROW narrow, std::index_sequence<LANE...>) {
-    return Vector<T>{narrow[LANE]...};
 }
 
 // VECTORS vectors wide, the last of them of LAST bytes: where it is narrower, the rest of what is stored is zero.
 template <typename T, size_t ROWS, size_t VECTORS, size_t LAST, size_t K, size_t A_ROW_STRIDE, size_t A_K_STRIDE,
           size_t B_STRIDE, typename START, typename STORE>
-inline __attribute__((always_inline)) void tile(const T* a, const T* b, size_t row, size_t col, const START& start,
-                                                const STORE& store_vector) {
-    typedef T Narrow __attribute__((vector_size(LAST)));
+RL_TOOLS_ALWAYS_INLINE void tile(const T* a, const T* b, size_t row, size_t col, const START& start,
+                                 const STORE& store_vector) {
+    using Narrow = VectorOfBytes<T, LAST>;
     constexpr bool HAS_NARROW = LAST < VECTOR_BYTES;
     constexpr size_t WHOLE = HAS_NARROW ? VECTORS - 1 : VECTORS;
     Vector<T> sums[ROWS][VECTORS];
@@ -115,7 +109,7 @@ template <typename T, size_t ROWS, size_t COLS, size_t K, size_t A_ROW_STRIDE, s
           typename START, typename STORE>
 inline void multiply(const T* a, const T* b, const START& start, const STORE& store_vector) {
     constexpr size_t VECTORS = padded<T>(COLS) / LANES<T>;
-    constexpr size_t LAST = LAST_BYTES<T, COLS>;
+    constexpr size_t LAST = last_bytes<T, COLS>();
     // The last panel is one of its own, even if it is as wide, where its last vector is narrower.
     constexpr size_t AT_LEAST = LAST < VECTOR_BYTES ? 1 : 0;
     constexpr size_t WHOLE = (VECTORS - AT_LEAST) / TILE_VECTORS * TILE_VECTORS;

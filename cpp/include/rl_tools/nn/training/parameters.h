@@ -83,8 +83,8 @@ inline void scale_last_layer(nn_models::mlp::NeuralNetwork<LAYERS...>& network, 
 // target = polyak * target + (1 - polyak) * source. Not inline, as `all_finite` and Adam's step: a copy for each
 // array's size would compile for longer, and not run faster.
 template <typename T>
-__attribute__((noinline)) void update_target_array(T polyak, size_t size, T* __restrict__ target,
-                                                   const T* __restrict__ source) {
+RL_TOOLS_NOINLINE void update_target_array(T polyak, size_t size, T* RL_TOOLS_RESTRICT target,
+                                           const T* RL_TOOLS_RESTRICT source) {
     for (size_t i = 0; i < size; i++) {
         target[i] = polyak * target[i] + (1 - polyak) * source[i];
     }
@@ -98,7 +98,7 @@ inline void update_target(MODEL& target, MODEL& source, T polyak) {
 
 // By the exponent's bits, summed as integers: it vectorises, and holds under every floating-point flag.
 template <typename T>
-__attribute__((noinline)) bool all_finite(const T* numbers, size_t size) {
+RL_TOOLS_NOINLINE bool all_finite(const T* numbers, size_t size) {
     static_assert(sizeof(T) == sizeof(uint32_t), "rl_tools: the training state is made of floats");
     uint32_t bad = 0;
     for (size_t i = 0; i < size; i++) {

@@ -5,9 +5,6 @@
 
 #include <string>
 
-// Before what runs once in a training or on demand: made small instead of fast, it compiles sooner.
-#define RL_TOOLS_COLD __attribute__((cold))
-
 namespace rl_tools::rl {
 
 // Bytes of an item by its format, as in Python's struct module: f and d are floats, I and Q unsigned integers.
