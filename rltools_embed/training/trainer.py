@@ -19,6 +19,7 @@ import rltools_embed
 from rltools_embed.errors import CheckpointError, UnsupportedEnvError
 from rltools_embed.training import backend as backends
 from rltools_embed.training import compiler, saved_run
+from rltools_embed.training import options as of
 from rltools_embed.training.algorithm import Algorithm
 from rltools_embed.training.cpp_environment import CppEnvironment, CppSideBySide, One
 from rltools_embed.training.environment import EVALUATION_STEP_LIMIT, EnvFactory, Environment, make, probe
@@ -64,6 +65,7 @@ class Training:
             where N_ENVIRONMENTS is not given, it becomes their number.
         verbose: show the compiler's commands and output.
         force_recompile: do not use the cache.
+        enable_evaluation: evaluate the policy during training, outside of its episodes.
         evaluation_interval: calls of `step` between evaluations; None: the algorithm's own.
         num_evaluation_episodes: episodes per evaluation, each from a start of its own.
         interface_name: part of the policy's name; the cache does not need it.
@@ -107,6 +109,10 @@ class Training:
         on_message: Say = print_line,
         **options: Any,
     ) -> None:
+        for name, flag in (("verbose", verbose), ("force_recompile", force_recompile)):
+            of.checked(name, flag, of.boolean)
+        of.checked("on_message", on_message, of.function)
+        _refuse_names_of_rltools(options)
         self._source = _source_of(env_factory)
         self.algorithm = self.check_options(_options_for(self._source, type(self), options))
         self.plan = EvaluationPlan(
@@ -298,6 +304,20 @@ def _check_fits(path: Path, saved: Setup, spec: EnvSpec, before: Algorithm, afte
 def _described(sizes: Sizes) -> str:
     observation_dim, action_dim, low, high = sizes
     return f"{observation_dim} observations and {action_dim} actions in {low}..{high}"
+
+
+# Keyword arguments that RLtools passes on to its compilation, and what takes their place.
+_OF_RLTOOLS = {
+    "enable_blas": 'backend="own" computes without one, and is the default',
+    "force_blas": 'backend="blas" takes the first that is here',
+    "disable_tensorboard": "nothing here writes for it; state.learning_curve and Callbacks hold the numbers",
+}
+
+
+def _refuse_names_of_rltools(options: Mapping[str, Any]) -> None:
+    for name in options:
+        if name in _OF_RLTOOLS:
+            raise TypeError(f"{name!r} is not an option: {_OF_RLTOOLS[name]}")
 
 
 def _source_of(env_factory: EnvFactory | Mapping[str, Any]) -> _Source:
