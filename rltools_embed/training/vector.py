@@ -6,6 +6,7 @@ who has ended is reset at once, by a reset mask, or has been by the environment 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from rltools_embed.errors import TrainingError, UnsupportedEnvError
 from rltools_embed.policy.model import Float32Array
-from rltools_embed.training import snapshot
+from rltools_embed.training import in_use, snapshot
+from rltools_embed.training.environment import make
 from rltools_embed.training.side_by_side import Episode, SideBySide, Underway, check_finite
 from rltools_embed.training.snapshot import SnapshotError
 from rltools_embed.training.spaces import EnvSpec
@@ -42,13 +44,14 @@ class VectorEnvironments:
         """
         try:
             found = cls(factory=factory, spec=EnvSpec.from_vector_env(env), count=env.num_envs)
-            environments = VectorSideBySide(env, found, None)
+        except BaseException:
+            env.close()
+            raise
+        with contextlib.closing(VectorSideBySide(env, found, None)) as environments:
             environments.begin(range(env.num_envs))
             middle = 0.5 * (np.array(found.spec.action_low) + np.array(found.spec.action_high))
             environments.act(np.tile(middle.astype(np.float32), (env.num_envs, 1)), 0)
             environments.reset_some(np.arange(env.num_envs) == 0, "at a reset of the first")
-        finally:
-            env.close()
         return found
 
     def make(self, episode_step_limit: int | None, purpose: str = "") -> VectorSideBySide:
@@ -57,7 +60,7 @@ class VectorEnvironments:
         Raises:
             UnsupportedEnvError: they are others than before.
         """
-        env = self.factory()
+        env: Any = make(self.factory, may_be_vectorised=True)
         same = isinstance(env, VectorEnv) and env.num_envs == self.count and EnvSpec.from_vector_env(env) == self.spec
         if not same:
             env.close()
@@ -75,6 +78,7 @@ class VectorSideBySide(SideBySide):
         episode_step_limit: int | None,
         purpose: str = "",
     ) -> None:
+        in_use.claim(env, self)
         super().__init__((), episode_step_limit, count=kind.count, spec=kind.spec)
         self._env = env
         self._spec = kind.spec
@@ -102,14 +106,15 @@ class VectorSideBySide(SideBySide):
 
         bounded = np.clip(actions, self._low, self._high).astype(self._env.action_space.dtype)
         observations, rewards, terminated, truncated, infos = self._env.step(bounded)
-        self.terminated[:] = terminated
-        self.truncated[:] = truncated
+        self.terminated[:] = self._each("terminated", terminated, "bui", where)
+        self.truncated[:] = self._each("truncated", truncated, "bui", where)
         self._after_reset[:] = self._checked(observations, where)
         self.next_observations[:] = self._after_reset
         self._has_reset[:] = self._resets_itself & (self.terminated | self.truncated)
         for index in np.flatnonzero(self._has_reset):
             self.next_observations[index] = infos["final_obs"][index]
-        self.rewards[:] = rewards
+        with np.errstate(over="ignore"):
+            self.rewards[:] = self._each("the reward", rewards, "buif", where)
         check_finite(self.name, self.next_observations, self.rewards, where)
         for number, reward in enumerate(np.asarray(rewards, dtype=np.float64).tolist()):
             self._returns[number] += reward
@@ -167,12 +172,22 @@ class VectorSideBySide(SideBySide):
     def close(self) -> None:
         if not self._is_closed:
             self._is_closed = True
+            in_use.release(self._env, self)
             self._env.close()
 
     def _synchronous(self) -> list[gymnasium.Env[Any, Any]]:
         if type(self._env) is not SyncVectorEnv:
             raise SnapshotError(f"{type(self._env).__qualname__} keeps its environments to itself")
         return list(self._env.envs)
+
+    def _each(self, name: str, values: object, kinds: str, where: Callable[[int], str]) -> np.ndarray[Any, Any]:
+        array = np.asarray(values)
+        if array.shape != self.rewards.shape or array.dtype.kind not in kinds:
+            raise TrainingError(
+                f"{self.name}: {name} {where(0)} is {array.dtype} of shape {array.shape}, not {self.rewards.shape}",
+                "return one for each environment",
+            )
+        return array
 
     def _checked(self, observations: object, where: Callable[[int], str]) -> Float32Array:
         array = np.asarray(observations)

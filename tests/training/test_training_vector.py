@@ -132,6 +132,19 @@ class Forgetful(SyncVectorEnv):
         return super().reset(seed=seed)
 
 
+class Spoiled(SyncVectorEnv):
+    """Gives `value` at `index` of what `step` returns."""
+
+    def __init__(self, index: int, value: Any) -> None:
+        super().__init__([single] * 2)
+        self.index, self.value = index, value
+
+    def step(self, actions: Any) -> Any:
+        result: list[Any] = list(super().step(actions))
+        result[self.index] = self.value
+        return tuple(result)
+
+
 @pytest.mark.parametrize(
     ("kind", "factory", "options", "error", "words"),
     [
@@ -141,6 +154,9 @@ class Forgetful(SyncVectorEnv):
         (PPO, lambda: gymnasium.make_vec("CartPole-v1", 2), {}, UnsupportedEnvError, "the action space is Discrete"),
         (PPO, lambda: Forgetful([single] * 2), {}, TrainingError, "resets environments that are not in options"),
         (PPO, partial(vector, spoil=replacing(1, np.inf, 1)), {}, TrainingError, "the reward is inf at step 1"),
+        (PPO, lambda: Spoiled(1, 0.5), {}, TrainingError, r"the reward at step 1 is float64 of shape \(\), not \(2,\)"),
+        (PPO, lambda: Spoiled(2, [None, "a"]), {}, TrainingError, "terminated at step 1 is object of shape"),
+        (PPO, lambda: Spoiled(3, np.zeros((2, 1), bool)), {}, TrainingError, "truncated at step 1 is bool of shape"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_a_compiler_starts(
