@@ -22,6 +22,7 @@ EnvFactory: TypeAlias = Callable[[], "gymnasium.Env[Any, Any]"]
 EVALUATION_STEP_LIMIT = 1000
 
 _A_FACTORY = "lambda: gymnasium.make(id)"
+_RESCALING = (gymnasium.wrappers.RescaleAction, gymnasium.wrappers.vector.RescaleAction)
 _LARGEST_REWARD = float(np.finfo(np.float32).max)
 _FLOAT32 = np.dtype(np.float32)
 _FLAGS = frozenset((bool, np.bool_))
@@ -245,6 +246,24 @@ def environment_factory(environment_id: str) -> EnvFactory:
     return lambda: gymnasium.make(registered_id)
 
 
+def outside_of_policy(env: object) -> list[str]:
+    """A line for each wrapper around `env` that a board would have to do without: what it does is not in the policy."""
+    lines = []
+    while isinstance(env, (gymnasium.Wrapper, gymnasium.vector.VectorWrapper)):
+        if isinstance(env, _RESCALING) and env.action_space != env.env.action_space:
+            outer, inner = (_first_bounds(space) for space in (env.action_space, env.env.action_space))
+            lines.append(
+                f"RescaleAction is outside of the policy: a checkpoint gives {outer}, and {inner} if you leave it out"
+            )
+        if isinstance(env, gymnasium.wrappers.NormalizeObservation):
+            lines.append(
+                "NormalizeObservation is outside of the policy: a checkpoint needs observations that are normalised "
+                "already (PPO's NORMALIZE_OBSERVATIONS is inside)"
+            )
+        env = env.env
+    return lines
+
+
 def probe(env_factory: EnvFactory) -> EnvSpec:
     """The spec of the factory's environment, after one reset and one step in the middle of the action box.
 
@@ -268,6 +287,10 @@ def _numbers(value: object) -> npt.NDArray[Any] | None:
     except (TypeError, ValueError):
         return None
     return array if array.dtype.kind in "biuf" else None
+
+
+def _first_bounds(box: Any) -> str:
+    return f"{np.ravel(box.low)[0]:g}..{np.ravel(box.high)[0]:g}"
 
 
 def _sizes(spec: EnvSpec) -> str:

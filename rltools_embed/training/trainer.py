@@ -22,7 +22,14 @@ from rltools_embed.training import compiler, saved_run
 from rltools_embed.training import options as of
 from rltools_embed.training.algorithm import Algorithm
 from rltools_embed.training.cpp_environment import CppEnvironment, CppSideBySide, One
-from rltools_embed.training.environment import EVALUATION_STEP_LIMIT, EnvFactory, Environment, make, probe
+from rltools_embed.training.environment import (
+    EVALUATION_STEP_LIMIT,
+    EnvFactory,
+    Environment,
+    make,
+    outside_of_policy,
+    probe,
+)
 from rltools_embed.training.evaluation import EvaluationPlan
 from rltools_embed.training.options import from_keywords
 from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
@@ -113,7 +120,7 @@ class Training:
             of.checked(name, flag, of.boolean)
         of.checked("on_message", on_message, of.function)
         _refuse_names_of_rltools(options)
-        self._source = _source_of(env_factory)
+        self._source = _source_of(env_factory, on_message)
         self.algorithm = self.check_options(_options_for(self._source, type(self), options))
         self.plan = EvaluationPlan(
             enabled=enable_evaluation,
@@ -320,10 +327,12 @@ def _refuse_names_of_rltools(options: Mapping[str, Any]) -> None:
             raise TypeError(f"{name!r} is not an option: {_OF_RLTOOLS[name]}")
 
 
-def _source_of(env_factory: EnvFactory | Mapping[str, Any]) -> _Source:
+def _source_of(env_factory: EnvFactory | Mapping[str, Any], say: Say = lambda line: None) -> _Source:
     if isinstance(env_factory, Mapping):
         return CppEnvironment.from_mapping(env_factory)
     env = make(env_factory, may_be_vectorised=True)
+    for line in outside_of_policy(env):
+        say(line)
     if isinstance(env, VectorEnv):
         return VectorEnvironments.probed(env_factory, env)
     return _PythonEnvironments(factory=env_factory, spec=probe(lambda: env))

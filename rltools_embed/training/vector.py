@@ -39,10 +39,11 @@ class VectorEnvironments:
         """What `env` is, which `factory` made: its spaces, and whether it can be stepped and reset. Closes it.
 
         Raises:
-            UnsupportedEnvError: its spaces cannot become static sizes.
+            UnsupportedEnvError: its spaces cannot become static sizes, or a wrapper cannot reset one of several.
             TrainingError: it breaks its contract.
         """
         try:
+            _refuse_normaliser(env)
             found = cls(factory=factory, spec=EnvSpec.from_vector_env(env), count=env.num_envs)
         except BaseException:
             env.close()
@@ -201,3 +202,13 @@ class VectorSideBySide(SideBySide):
             numbers = array.astype(np.float32)
         check_finite(self.name, numbers, np.zeros(len(numbers), np.float32), where)
         return numbers
+
+
+def _refuse_normaliser(env: object) -> None:
+    while isinstance(env, gymnasium.vector.VectorWrapper):
+        if isinstance(env, gymnasium.wrappers.vector.NormalizeObservation):
+            raise UnsupportedEnvError(
+                "gymnasium.wrappers.vector.NormalizeObservation cannot reset one environment of several",
+                "leave it out: PPO's NORMALIZE_OBSERVATIONS=True does the same inside of the policy",
+            )
+        env = env.env
