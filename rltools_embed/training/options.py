@@ -27,6 +27,14 @@ _LONGEST_VALUE = 80  # letters of a value in an error
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
+# Keyword arguments that RLtools passes on to its compilation, and what takes their place.
+_OF_RLTOOLS = {
+    "enable_blas": 'backend="own" computes without one, and is the default',
+    "force_blas": 'backend="blas" takes the first that is here',
+    "disable_tensorboard": "nothing here writes for it; state.learning_curve and Callbacks hold the numbers",
+}
+
+
 class _NotAllowedError(ValueError):
     """What is allowed, for the sentence that names option and value."""
 
@@ -156,5 +164,6 @@ def from_keywords(kind: type[_Options], keywords: Mapping[str, object]) -> _Opti
         if name not in names:
             near = difflib.get_close_matches(name.upper(), names, n=1)
             known = f"did you mean {near[0]}?" if near else f"the options are {', '.join(names)}"
+            known = _OF_RLTOOLS.get(name, known)
             raise TypeError(f"{name!r} is not an option: {known}")
     return kind(**keywords)

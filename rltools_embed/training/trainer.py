@@ -119,7 +119,6 @@ class Training:
         for name, flag in (("verbose", verbose), ("force_recompile", force_recompile)):
             of.checked(name, flag, of.boolean)
         of.checked("on_message", on_message, of.function)
-        _refuse_names_of_rltools(options)
         self._source = _source_of(env_factory, on_message)
         self.algorithm = self.check_options(_options_for(self._source, type(self), options))
         self.plan = EvaluationPlan(
@@ -311,20 +310,6 @@ def _check_fits(path: Path, saved: Setup, spec: EnvSpec, before: Algorithm, afte
 def _described(sizes: Sizes) -> str:
     observation_dim, action_dim, low, high = sizes
     return f"{observation_dim} observations and {action_dim} actions in {low}..{high}"
-
-
-# Keyword arguments that RLtools passes on to its compilation, and what takes their place.
-_OF_RLTOOLS = {
-    "enable_blas": 'backend="own" computes without one, and is the default',
-    "force_blas": 'backend="blas" takes the first that is here',
-    "disable_tensorboard": "nothing here writes for it; state.learning_curve and Callbacks hold the numbers",
-}
-
-
-def _refuse_names_of_rltools(options: Mapping[str, Any]) -> None:
-    for name in options:
-        if name in _OF_RLTOOLS:
-            raise TypeError(f"{name!r} is not an option: {_OF_RLTOOLS[name]}")
 
 
 def _source_of(env_factory: EnvFactory | Mapping[str, Any], say: Say = lambda line: None) -> _Source:

@@ -227,7 +227,7 @@ def test_clip_action_leaves_an_unbounded_box_and_is_refused_with_what_helps(no_c
             lambda: wrappers.RescaleAction(Line(action_space=BOX), np.float32(-1), np.float32(1)),
             ["a checkpoint gives -1..1, and -2..5 if"],
         ),
-        (lambda: wrappers.RescaleAction(Line(), -1.0, 1.0), []),
+        (lambda: wrappers.RescaleAction(Line(), np.float32(-1), np.float32(1)), []),
         (lambda: wrappers.TimeLimit(wrappers.NormalizeObservation(Line()), 5), ["NormalizeObservation is outside"]),
         (
             lambda: wrappers.vector.RescaleAction(vector(), np.float32(-2), np.float32(2)),
