@@ -50,10 +50,15 @@ class CommonOptions:
     Attributes:
         GAMMA: discount per environment step.
         IGNORE_TERMINATION: bootstrap after terminated transitions too.
-        ACTOR_HIDDEN_DIM: units per hidden layer.
+        ACTOR_HIDDEN_DIM: units per hidden layer of the actor.
         ACTOR_NUM_LAYERS: input, hidden and output layers: 3 means two hidden layers.
         ACTOR_ACTIVATION_FUNCTION: IDENTITY, RELU, GELU, TANH, FAST_TANH or SIGMOID, of the hidden layers.
-        OPTIMIZER_ALPHA: learning rate of Adam (arXiv:1412.6980).
+        CRITIC_HIDDEN_DIM: units per hidden layer of each critic.
+        CRITIC_NUM_LAYERS: as ACTOR_NUM_LAYERS.
+        CRITIC_ACTIVATION_FUNCTION: as ACTOR_ACTIVATION_FUNCTION.
+        OPTIMIZER_ALPHA: learning rate of Adam (arXiv:1412.6980), of actor and critics alike.
+        OPTIMIZER_BETA_1: share of itself that Adam's first moment keeps at an update.
+        OPTIMIZER_BETA_2: the same of the second moment.
         OPTIMIZER_EPSILON: added to the root of Adam's second moment.
         OPTIMIZER_EPSILON_SQRT: the least that stands under that root.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ ENVIRONMENT_VARIABLE = "RLTOOLS_EMBED_CACHE_DIR"
 
 # A compilation takes seconds; who waits longer waits for a process that hangs.
 _LOCK_TIMEOUT_S = 900.0
+# Where less is left, a failed build is blamed on that: its objects and module take some 100 kB each.
+_LEAST_SPACE_BYTES = 1_000_000
+_ANOTHER_FOLDER = f"set {ENVIRONMENT_VARIABLE} to a folder of yours with space in it"
 
 
 def content_key(*parts: str | bytes) -> str:
@@ -49,23 +53,18 @@ class Cache:
         """The cache in `directory`, created with mode 0700.
 
         Raises:
-            ToolchainError: it belongs to someone else or others may write to it: they could plant code in it.
+            ToolchainError: it belongs to someone else or others may write to it: they could plant code in it; or it
+                cannot be made.
         """
         # A relative path would name another folder after a chdir.
         directory = Path(os.path.abspath(directory or default_directory()))  # noqa: PTH100  resolve() would follow links
-        try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise ToolchainError(
-                f"cannot create the cache {directory}: {error.strerror}",
-                f"set {ENVIRONMENT_VARIABLE} to a folder of yours",
-            ) from error
-        _refuse_foreign(directory)
-        cache = cls(directory)
-        for name in ("files", "locks", "logs"):
-            (directory / name).mkdir(mode=0o700, exist_ok=True)
-            _refuse_foreign(directory / name)
-        return cache
+        for folder in (directory, *(directory / name for name in ("files", "locks", "logs"))):
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise ToolchainError(f"cannot create the cache {folder}: {error.strerror}", _ANOTHER_FOLDER) from error
+            _refuse_foreign(folder)
+        return cls(directory)
 
     def get_or_build(
         self, key: str, suffix: str, build: Callable[[Path], None], *, force: bool = False
@@ -73,6 +72,10 @@ class Cache:
         """The file of `key`, and whether it was there.
 
         `build(path)` writes it, under a lock: of several processes one builds and the others wait for its file.
+
+        Raises:
+            ToolchainError: the cache cannot be written to, or is full.
+            BuildError: as `build`.
         """
         path = self.directory / "files" / f"{key}{suffix}"
         if not force and _is_whole(path):
@@ -90,6 +93,14 @@ class Cache:
                 f"another process has been compiling {path.name} for more than {_LOCK_TIMEOUT_S:g} s",
                 f"end it, or delete {lock.lock_file}",
             ) from error
+        except OSError as error:
+            message = f"cannot write to the cache {self.directory}: {error.strerror} ({error.filename})"
+            raise ToolchainError(message, _ANOTHER_FOLDER) from error
+        except BuildError as error:
+            # A linker says so in a line of its own, and ends with another.
+            if shutil.disk_usage(self.directory).free < _LEAST_SPACE_BYTES:
+                raise ToolchainError(f"no space is left for the cache {self.directory}", _ANOTHER_FOLDER) from error
+            raise
         return path, False
 
     def log_path(self, name: str) -> Path:
@@ -99,6 +110,8 @@ class Cache:
     def _build(self, path: Path, build: Callable[[Path], None]) -> None:
         temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
         checksum = _checksum_path(path)
+        for left_behind in path.parent.glob(f".{path.stem}.*"):  # by a process that was killed: the lock is ours
+            left_behind.unlink()
         try:
             build(temporary)
             if not temporary.is_file():

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from rltools_embed.errors import TrainingError, UnsupportedEnvError
 from rltools_embed.policy.model import Float32Array
-from rltools_embed.training import snapshot
+from rltools_embed.training import in_use, snapshot
 from rltools_embed.training.spaces import EnvSpec
 
 EnvFactory: TypeAlias = Callable[[], "gymnasium.Env[Any, Any]"]
@@ -21,8 +21,11 @@ EnvFactory: TypeAlias = Callable[[], "gymnasium.Env[Any, Any]"]
 # Where neither the environment nor EPISODE_STEP_LIMIT names a limit, an evaluation episode must still end.
 EVALUATION_STEP_LIMIT = 1000
 
+_A_FACTORY = "lambda: gymnasium.make(id)"
+_RESCALING = (gymnasium.wrappers.RescaleAction, gymnasium.wrappers.vector.RescaleAction)
 _LARGEST_REWARD = float(np.finfo(np.float32).max)
 _FLOAT32 = np.dtype(np.float32)
+_FLAGS = frozenset((bool, np.bool_))
 
 
 class Step(NamedTuple):  # made at every step: a third of a frozen dataclass's time
@@ -39,14 +42,16 @@ class Environment:
 
     def __init__(self, env_factory: EnvFactory, spec: EnvSpec | None = None) -> None:
         self._env = make(env_factory)
+        in_use.claim(self._env, self)
         try:
             self.spec = spec or EnvSpec.from_env(self._env)
             if spec is not None:
                 self._check_same(EnvSpec.from_env(self._env))
         except BaseException:
+            in_use.release(self._env, self)
             self._env.close()
             raise
-        self.name = self.spec.environment or type(self._env.unwrapped).__name__
+        self.name = self.spec.environment or type(getattr(self._env, "unwrapped", self._env)).__name__
         space = self._env.action_space
         self._action_dtype = space.dtype
         self._action_low = space.low  # type: ignore[attr-defined]  # EnvSpec has made sure that it is a Box
@@ -63,7 +68,7 @@ class Environment:
             if isinstance(limit, int):
                 return limit
             env = getattr(env, "env", None)
-        limit = getattr(self._env.spec, "max_episode_steps", None)
+        limit = getattr(getattr(self._env, "spec", None), "max_episode_steps", None)
         return limit if isinstance(limit, int) else None
 
     def reset(self, seed: int | None, where: str) -> Float32Array:
@@ -108,6 +113,8 @@ class Environment:
                 and math.isfinite(sum(observation.tolist()))  # of doubles: infinite or NaN only where one of them is
                 and isinstance(reward, float)
                 and abs(reward) <= _LARGEST_REWARD
+                and type(terminated) in _FLAGS
+                and type(truncated) in _FLAGS
             ):
                 target[:] = observation
                 return float(reward), bool(terminated), bool(truncated)
@@ -120,7 +127,8 @@ class Environment:
             )
         observation, reward, terminated, truncated, _ = result
         target[:] = self._observation(observation, where)
-        return self._reward(reward, where), bool(terminated), bool(truncated)
+        number = self._reward(reward, where)
+        return number, self._flag("terminated", terminated, where), self._flag("truncated", truncated, where)
 
     def snapshot(self) -> bytes:
         """Its state in mid-episode; see `snapshot.take`."""
@@ -134,6 +142,7 @@ class Environment:
         """Close the environment; a second call does nothing."""
         if not self._closed:
             self._closed = True
+            in_use.release(self._env, self)
             self._env.close()
 
     def _check_same(self, found: EnvSpec) -> None:
@@ -169,7 +178,9 @@ class Environment:
             return float(reward)
         numbers = _numbers(reward)
         if numbers is None or numbers.size != 1:
-            raise TrainingError(f"{self.name}: the reward {where} is {_kind(reward)}, not a number")
+            raise TrainingError(
+                f"{self.name}: the reward {where} is {_kind(reward)}, not a number", "return one float for each step"
+            )
         number = float(numbers.reshape(()))
         if not math.isfinite(number) or abs(number) > _LARGEST_REWARD:
             raise TrainingError(
@@ -177,6 +188,12 @@ class Environment:
                 "find out in the environment where it comes from; nothing is learned from it",
             )
         return number
+
+    def _flag(self, name: str, value: object, where: str) -> bool:
+        numbers = _numbers(value)
+        if numbers is None or numbers.size != 1 or numbers.reshape(()) not in (0, 1):
+            raise TrainingError(f"{self.name}: {name} is {value!r} {where}", "return True or False")
+        return bool(numbers)
 
 
 def make(env_factory: EnvFactory, *, may_be_vectorised: bool = False) -> gymnasium.Env[Any, Any]:
@@ -188,9 +205,10 @@ def make(env_factory: EnvFactory, *, may_be_vectorised: bool = False) -> gymnasi
         TrainingError: it raises.
     """
     if isinstance(env_factory, gymnasium.Env):
-        raise TypeError("env_factory is an environment, not a function that makes one: pass lambda: env_factory()")
+        raise TypeError(f"env_factory is an environment, not a function that makes one: pass {_A_FACTORY}")
     if not callable(env_factory):
-        raise TypeError(f"env_factory is {_kind(env_factory)}, not a function that makes an environment")
+        found = repr(env_factory) if isinstance(env_factory, str) else _kind(env_factory)
+        raise TypeError(f"env_factory is {found}, not a function that makes an environment: pass {_A_FACTORY}")
     try:
         env: object = env_factory()
     except Exception as error:  # a user's function may fail in any way of its own
@@ -228,6 +246,24 @@ def environment_factory(environment_id: str) -> EnvFactory:
     return lambda: gymnasium.make(registered_id)
 
 
+def outside_of_policy(env: object) -> list[str]:
+    """A line for each wrapper around `env` that a board would have to do without: what it does is not in the policy."""
+    lines = []
+    while isinstance(env, (gymnasium.Wrapper, gymnasium.vector.VectorWrapper)):
+        if isinstance(env, _RESCALING) and env.action_space != env.env.action_space:
+            outer, inner = (_first_bounds(space) for space in (env.action_space, env.env.action_space))
+            lines.append(
+                f"RescaleAction is outside of the policy: a checkpoint gives {outer}, and {inner} if you leave it out"
+            )
+        if isinstance(env, gymnasium.wrappers.NormalizeObservation):
+            lines.append(
+                "NormalizeObservation is outside of the policy: a checkpoint needs observations that are normalised "
+                "already (PPO's NORMALIZE_OBSERVATIONS is inside)"
+            )
+        env = env.env
+    return lines
+
+
 def probe(env_factory: EnvFactory) -> EnvSpec:
     """The spec of the factory's environment, after one reset and one step in the middle of the action box.
 
@@ -251,6 +287,10 @@ def _numbers(value: object) -> npt.NDArray[Any] | None:
     except (TypeError, ValueError):
         return None
     return array if array.dtype.kind in "biuf" else None
+
+
+def _first_bounds(box: Any) -> str:
+    return f"{np.ravel(box.low)[0]:g}..{np.ravel(box.high)[0]:g}"
 
 
 def _sizes(spec: EnvSpec) -> str:

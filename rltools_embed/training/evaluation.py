@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from rltools_embed.policy.model import Float32Array
+from rltools_embed.training import options as of
 from rltools_embed.training.side_by_side import Episode, OneEnvironment
 from rltools_embed.training.vector import VectorSideBySide
 
@@ -43,9 +44,12 @@ class EvaluationPlan:
     episodes: int
 
     def __post_init__(self) -> None:
-        for name, value in (("evaluation_interval", self.interval), ("num_evaluation_episodes", self.episodes)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} is {value!r}: it must be a whole number of at least 1")
+        for name, field, check in (
+            ("enable_evaluation", "enabled", of.boolean),
+            ("evaluation_interval", "interval", of.COUNT),
+            ("num_evaluation_episodes", "episodes", of.COUNT),
+        ):
+            object.__setattr__(self, field, of.checked(name, getattr(self, field), check))
 
 
 def episodes_from(

@@ -10,6 +10,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
+import numpy as np
+
 from rltools_embed.policy.model import Activation
 
 # A check takes a value and returns it in its plain type, or raises ValueError with what is allowed.
@@ -19,14 +21,26 @@ _Options = TypeVar("_Options")
 # Sizes above these are more likely a slip than a wish: a compiler would work on them for minutes.
 _LARGEST_DIM = 4096
 _LARGEST_BATCH = 16384
+# A count above this is no longer exact as a double, which carries it to C++.
+_LARGEST_COUNT = 2**53
+_LONGEST_VALUE = 80  # letters of a value in an error
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+
+
+# Keyword arguments that RLtools passes on to its compilation, and what takes their place.
+_OF_RLTOOLS = {
+    "enable_blas": 'backend="own" computes without one, and is the default',
+    "force_blas": 'backend="blas" takes the first that is here',
+    "disable_tensorboard": "nothing here writes for it; state.learning_curve and Callbacks hold the numbers",
+}
 
 
 class _NotAllowedError(ValueError):
     """What is allowed, for the sentence that names option and value."""
 
 
-def integer(at_least: int, at_most: int = 2**53) -> Check:
-    is_open = at_most == 2**53
+def integer(at_least: int, at_most: int = _LARGEST_COUNT) -> Check:
+    is_open = at_most == _LARGEST_COUNT
     allowed = f"a whole number of at least {at_least}" if is_open else f"a whole number, {at_least} to {at_most}"
 
     def check(value: object) -> int:
@@ -34,6 +48,8 @@ def integer(at_least: int, at_most: int = 2**53) -> Check:
             number = operator.index(cast(Any, value))
         except TypeError:
             raise _NotAllowedError(allowed) from None
+        if number > _LARGEST_COUNT:
+            raise _NotAllowedError(f"a whole number, {at_least} to {at_most}")
         if isinstance(value, bool) or not at_least <= number <= at_most:
             raise _NotAllowedError(allowed)
         return number
@@ -42,12 +58,19 @@ def integer(at_least: int, at_most: int = 2**53) -> Check:
 
 
 def real(allowed: str, accepts: Callable[[float], bool]) -> Check:
+    """A number for training, which computes in float32: one that those round to something else is refused as well."""
+
     def check(value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise _NotAllowedError(allowed)
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            raise _NotAllowedError(allowed) from None
         if not math.isfinite(number) or not accepts(number):
             raise _NotAllowedError(allowed)
+        if abs(number) > _LARGEST_FLOAT32 or not accepts(float(np.float32(number))):
+            raise _NotAllowedError(f"{allowed} as float32, which training computes in")
         return number
 
     return check
@@ -61,10 +84,16 @@ def boolean(value: object) -> bool:
 
 def activation(value: object) -> str:
     names = [activation.name for activation in Activation]
-    if value not in names:
+    if not isinstance(value, str) or value not in names:
         near = difflib.get_close_matches(str(value).upper(), names, n=1)
         raise _NotAllowedError(f"one of {', '.join(names)}" + (f" (did you mean {near[0]}?)" if near else ""))
-    return str(value)
+    return value
+
+
+def function(value: object) -> object:
+    if not callable(value):
+        raise _NotAllowedError("a function")
+    return value
 
 
 def only(allowed_value: object, reason: str) -> Check:
@@ -108,7 +137,9 @@ def checked(name: str, value: object, check: Check) -> Any:
     try:
         return check(value)
     except _NotAllowedError as allowed:
-        raise ValueError(f"{name} is {value!r}: it must be {allowed}") from None
+        text = repr(value)
+        shown = text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+        raise ValueError(f"{name} is {shown}: it must be {allowed}") from None
 
 
 def check_fields(options: object) -> None:
@@ -133,5 +164,6 @@ def from_keywords(kind: type[_Options], keywords: Mapping[str, object]) -> _Opti
         if name not in names:
             near = difflib.get_close_matches(name.upper(), names, n=1)
             known = f"did you mean {near[0]}?" if near else f"the options are {', '.join(names)}"
+            known = _OF_RLTOOLS.get(name, known)
             raise TypeError(f"{name!r} is not an option: {known}")
     return kind(**keywords)

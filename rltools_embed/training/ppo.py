@@ -14,6 +14,8 @@ from rltools_embed.training.options import option
 from rltools_embed.training.spaces import EnvSpec
 
 _EPISODES_KEPT = 1000
+# More is likelier a slip than a wish: gigabytes, which the system would give and then end the process for.
+_MOST_STEPS_PER_ITERATION = 2**24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,8 @@ class PpoOptions(CommonOptions):
         ADAPTIVE_LEARNING_RATE_POLICY_KL_THRESHOLD: nats; the rate falls above twice this, and rises below half of it.
         POLICY_KL_EPSILON: added to the ratio of standard deviations in the divergence's logarithm.
         ADAPTIVE_LEARNING_RATE_DECAY: factor by which the rate falls, and one over that by which it rises.
+        ADAPTIVE_LEARNING_RATE_MIN: the rate falls no further.
+        ADAPTIVE_LEARNING_RATE_MAX: the rate rises no further.
         NORMALIZE_OBSERVATIONS: subtract the running mean and divide by the running standard deviation.
         N_WARMUP_STEPS_CRITIC: iterations before the first critic update.
         N_WARMUP_STEPS_ACTOR: iterations before the first actor update.
@@ -77,6 +81,11 @@ class PpoOptions(CommonOptions):
             raise ValueError(
                 f"BATCH_SIZE is {self.BATCH_SIZE}, more than the {self.steps_per_iteration} steps of an iteration "
                 "(N_ENVIRONMENTS * ON_POLICY_RUNNER_STEPS_PER_ENV)"
+            )
+        if self.steps_per_iteration > _MOST_STEPS_PER_ITERATION:
+            raise ValueError(
+                f"ON_POLICY_RUNNER_STEPS_PER_ENV is {self.ON_POLICY_RUNNER_STEPS_PER_ENV} in each of "
+                f"{self.N_ENVIRONMENTS} environments: an iteration has at most {_MOST_STEPS_PER_ITERATION} steps"
             )
         if self.STEP_LIMIT is None and self.steps_per_iteration > self.TOTAL_STEP_LIMIT:
             raise ValueError(

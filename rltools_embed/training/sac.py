@@ -27,7 +27,8 @@ class SacOptions(OffPolicyOptions):
         TARGET_ENTROPY: nats that the temperature aims for; None: minus the number of actions.
         ALPHA: first temperature, in units of reward per nat.
         ADAPTIVE_ALPHA: learn the temperature.
-        LOG_STD_LOWER_BOUND: clamp of the policy's log standard deviation.
+        LOG_STD_LOWER_BOUND: the least log standard deviation of the policy, in nats, before squashing.
+        LOG_STD_UPPER_BOUND: the greatest.
         LOG_PROBABILITY_EPSILON: keeps log(1 - action²) finite.
     """
 

@@ -155,7 +155,7 @@ def _signals(name: str, low: np.ndarray[Any, Any], high: np.ndarray[Any, Any]) -
 
 def _control_period_s(env: Any) -> float | None:
     try:
-        period_s = float(getattr(env.unwrapped, "dt", math.nan))
+        period_s = float(getattr(getattr(env, "unwrapped", env), "dt", math.nan))
     except (TypeError, ValueError):
         return None
     return period_s if math.isfinite(period_s) and period_s > 0 else None

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from rltools_embed.errors import CheckpointError, TrainingError
 from rltools_embed.policy.model import Float32Array, Policy, Provenance, as_observations
+from rltools_embed.training import options as of
 from rltools_embed.training import saved_run
 from rltools_embed.training.environment import EVALUATION_STEP_LIMIT
 from rltools_embed.training.evaluation import Evaluation, episodes_from
@@ -49,6 +50,10 @@ class Callbacks:
     on_evaluation: Callable[[State, Evaluation], object] | None = None
     on_step: Callable[[State], object] | None = None
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            of.checked(name, value, of.or_none(of.function))
+
 
 class State:
     """One training run. Environments are closed at its end, on an error, by `close()`, or with the object."""
@@ -61,6 +66,8 @@ class State:
         *,
         _resumed: tuple[Path, SavedRun, bool] | None = None,
     ) -> None:
+        if not isinstance(callbacks, Callbacks | None):
+            raise TypeError(f"callbacks is {callbacks!r}: pass Callbacks(on_step=…)")
         self.callbacks = callbacks or Callbacks()
         self.seed = _checked_seed(seed)
         self._training = training
@@ -83,6 +90,7 @@ class State:
         self._last: tuple[Underway, bytes | None, str] | None = None
         self._is_between_steps = True
         self._is_stopped = False
+        self._is_calling_back = False
         self._resources = contextlib.ExitStack()
         self._finalizer = weakref.finalize(self, self._resources.close)
         self._evaluation_env: OneEnvironment | VectorSideBySide | None = None
@@ -114,6 +122,8 @@ class State:
         if not self._finalizer.alive:
             message = f"this run was closed at step {self._step_count} of {self.step_limit}"
             raise TrainingError(message, "start a new State")
+        if self._is_calling_back:
+            raise TrainingError("a callback called step(), which was calling it", "return, and step() is called again")
         if self._started_s is None:
             self._started_s = time.perf_counter()
         self._is_between_steps = False
@@ -131,9 +141,11 @@ class State:
         except BaseException:
             self.close()
             raise
+        self._is_calling_back = True
         try:
             self._call_back(ended, evaluation)
         finally:
+            self._is_calling_back = False
             if self.finished:
                 self._finish()
         return self.finished
@@ -171,9 +183,7 @@ class State:
 
     def episode_statistics(self, last: int = 100) -> EpisodeStatistics | None:
         """Return and length of the last training episodes, at most so many; None before one has ended."""
-        if last < 1:
-            raise ValueError(f"last is {last}: it must be at least 1")
-        return EpisodeStatistics.of(tuple(self._episodes)[-last:])
+        return EpisodeStatistics.of(tuple(self._episodes)[-of.checked("last", last, of.COUNT) :])
 
     def close(self) -> None:
         """Close the environments. The policy stays at hand; `step` does not."""
@@ -242,10 +252,10 @@ class State:
 
         Without a limit of the environment or EPISODE_STEP_LIMIT an episode is cut after 1000 steps.
         """
-        count = self._training.plan.episodes if num_episodes is None else num_episodes
-        if count < 1:
-            raise ValueError(f"num_episodes is {count}: it must be at least 1")
-        sequence = np.random.SeedSequence(self._evaluation_seed if seed is None else seed)
+        count = of.checked(
+            "num_episodes", self._training.plan.episodes if num_episodes is None else num_episodes, of.COUNT
+        )
+        sequence = np.random.SeedSequence(self._evaluation_seed if seed is None else _checked_seed(seed))
         seeds = [int(start) for start in sequence.generate_state(count, np.uint32)]
         if not self._finalizer.alive:
             with contextlib.closing(self._training.make_environment()) as env:

@@ -19,9 +19,17 @@ import rltools_embed
 from rltools_embed.errors import CheckpointError, UnsupportedEnvError
 from rltools_embed.training import backend as backends
 from rltools_embed.training import compiler, saved_run
+from rltools_embed.training import options as of
 from rltools_embed.training.algorithm import Algorithm
 from rltools_embed.training.cpp_environment import CppEnvironment, CppSideBySide, One
-from rltools_embed.training.environment import EVALUATION_STEP_LIMIT, EnvFactory, Environment, make, probe
+from rltools_embed.training.environment import (
+    EVALUATION_STEP_LIMIT,
+    EnvFactory,
+    Environment,
+    make,
+    outside_of_policy,
+    probe,
+)
 from rltools_embed.training.evaluation import EvaluationPlan
 from rltools_embed.training.options import from_keywords
 from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
@@ -64,6 +72,7 @@ class Training:
             where N_ENVIRONMENTS is not given, it becomes their number.
         verbose: show the compiler's commands and output.
         force_recompile: do not use the cache.
+        enable_evaluation: evaluate the policy during training, outside of its episodes.
         evaluation_interval: calls of `step` between evaluations; None: the algorithm's own.
         num_evaluation_episodes: episodes per evaluation, each from a start of its own.
         interface_name: part of the policy's name; the cache does not need it.
@@ -107,7 +116,10 @@ class Training:
         on_message: Say = print_line,
         **options: Any,
     ) -> None:
-        self._source = _source_of(env_factory)
+        for name, flag in (("verbose", verbose), ("force_recompile", force_recompile)):
+            of.checked(name, flag, of.boolean)
+        of.checked("on_message", on_message, of.function)
+        self._source = _source_of(env_factory, on_message)
         self.algorithm = self.check_options(_options_for(self._source, type(self), options))
         self.plan = EvaluationPlan(
             enabled=enable_evaluation,
@@ -300,10 +312,12 @@ def _described(sizes: Sizes) -> str:
     return f"{observation_dim} observations and {action_dim} actions in {low}..{high}"
 
 
-def _source_of(env_factory: EnvFactory | Mapping[str, Any]) -> _Source:
+def _source_of(env_factory: EnvFactory | Mapping[str, Any], say: Say = lambda line: None) -> _Source:
     if isinstance(env_factory, Mapping):
         return CppEnvironment.from_mapping(env_factory)
     env = make(env_factory, may_be_vectorised=True)
+    for line in outside_of_policy(env):
+        say(line)
     if isinstance(env, VectorEnv):
         return VectorEnvironments.probed(env_factory, env)
     return _PythonEnvironments(factory=env_factory, spec=probe(lambda: env))

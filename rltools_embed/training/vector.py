@@ -6,6 +6,7 @@ who has ended is reset at once, by a reset mask, or has been by the environment 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from rltools_embed.errors import TrainingError, UnsupportedEnvError
 from rltools_embed.policy.model import Float32Array
-from rltools_embed.training import snapshot
+from rltools_embed.training import in_use, snapshot
+from rltools_embed.training.environment import make
 from rltools_embed.training.side_by_side import Episode, SideBySide, Underway, check_finite
 from rltools_embed.training.snapshot import SnapshotError
 from rltools_embed.training.spaces import EnvSpec
@@ -37,18 +39,20 @@ class VectorEnvironments:
         """What `env` is, which `factory` made: its spaces, and whether it can be stepped and reset. Closes it.
 
         Raises:
-            UnsupportedEnvError: its spaces cannot become static sizes.
+            UnsupportedEnvError: its spaces cannot become static sizes, or a wrapper cannot reset one of several.
             TrainingError: it breaks its contract.
         """
         try:
+            _refuse_normaliser(env)
             found = cls(factory=factory, spec=EnvSpec.from_vector_env(env), count=env.num_envs)
-            environments = VectorSideBySide(env, found, None)
+        except BaseException:
+            env.close()
+            raise
+        with contextlib.closing(VectorSideBySide(env, found, None)) as environments:
             environments.begin(range(env.num_envs))
             middle = 0.5 * (np.array(found.spec.action_low) + np.array(found.spec.action_high))
             environments.act(np.tile(middle.astype(np.float32), (env.num_envs, 1)), 0)
             environments.reset_some(np.arange(env.num_envs) == 0, "at a reset of the first")
-        finally:
-            env.close()
         return found
 
     def make(self, episode_step_limit: int | None, purpose: str = "") -> VectorSideBySide:
@@ -57,7 +61,7 @@ class VectorEnvironments:
         Raises:
             UnsupportedEnvError: they are others than before.
         """
-        env = self.factory()
+        env: Any = make(self.factory, may_be_vectorised=True)
         same = isinstance(env, VectorEnv) and env.num_envs == self.count and EnvSpec.from_vector_env(env) == self.spec
         if not same:
             env.close()
@@ -75,6 +79,7 @@ class VectorSideBySide(SideBySide):
         episode_step_limit: int | None,
         purpose: str = "",
     ) -> None:
+        in_use.claim(env, self)
         super().__init__((), episode_step_limit, count=kind.count, spec=kind.spec)
         self._env = env
         self._spec = kind.spec
@@ -102,14 +107,15 @@ class VectorSideBySide(SideBySide):
 
         bounded = np.clip(actions, self._low, self._high).astype(self._env.action_space.dtype)
         observations, rewards, terminated, truncated, infos = self._env.step(bounded)
-        self.terminated[:] = terminated
-        self.truncated[:] = truncated
+        self.terminated[:] = self._each("terminated", terminated, "bui", where)
+        self.truncated[:] = self._each("truncated", truncated, "bui", where)
         self._after_reset[:] = self._checked(observations, where)
         self.next_observations[:] = self._after_reset
         self._has_reset[:] = self._resets_itself & (self.terminated | self.truncated)
         for index in np.flatnonzero(self._has_reset):
             self.next_observations[index] = infos["final_obs"][index]
-        self.rewards[:] = rewards
+        with np.errstate(over="ignore"):
+            self.rewards[:] = self._each("the reward", rewards, "buif", where)
         check_finite(self.name, self.next_observations, self.rewards, where)
         for number, reward in enumerate(np.asarray(rewards, dtype=np.float64).tolist()):
             self._returns[number] += reward
@@ -167,12 +173,22 @@ class VectorSideBySide(SideBySide):
     def close(self) -> None:
         if not self._is_closed:
             self._is_closed = True
+            in_use.release(self._env, self)
             self._env.close()
 
     def _synchronous(self) -> list[gymnasium.Env[Any, Any]]:
         if type(self._env) is not SyncVectorEnv:
             raise SnapshotError(f"{type(self._env).__qualname__} keeps its environments to itself")
         return list(self._env.envs)
+
+    def _each(self, name: str, values: object, kinds: str, where: Callable[[int], str]) -> np.ndarray[Any, Any]:
+        array = np.asarray(values)
+        if array.shape != self.rewards.shape or array.dtype.kind not in kinds:
+            raise TrainingError(
+                f"{self.name}: {name} {where(0)} is {array.dtype} of shape {array.shape}, not {self.rewards.shape}",
+                "return one for each environment",
+            )
+        return array
 
     def _checked(self, observations: object, where: Callable[[int], str]) -> Float32Array:
         array = np.asarray(observations)
@@ -186,3 +202,13 @@ class VectorSideBySide(SideBySide):
             numbers = array.astype(np.float32)
         check_finite(self.name, numbers, np.zeros(len(numbers), np.float32), where)
         return numbers
+
+
+def _refuse_normaliser(env: object) -> None:
+    while isinstance(env, gymnasium.vector.VectorWrapper):
+        if isinstance(env, gymnasium.wrappers.vector.NormalizeObservation):
+            raise UnsupportedEnvError(
+                "gymnasium.wrappers.vector.NormalizeObservation cannot reset one environment of several",
+                "leave it out: PPO's NORMALIZE_OBSERVATIONS=True does the same inside of the policy",
+            )
+        env = env.env

@@ -112,10 +112,41 @@ def test_a_cache_that_belongs_to_another_user_is_refused(tmp_path: Path, monkeyp
         Cache.open(tmp_path / "cache")
 
 
-def test_a_cache_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "cache").write_text("")
-    with pytest.raises(ToolchainError, match="cannot create the cache"):
+@pytest.mark.parametrize("name", ["cache", "cache/files", "cache/locks"])
+def test_a_cache_folder_that_is_a_file_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(mode=0o700, exist_ok=True)
+    (tmp_path / name).write_text("")
+    with pytest.raises(ToolchainError, match=f"cannot create the cache {tmp_path / name}: File exists"):
         Cache.open(tmp_path / "cache")
+
+
+def test_a_cache_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    cache = Cache.open(tmp_path / "cache")
+    shutil.rmtree(tmp_path / "cache" / "files")  # root may write to whatever is there
+    with pytest.raises(ToolchainError, match=r"cannot write to the cache .*: No such file or directory") as caught:
+        cache.get_or_build("key", ".so", writer(b"code", []))
+    assert ENVIRONMENT_VARIABLE in caught.value.hint
+
+
+def test_a_build_that_fails_where_no_space_is_left_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> None:
+        raise BuildError("ld returned 1 exit status")
+
+    cache = Cache.open(tmp_path / "cache")
+    with pytest.raises(BuildError, match="ld returned"):
+        cache.get_or_build("key", ".so", fail)
+    monkeypatch.setattr("rltools_embed.training.cache._LEAST_SPACE_BYTES", shutil.disk_usage(tmp_path).total)
+    with pytest.raises(ToolchainError, match="no space is left for the cache"):
+        cache.get_or_build("key", ".so", fail)
+
+
+def test_what_a_killed_process_left_behind_is_removed_by_the_next_build_of_its_key(tmp_path: Path) -> None:
+    cache = Cache.open(tmp_path / "cache")
+    files = tmp_path / "cache" / "files"
+    for name in (".key.12345.so", ".key.12345.trainer.o", ".key2.12345.trainer.o"):
+        (files / name).write_bytes(b"half")
+    cache.get_or_build("key", ".so", writer(b"code", []))
+    assert {path.name for path in files.iterdir()} == {"key.so", "key.so.sha256", ".key2.12345.trainer.o"}
 
 
 def test_no_two_lists_of_parts_share_a_key() -> None:

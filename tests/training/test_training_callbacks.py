@@ -11,6 +11,7 @@ import pytest
 from training_envs import Line
 from training_envs import small as small_options
 
+from rltools_embed.errors import TrainingError
 from rltools_embed.training import PPO, SAC, TD3, Callbacks, Episode, Evaluation, State, Training
 
 ALGORITHMS = [SAC, TD3, PPO]
@@ -129,3 +130,38 @@ def test_statistics_of_the_last_episodes() -> None:
         assert found.std_return == pytest.approx(np.std(expected))
     with pytest.raises(ValueError, match="last is 0"):
         state.episode_statistics(0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"num_episodes": 0}, "num_episodes is 0: it must be a whole number of at least 1"),
+        ({"num_episodes": "3"}, "num_episodes is '3'"),
+        ({"num_episodes": 1, "seed": -1}, "the seed is -1"),
+    ],
+)
+def test_a_wrong_argument_of_an_evaluation_is_named(arguments: dict[str, Any], words: str) -> None:
+    with small(SAC).State(0) as state, pytest.raises(ValueError, match=words):
+        state.evaluate(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "words"),
+    [
+        (lambda: Callbacks(on_step="x"), ValueError, "on_step is 'x': it must be a function"),  # type: ignore[arg-type]
+        (lambda: {"on_step": print}, TypeError, r"callbacks is \{.*\}: pass Callbacks\(on_step=…\)"),
+        (lambda: print, TypeError, "callbacks is <built-in function print>"),
+    ],
+)
+def test_wrong_callbacks_are_refused_before_the_first_step(make: Any, kind: type[Exception], words: str) -> None:
+    training = small(SAC)
+    with pytest.raises(kind, match=words):
+        training.State(0, make())
+
+
+def test_a_callback_cannot_step() -> None:
+    state = small(SAC).State(0, Callbacks(on_step=lambda state: state.step()))
+    with pytest.raises(TrainingError, match=r"a callback called step\(\)"):
+        state.step()
+    state.callbacks = Callbacks()
+    assert finish(state).step_count == 40

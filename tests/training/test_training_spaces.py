@@ -87,7 +87,7 @@ def test_the_environment_is_closed_after_a_refusal(no_compiler: None) -> None:
     ("factory", "kind", "words"),
     [
         (Line(), TypeError, "env_factory is an environment, not a function"),
-        ("Pendulum-v1", TypeError, "env_factory is a str"),
+        ("Pendulum-v1", TypeError, "env_factory is 'Pendulum-v1', not a function .* gymnasium.make"),
         (lambda: None, TypeError, "env_factory made a NoneType, which has no observation_space"),
         (lambda: 1 / 0, TrainingError, "env_factory raised ZeroDivisionError: division by zero"),
         (
@@ -120,6 +120,10 @@ class OldReset(Line):
         (lambda: Line(spoil=replacing(0, np.array([0, 1e39]), 1)), "observation[1] is inf at step 1"),
         (lambda: Line(spoil=replacing(0, np.zeros(3), 1)), "the observation at step 1 has shape (3,), not (2,)"),
         (lambda: Line(spoil=replacing(0, "abc", 1)), "the observation at step 1 is a str, not numbers"),
+        (lambda: Line(spoil=replacing(2, np.array([True, False]), 1)), "terminated is array([ True, False]) at step 1"),
+        (lambda: Line(spoil=replacing(2, None, 1)), "terminated is None at step 1"),
+        (lambda: Line(spoil=replacing(3, "False", 1)), "truncated is 'False' at step 1"),
+        (lambda: Line(spoil=replacing(3, math.nan, 1)), "truncated is nan at step 1"),
     ],
 )
 def test_an_environment_that_breaks_its_contract_is_named_before_a_compiler_starts(
@@ -136,6 +140,30 @@ def test_what_an_environment_raises_passes_through(no_compiler: None) -> None:
 
     with pytest.raises(KeyError, match="mine"):
         SAC(lambda: Line(spoil=explode), **SMALL)
+
+
+class Duck:
+    """An environment that inherits nothing, and lacks what training can do without: `spec`, `unwrapped`."""
+
+    observation_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
+    action_space = spaces.Box(-1.0, 1.0, (1,), np.float32)
+
+    def reset(self, seed: int | None = None) -> tuple[Any, dict[str, Any]]:
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        return np.zeros(2, np.float32), 0.0, np.array([False]), 0, {}
+
+    def close(self) -> None:
+        pass
+
+
+def test_an_environment_that_only_looks_like_one_trains_and_is_evaluated() -> None:
+    factory: Any = Duck
+    with SAC(factory, **SMALL).State(0) as state:
+        while not state.step():
+            pass
+        assert state.evaluate(1).lengths == (1000,)
 
 
 def test_a_good_environment_gets_as_far_as_the_compiler(no_compiler: None) -> None:

@@ -132,6 +132,19 @@ class Forgetful(SyncVectorEnv):
         return super().reset(seed=seed)
 
 
+class Spoiled(SyncVectorEnv):
+    """Gives `value` at `index` of what `step` returns."""
+
+    def __init__(self, index: int, value: Any) -> None:
+        super().__init__([single] * 2)
+        self.index, self.value = index, value
+
+    def step(self, actions: Any) -> Any:
+        result: list[Any] = list(super().step(actions))
+        result[self.index] = self.value
+        return tuple(result)
+
+
 @pytest.mark.parametrize(
     ("kind", "factory", "options", "error", "words"),
     [
@@ -141,6 +154,16 @@ class Forgetful(SyncVectorEnv):
         (PPO, lambda: gymnasium.make_vec("CartPole-v1", 2), {}, UnsupportedEnvError, "the action space is Discrete"),
         (PPO, lambda: Forgetful([single] * 2), {}, TrainingError, "resets environments that are not in options"),
         (PPO, partial(vector, spoil=replacing(1, np.inf, 1)), {}, TrainingError, "the reward is inf at step 1"),
+        (
+            PPO,
+            lambda: wrappers.vector.NormalizeObservation(vector()),
+            {},
+            UnsupportedEnvError,
+            "NormalizeObservation cannot reset one environment of several",
+        ),
+        (PPO, lambda: Spoiled(1, 0.5), {}, TrainingError, r"the reward at step 1 is float64 of shape \(\), not \(2,\)"),
+        (PPO, lambda: Spoiled(2, [None, "a"]), {}, TrainingError, "terminated at step 1 is object of shape"),
+        (PPO, lambda: Spoiled(3, np.zeros((2, 1), bool)), {}, TrainingError, "truncated at step 1 is bool of shape"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_a_compiler_starts(
@@ -195,3 +218,27 @@ def test_clip_action_leaves_an_unbounded_box_and_is_refused_with_what_helps(no_c
     with pytest.raises(UnsupportedEnvError, match="unbounded at index 0") as caught:
         SAC(lambda: wrappers.ClipAction(Line()), **SMALL)
     assert "finite bounds" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("factory", "lines"),
+    [
+        (
+            lambda: wrappers.RescaleAction(Line(action_space=BOX), np.float32(-1), np.float32(1)),
+            ["a checkpoint gives -1..1, and -2..5 if"],
+        ),
+        (lambda: wrappers.RescaleAction(Line(), np.float32(-1), np.float32(1)), []),
+        (lambda: wrappers.TimeLimit(wrappers.NormalizeObservation(Line()), 5), ["NormalizeObservation is outside"]),
+        (
+            lambda: wrappers.vector.RescaleAction(vector(), np.float32(-2), np.float32(2)),
+            ["a checkpoint gives -2..2, and -1..1 if"],
+        ),
+        (lambda: Line(action_space=BOX), []),
+    ],
+)
+def test_a_wrapper_that_a_board_would_lack_is_told(factory: Any, lines: list[str]) -> None:
+    told: list[str] = []
+    PPO(factory, **{**SMALL_PPO, "on_message": told.append})
+    found = [line for line in told if "outside of the policy" in line]
+    assert len(found) == len(lines)
+    assert all(words in line for words, line in zip(lines, found, strict=True))
