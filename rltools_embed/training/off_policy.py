@@ -16,20 +16,23 @@ from rltools_embed.training.spaces import EnvSpec
 
 @dataclass(frozen=True, kw_only=True)
 class OffPolicyOptions(CommonOptions):
-    """The options that SAC and TD3 share, besides the common ones; of these only the batch size becomes code.
+    """The options that SAC and TD3 share, besides the common ones.
+
+    Of these only the batch size and N_ENVIRONMENTS become code. A step is one call of `step`: one step of each
+    environment, and the updates that are due after it.
 
     Attributes:
         ACTOR_BATCH_SIZE: transitions per actor update.
         CRITIC_BATCH_SIZE: transitions per critic update; must equal ACTOR_BATCH_SIZE.
-        CRITIC_TRAINING_INTERVAL: environment steps between critic updates.
-        ACTOR_TRAINING_INTERVAL: environment steps between actor updates.
-        CRITIC_TARGET_UPDATE_INTERVAL: environment steps between updates of the target critics.
+        CRITIC_TRAINING_INTERVAL: steps between critic updates.
+        ACTOR_TRAINING_INTERVAL: steps between actor updates.
+        CRITIC_TARGET_UPDATE_INTERVAL: steps between updates of the target critics.
         ACTOR_POLYAK: share of itself that a target actor keeps at an update.
         CRITIC_POLYAK: share of itself that a target critic keeps at an update.
-        N_ENVIRONMENTS: environments stepped side by side.
-        N_WARMUP_STEPS: environment steps with uniform random actions and no update; None: the batch size.
-        STEP_LIMIT: environment steps of the whole training.
-        REPLAY_BUFFER_CAP: transitions that are kept; None: STEP_LIMIT.
+        N_ENVIRONMENTS: environments stepped side by side; their transitions go into one replay buffer.
+        N_WARMUP_STEPS: steps with uniform random actions and no update; None: the batch size.
+        STEP_LIMIT: steps of the whole training.
+        REPLAY_BUFFER_CAP: transitions that are kept; None: all of the training's.
         EPISODE_STEP_LIMIT: steps after which an episode is truncated; None: only the environment decides.
         COLLECT_EPISODE_STATS: keep return and length of training episodes (`state.episodes`).
         EPISODE_STATS_BUFFER_SIZE: how many of them are kept.
@@ -45,7 +48,7 @@ class OffPolicyOptions(CommonOptions):
     CRITIC_TARGET_UPDATE_INTERVAL: int = option(1, of.COUNT)
     ACTOR_POLYAK: float = option(0.995, of.UNIT_INTERVAL)
     CRITIC_POLYAK: float = option(0.995, of.UNIT_INTERVAL)
-    N_ENVIRONMENTS: int = option(1, of.only(1, "SAC and TD3 step one environment here"))
+    N_ENVIRONMENTS: int = option(1, of.integer(1, 4096))
     N_WARMUP_STEPS: int | None = option(None, of.COUNT_FROM_ZERO_OR_NONE)
     STEP_LIMIT: int = option(10000, of.COUNT)
     REPLAY_BUFFER_CAP: int | None = option(None, of.or_none(of.integer(1, 2**32 - 1)))
@@ -83,7 +86,6 @@ class OffPolicyAlgorithm:
 
     options: OffPolicyOptions
 
-    environments = 1
     interactions_per_step = 1
     evaluation_interval = 1000
 
@@ -91,8 +93,12 @@ class OffPolicyAlgorithm:
         return {**dataclasses.asdict(self.options), "N_WARMUP_STEPS": self.options.warmup_steps}
 
     @property
+    def environments(self) -> int:
+        return self.options.N_ENVIRONMENTS
+
+    @property
     def step_limit(self) -> int:
-        return self.options.STEP_LIMIT
+        return self.options.STEP_LIMIT * self.options.N_ENVIRONMENTS
 
     @property
     def episode_step_limit(self) -> int | None:
@@ -105,13 +111,19 @@ class OffPolicyAlgorithm:
 
 def translation_unit(algorithm: str, options: OffPolicyOptions, spec: EnvSpec) -> str:
     """C++ that makes the trainer of namespace `algorithm` for these sizes."""
-    batch_size = options.ACTOR_BATCH_SIZE
-    return algorithms.translation_unit(algorithm, options, spec, BATCH_SIZE=batch_size, RESCALE=spec.is_rescaled)
+    return algorithms.translation_unit(
+        algorithm,
+        options,
+        spec,
+        BATCH_SIZE=options.ACTOR_BATCH_SIZE,
+        N_ENVIRONMENTS=options.N_ENVIRONMENTS,
+        RESCALE=spec.is_rescaled,
+    )
 
 
 def settings(options: OffPolicyOptions, *names: str) -> Mapping[str, float]:
     """The numbers of the shared options, and of those with these names."""
-    cap = options.STEP_LIMIT if options.REPLAY_BUFFER_CAP is None else options.REPLAY_BUFFER_CAP
+    cap = options.REPLAY_BUFFER_CAP or options.STEP_LIMIT * options.N_ENVIRONMENTS
     return {
         **options.settings_of(*_SETTINGS, *names),
         "N_WARMUP_STEPS": options.warmup_steps,

@@ -16,7 +16,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 
 import rltools_embed
-from rltools_embed.errors import CheckpointError, UnsupportedEnvError
+from rltools_embed.errors import CheckpointError
 from rltools_embed.training import backend as backends
 from rltools_embed.training import compiler, saved_run
 from rltools_embed.training import options as of
@@ -68,7 +68,7 @@ class Training:
     Args:
         env_factory: makes the environment, without arguments. It is called once here, and for each `State` once per
             environment to train in and once to evaluate. Or an environment in C++, see `CppEnvironment.from_mapping`:
-            `{"path": …, "observation_dim": …, "action_dim": …}`. With PPO it may make a `gymnasium.vector.VectorEnv`:
+            `{"path": …, "observation_dim": …, "action_dim": …}`. It may make a `gymnasium.vector.VectorEnv`:
             where N_ENVIRONMENTS is not given, it becomes their number.
         verbose: show the compiler's commands and output.
         force_recompile: do not use the cache.
@@ -120,7 +120,7 @@ class Training:
             of.checked(name, flag, of.boolean)
         of.checked("on_message", on_message, of.function)
         self._source = _source_of(env_factory, on_message)
-        self.algorithm = self.check_options(_options_for(self._source, type(self), options))
+        self.algorithm = self.check_options(_options_for(self._source, options))
         self.plan = EvaluationPlan(
             enabled=enable_evaluation,
             interval=self.algorithm.evaluation_interval if evaluation_interval is None else evaluation_interval,
@@ -323,18 +323,11 @@ def _source_of(env_factory: EnvFactory | Mapping[str, Any], say: Say = lambda li
     return _PythonEnvironments(factory=env_factory, spec=probe(lambda: env))
 
 
-def _options_for(source: _Source, kind: type[Training], options: Mapping[str, Any]) -> Mapping[str, Any]:
+def _options_for(source: _Source, options: Mapping[str, Any]) -> Mapping[str, Any]:
     """The options, and with them as many environments as there are in a vectorised one."""
     if not isinstance(source, VectorEnvironments):
         return options
-    if issubclass(kind, PPO):
-        given = options.get("N_ENVIRONMENTS", source.count)
-        if given != source.count:
-            raise ValueError(f"N_ENVIRONMENTS is {given}, and env_factory makes {source.count}: leave it out")
-        return {**options, "N_ENVIRONMENTS": source.count}
-    if source.count != 1:
-        raise UnsupportedEnvError(
-            f"env_factory makes {source.count} environments in one, and {kind.__name__} steps one",
-            "make one: gymnasium.make(id), or train with PPO",
-        )
-    return options
+    given = options.get("N_ENVIRONMENTS", source.count)
+    if given != source.count:
+        raise ValueError(f"N_ENVIRONMENTS is {given}, and env_factory makes {source.count}: leave it out")
+    return {**options, "N_ENVIRONMENTS": source.count}

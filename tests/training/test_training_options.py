@@ -35,7 +35,7 @@ from rltools_embed.training.td3 import Td3Algorithm
         ("OPTIMIZER_BETA_1", 1.0, "OPTIMIZER_BETA_1 is 1.0"),
         ("ADAPTIVE_ALPHA", 1, "ADAPTIVE_ALPHA is 1: it must be True or False"),
         ("LOG_STD_LOWER_BOUND", 3.0, "LOG_STD_LOWER_BOUND is 3.0, not below LOG_STD_UPPER_BOUND, 2.0"),
-        ("N_ENVIRONMENTS", 4, "N_ENVIRONMENTS is 4: it must be 1"),
+        ("N_ENVIRONMENTS", 0, "N_ENVIRONMENTS is 0: it must be a whole number, 1 to 4096"),
         ("ACTOR_POLYAK", 0.9, "ACTOR_POLYAK is 0.9: it must be 0.995: SAC has no target actor"),
         ("evaluation_interval", 0, "evaluation_interval is 0"),
         ("num_evaluation_episodes", 1.5, "num_evaluation_episodes is 1.5"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,61 @@ def test_every_autoreset_mode_trains_as_single_environments_do(mode: AutoresetMo
     assert found._trainer.save() == expected._trainer.save()
     assert found.episodes == expected.episodes
     assert found.learning_curve == expected.learning_curve
+
+
+# Two environments of 20 steps each.
+SIDE_BY_SIDE = {**SMALL, "STEP_LIMIT": 20, "N_WARMUP_STEPS": 6, "N_ENVIRONMENTS": 2, "enable_evaluation": True}
+
+
+@pytest.mark.parametrize("kind", [SAC, TD3])
+@pytest.mark.parametrize("arguments", [{}, {"action_space": spaces.Box(-2.0, 5.0, (1,), np.float64)}])
+def test_off_policy_training_steps_several_environments(kind: type[Training], arguments: dict[str, Any]) -> None:
+    options = {**SIDE_BY_SIDE, "evaluation_interval": 10, "num_evaluation_episodes": 2}
+    Line.made.clear()
+    expected = finish(kind(partial(single, **arguments), **options).State(3))
+    first, second = (env for env in Line.made if len(env.actions) == 20)  # others: to look at, to evaluate in
+    found = finish(kind(partial(vector, **arguments), **without_n(options)).State(3))
+
+    assert (expected.step_count, [point.step for point in expected.learning_curve]) == (40, [20, 40])
+    assert found._trainer.save() == expected._trainer.save()
+    assert found.episodes == expected.episodes
+    # The two take turns in the replay buffer: observation, action in [-1, 1], reward, next observation, two flags.
+    rows = np.frombuffer(expected._trainer.numbers("transitions"), np.float32).reshape(40, 8)
+    low, high = expected._spec.action_low[0], expected._spec.action_high[0]
+    for env, own in ((first, rows[::2]), (second, rows[1::2])):
+        given = np.array(env.actions)[:, 0]
+        np.testing.assert_allclose(low + (own[:, 2] + 1) / 2 * (high - low), given, rtol=1e-5, atol=1e-6)
+        assert own[:, 7].tolist() == [float(step % 7 == 6) for step in range(20)]
+        followed = own[:, 7] == 0
+        assert (own[:-1, 4:6][followed[:-1]] == own[1:, 0:2][followed[:-1]]).all()
+
+
+@pytest.mark.parametrize("kind", [SAC, TD3])
+def test_the_updates_are_as_many_as_the_steps_whatever_the_environments(kind: type[Training]) -> None:
+    options = {**SIDE_BY_SIDE, "enable_evaluation": False}
+    for environments in (1, 3):
+        state = kind(single, **{**options, "N_ENVIRONMENTS": environments}).State(0)
+        critics = [state._trainer.numbers("critic_1")]
+        while not state.finished:
+            state.step()
+            critics.append(state._trainer.numbers("critic_1"))
+        changed = [before != after for before, after in itertools.pairwise(critics)]
+        assert changed == [step > 6 for step in range(1, 21)]
+        assert len(state._trainer.numbers("transitions")) == 4 * 8 * 20 * environments  # float32, all kept
+
+
+@pytest.mark.parametrize("kind", [SAC, TD3])
+def test_an_off_policy_run_of_several_environments_is_resumed_with_the_same_bits(
+    kind: type[Training], tmp_path: Path
+) -> None:
+    uninterrupted = finish(kind(single, **SIDE_BY_SIDE).State(3))
+    state = kind(single, **SIDE_BY_SIDE).State(3)
+    for _ in range(11):
+        state.step()
+    state.save(tmp_path / "run.state")
+    resumed = finish(kind.load(tmp_path / "run.state", single, on_message=len))
+    assert resumed._trainer.save() == uninterrupted._trainer.save()
+    assert resumed.episodes == uninterrupted.episodes
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -148,8 +204,7 @@ class Spoiled(SyncVectorEnv):
 @pytest.mark.parametrize(
     ("kind", "factory", "options", "error", "words"),
     [
-        (SAC, vector, SMALL, UnsupportedEnvError, "env_factory makes 2 environments in one, and SAC steps one"),
-        (TD3, vector, SMALL, UnsupportedEnvError, "and TD3 steps one"),
+        (SAC, vector, {"N_ENVIRONMENTS": 1}, ValueError, "N_ENVIRONMENTS is 1, and env_factory makes 2"),
         (PPO, partial(vector, count=3), SMALL_PPO, ValueError, "N_ENVIRONMENTS is 2, and env_factory makes 3"),
         (PPO, lambda: gymnasium.make_vec("CartPole-v1", 2), {}, UnsupportedEnvError, "the action space is Discrete"),
         (PPO, lambda: Forgetful([single] * 2), {}, TrainingError, "resets environments that are not in options"),

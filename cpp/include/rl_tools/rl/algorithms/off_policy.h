@@ -1,8 +1,8 @@
-// What SAC and TD3 share: one environment, whose transitions go into a replay buffer; twin critics that learn from its
+// What SAC and TD3 share: environments, whose transitions go into one replay buffer; twin critics that learn from its
 // batches; and when which update is due. An algorithm derives from it and says how it explores, what the critics'
-// target is and how the actor learns.
+// target is and how the actor learns. A step is one of each environment, then at most one update.
 //
-//  1. actions are uniform until N_WARMUP_STEPS transitions are stored, then the algorithm's own;
+//  1. actions are uniform in the first N_WARMUP_STEPS steps, then the algorithm's own;
 //  2. both critics share one target, computed once per update;
 //  3. a truncated transition bootstraps from the observation it led to, a terminated one does not;
 //  4. order of an update: critics, actor, targets; each with the values the ones before it left.
@@ -22,7 +22,7 @@ namespace rl_tools::rl::off_policy {
 // The options that are code: sizes and activation functions.
 //
 //     struct Config {
-//         static constexpr size_t OBSERVATION_DIM, ACTION_DIM, BATCH_SIZE;
+//         static constexpr size_t OBSERVATION_DIM, ACTION_DIM, BATCH_SIZE, N_ENVIRONMENTS;
 //         static constexpr size_t ACTOR_HIDDEN_DIM, ACTOR_NUM_LAYERS, CRITIC_HIDDEN_DIM, CRITIC_NUM_LAYERS;
 //         static constexpr nn::ActivationFunction ACTOR_ACTIVATION_FUNCTION, CRITIC_ACTIVATION_FUNCTION;
 //         static constexpr bool RESCALE;  // the environment's action box is not [-1, 1]
@@ -63,6 +63,7 @@ public:
     static constexpr size_t OBSERVATION_DIM = CONFIG::OBSERVATION_DIM;
     static constexpr size_t ACTION_DIM = CONFIG::ACTION_DIM;
     static constexpr size_t BATCH_SIZE = CONFIG::BATCH_SIZE;
+    static constexpr size_t ENVIRONMENTS = CONFIG::N_ENVIRONMENTS;
     using T = float;
     using Critic = nn::training::Mlp<T, OBSERVATION_DIM + ACTION_DIM, 1, CONFIG::CRITIC_HIDDEN_DIM,
                                      CONFIG::CRITIC_NUM_LAYERS, CONFIG::CRITIC_ACTIVATION_FUNCTION>;
@@ -73,33 +74,40 @@ public:
           rescale_(rescale_of<ACTION_DIM>(settings)),
           buffer_(options_.replay_buffer_cap) {}
 
-    [[nodiscard]] size_t environments() const override { return 1; }
+    [[nodiscard]] size_t environments() const override { return ENVIRONMENTS; }
     [[nodiscard]] size_t observation_dim() const override { return OBSERVATION_DIM; }
     [[nodiscard]] size_t action_dim() const override { return ACTION_DIM; }
 
-    void explore(const float* observation, float* action) override {
-        memcpy(pending_.observation, observation, sizeof pending_.observation);
-        if (step_ < options_.n_warmup_steps) {
-            for (float& number : pending_.action) {
-                number = 2.0F * random::uniform(random_) - 1.0F;
+    void explore(const float* observations, float* actions) override {
+        for (auto& pending : pending_) {
+            memcpy(pending.observation, observations, sizeof pending.observation);
+            if (step_ < options_.n_warmup_steps) {
+                for (float& number : pending.action) {
+                    number = 2.0F * random::uniform(random_) - 1.0F;
+                }
+            } else {
+                sample(observations, pending.action);
             }
-        } else {
-            sample(observation, pending_.action);
-        }
-        if constexpr (CONFIG::RESCALE) {
-            evaluate(device_, rescale_, pending_.action, action);
-        } else {
-            memcpy(action, pending_.action, sizeof pending_.action);
+            if constexpr (CONFIG::RESCALE) {
+                evaluate(device_, rescale_, pending.action, actions);
+            } else {
+                memcpy(actions, pending.action, sizeof pending.action);
+            }
+            observations += OBSERVATION_DIM;
+            actions += ACTION_DIM;
         }
     }
 
-    [[nodiscard]] bool observe(const float* reward, const float* next_observation, const bool* terminated,
+    [[nodiscard]] bool observe(const float* rewards, const float* next_observations, const bool* terminated,
                                const bool* truncated) override {
-        pending_.reward = *reward;
-        memcpy(pending_.next_observation, next_observation, sizeof pending_.next_observation);
-        pending_.terminated = *terminated;
-        pending_.truncated = *truncated;
-        buffer_.add(pending_);
+        for (auto& pending : pending_) {
+            pending.reward = *rewards++;
+            memcpy(pending.next_observation, next_observations, sizeof pending.next_observation);
+            pending.terminated = *terminated++;
+            pending.truncated = *truncated++;
+            buffer_.add(pending);
+            next_observations += OBSERVATION_DIM;
+        }
         step_++;
         return update();
     }
@@ -232,7 +240,7 @@ private:
     }
 
     ReplayBuffer<OBSERVATION_DIM, ACTION_DIM> buffer_;
-    Transition<OBSERVATION_DIM, ACTION_DIM> pending_{};
+    Transition<OBSERVATION_DIM, ACTION_DIM> pending_[ENVIRONMENTS]{};
 };
 
 }  // namespace rl_tools::rl::off_policy
