@@ -1,4 +1,4 @@
-"""How long training takes, beside other libraries: writes the section "Training" of docs/performance.md and its plot.
+"""How long training takes, beside other libraries: writes the section "Training" of docs/performance.md and its plots.
 
     python benchmarks/training_speed.py --rltools PYTHON --stable-baselines3 PYTHON
 
@@ -35,7 +35,8 @@ from benchmarks import pages
 ROOT = Path(__file__).resolve().parent.parent
 TRAINERS = Path(__file__).resolve().parent / "learning_trainers.py"
 PAGE = ROOT / "docs" / "performance.md"
-PLOT = ROOT / "docs" / "update_cost.svg"
+UPDATES_PLOT = ROOT / "docs" / "update_cost.svg"
+TIMES_PLOT = ROOT / "docs" / "training_times.svg"
 CPP_PENDULUM = {
     "path": ROOT / "examples" / "cpp_environment",
     "observation_dim": 3,
@@ -46,6 +47,8 @@ CPP_PENDULUM = {
 ALGORITHMS = ("SAC", "TD3", "PPO")
 REPEATS = 5
 OURS, MKL, NO_BLAS, SB3 = "rltools_embed", "RLtools, MKL", "RLtools, no BLAS", "Stable-Baselines3"
+# In Okabe and Ito's colours, which colour-blind people tell apart.
+COLOURS = {OURS: "#0072B2", MKL: "#E69F00", NO_BLAS: "#CC79A7", SB3: "#009E73"}
 HIDDEN_DIMS = (64, 128, 256, 512)
 BATCH_SIZES = (100, 256, 1024)
 
@@ -315,6 +318,8 @@ def section(runs: Sequence[Run], updates: Sequence[Update], action_us: float, ea
         "",
         *training_table(runs),
         "",
+        "![CPU seconds of training and compiling](training_times.svg)",
+        "",
         "What an update of SAC takes as it grows, and how near it comes to the speed of a 512 x 512 product by NumPy",
         "(OpenBLAS, one thread) on the same core, measured in turn. Its own products count, its time is all of it:",
         "activations, losses, Adam, the replay buffer, the environment's step and Python's call as well.",
@@ -335,11 +340,44 @@ def section(runs: Sequence[Run], updates: Sequence[Update], action_us: float, ea
     return "\n".join(lines)
 
 
-def plot(updates: Sequence[Update]) -> None:
+SVG = {"svg.fonttype": "none", "svg.hashsalt": "rltools_embed"}
+
+
+def plot_times(runs: Sequence[Run], path: Path = TIMES_PLOT) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "rltools_embed"}):
+    labels = {**{name: name for name in ALGORITHMS}, "compile": "cold\ncompile"}
+    with rc_context(SVG):
+        figure = Figure(figsize=(7, 4.5), layout="constrained")
+        axes = figure.add_subplot()
+        at = 0.0
+        ticks = []
+        for work in labels:
+            found = {name: seconds for name in COLOURS if (seconds := median(runs, name, work)) is not None}
+            ticks.append(at + (len(found) - 1) / 2)
+            for name, seconds in found.items():
+                axes.barh(at, seconds, height=0.9, color=COLOURS[name])
+                axes.annotate(
+                    f"{seconds:.2f}", (seconds, at), (3, 0), textcoords="offset points", va="center", fontsize=8
+                )
+                at += 1
+            at += 0.8
+        for name, colour in COLOURS.items():
+            axes.barh(0, 0, color=colour, label=name)
+        axes.set_yticks(ticks, list(labels.values()))
+        axes.invert_yaxis()
+        axes.margins(x=0.12)
+        axes.set_xlabel("CPU seconds")
+        axes.legend(loc="lower right")
+        figure.savefig(path, metadata={"Date": None})
+
+
+def plot_updates(updates: Sequence[Update]) -> None:
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(SVG):
         figure = Figure(figsize=(7, 4), layout="constrained")
         axes = figure.add_subplot()
         for batch_size, group in itertools.groupby(sorted(updates, key=lambda u: u.batch_size), lambda u: u.batch_size):
@@ -355,7 +393,7 @@ def plot(updates: Sequence[Update]) -> None:
         axes.set_xlabel("numbers per hidden layer")
         axes.set_ylabel("µs per update of SAC")
         axes.legend()
-        figure.savefig(PLOT, metadata={"Date": None})
+        figure.savefig(UPDATES_PLOT, metadata={"Date": None})
 
 
 # ------------------------------------------------------------------------------------------------------------ command
@@ -399,7 +437,8 @@ def main() -> None:
     sys.stdout.write(text + "\n")
     if arguments.rltools and arguments.stable_baselines3:
         pages.write_part(PAGE, "training", text)
-        plot(updates)
+        plot_times(runs)
+        plot_updates(updates)
     missed = [figure for figure, _, _, met in targets(runs, updates, action_us) if not met]
     sys.exit(f"missed: {'; '.join(missed)}" if missed else 0)
 
