@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -239,6 +240,12 @@ def fake_compiler(folder: Path, script: str) -> Path:
     return path
 
 
+def fake_program(path: Path) -> Path:
+    path.write_text("#!/bin/sh\necho fake 1\n")
+    path.chmod(0o755)
+    return path
+
+
 def test_a_compiler_whose_path_has_a_space_is_found(tmp_path: Path) -> None:
     path = fake_compiler(tmp_path / "a folder", "echo fake clang version 1")
     assert command_line.find({"CXX": str(path)}).command == (str(path),)
@@ -248,6 +255,34 @@ def test_a_compiler_whose_path_has_a_space_is_found(tmp_path: Path) -> None:
 def test_a_launcher_with_arguments_is_understood() -> None:
     found = command_line.find({"CXX": "env g++", "PATH": os.environ["PATH"]})
     assert [Path(part).name for part in found.command] == ["env", "g++"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "instead"),
+    [
+        ("gcc", "g++"),
+        ("gcc-12", "g++-12"),
+        ("cc", "c++"),
+        ("clang", "clang++"),
+        ("x86_64-linux-gnu-gcc", "x86_64-linux-gnu-g++"),
+        ("env gcc -O1", "g++"),
+    ],
+)
+def test_a_compiler_for_c_is_refused_with_the_one_for_cpp(tmp_path: Path, chosen: str, instead: str) -> None:
+    fake_program(tmp_path / chosen.split()[0])
+    with pytest.raises(ToolchainError, match=f"CXX is {re.escape(repr(chosen))}, a compiler for C") as caught:
+        command_line.find({"CXX": chosen, "PATH": str(tmp_path)})
+    assert caught.value.hint == f"use {instead}"
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    ["g++", "g++-12", "c++", "clang++", "clang++-14", "ccache g++", "clang --driver-mode=g++", "g++ -isystem /opt/gcc"],
+)
+def test_a_compiler_for_cpp_is_taken_by_any_of_its_names(tmp_path: Path, chosen: str) -> None:
+    path = fake_program(tmp_path / chosen.split()[0])
+    found = command_line.find({"CXX": chosen, "PATH": str(tmp_path)})
+    assert found.command == (str(path), *chosen.split()[1:])
 
 
 def test_what_the_compiler_said_is_in_the_error_and_in_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
