@@ -296,6 +296,41 @@ def test_what_the_compiler_said_is_in_the_error_and_in_a_log(tmp_path: Path, mon
     assert "error: flux" in log.read_text()
 
 
+def told_by(folder: Path, output: str) -> list[str]:
+    """What of a failed command's output is in the error."""
+    (folder / "said").write_text(output)
+    path = fake_compiler(folder / "bin", f'cat "{folder}/said"; exit 1')
+    found = compiler_of(Dialect.GCC, str(path))
+    build = compiler._Build(compiler=found, cache=Cache.open(folder / "cache"), verbose=False, say=print)
+    with pytest.raises(BuildError) as caught:
+        build._run([path], "name")
+    return caught.value.message.splitlines()[1:]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "a.cpp:(.text+0x5): undefined reference to `product'",
+        "/usr/bin/ld: cannot find -lfoo: No such file or directory",
+        "/usr/bin/ld: final link failed: No space left on device",
+        "ld: symbol(s) not found for architecture arm64",
+    ],
+)
+def test_a_linkers_reason_is_in_the_error_beside_its_drivers(tmp_path: Path, reason: str) -> None:
+    driver = "collect2: error: ld returned 1 exit status"
+    assert told_by(tmp_path, f"x.h:1: note: here\n{reason}\n{driver}\n") == [reason, driver]
+
+
+def test_of_many_lines_the_errors_go_first_and_a_dozen_remain(tmp_path: Path) -> None:
+    errors = [f"x.h:{number}: error: flux" for number in range(12)]
+    assert told_by(tmp_path, "\n".join([*errors, "ld: undefined reference", "x.h:9: note: here"])) == errors
+
+
+def test_where_nothing_is_called_an_error_the_last_lines_remain(tmp_path: Path) -> None:
+    lines = [f"line {number}" for number in range(20)]
+    assert told_by(tmp_path, "\n".join(lines)) == lines[-12:]
+
+
 LIBRARIES = Path(sys.base_prefix) / "libs"
 
 
