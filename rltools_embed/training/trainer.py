@@ -82,8 +82,8 @@ class Training:
         backend: what computes the matrix products: "own" kernels (the default, and the fastest where we measured),
             "mkl", "openblas", "accelerate" (macOS), or "blas", the first of these that is here. None: what the
             environment variable RLT_BACKEND says. One that is missing or broken is told in a line, and our own compute.
-        enable_blas: False means backend="own". True, RLtools' default, changes nothing: it allows a BLAS there, and here
-            our own kernels are the default.
+        enable_blas: False means backend="own". True, RLtools' default, changes nothing: it allows a BLAS there, and our
+            own kernels are the default here.
         force_blas: True means backend="blas". Both are known for RLtools' sake.
         disable_tensorboard: known for RLtools' sake; nothing here writes for TensorBoard.
         on_message: takes each line of progress; prints to stdout by default.
