@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from filelock import FileLock, Timeout
 
 from rltools_embed.errors import CheckpointError, ProjectError
-from rltools_embed.files import check_writable, write_atomically
+from rltools_embed.files import check_could_write, check_writable, write_atomically
 from rltools_embed.pipeline.checkpoints import CHECKPOINT
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Policy
@@ -119,6 +119,7 @@ def train(
     order = _ordered(algorithm, steps, seed, options or {}, backend, None if resume is None else Path(resume))
     settings = {"environment": environment if isinstance(environment, str) else None, **order.settings()}
     _refuse_other_run(folder, settings, force=force)
+    check_could_write(folder)
     for path in destinations:
         check_writable(path.parent)
     factory = environment_factory(environment) if isinstance(environment, str) else environment

@@ -143,6 +143,19 @@ def test_missing_tools_are_named_before_training_starts(rlt_embed: RltEmbed, tmp
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("destination", ["-o", "--save", "--plot"])
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_compiled(
+    rlt_embed: RltEmbed, tmp_path: Path, destination: str
+) -> None:
+    (tmp_path / "file").touch()
+    inside = tmp_path / "file" / "curve.png"
+    output = () if destination == "-o" else ("-o", tmp_path / "out")
+    done = rlt_embed("train", "Pendulum-v1", destination, inside, *output, RL_TOOLS_COMPILER="no-such-compiler++")
+    assert done.exit_code == 11, done.output
+    assert f"cannot write into {tmp_path / 'file'}" in done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_no_compiler_is_a_toolchain_error(rlt_embed: RltEmbed, tmp_path: Path) -> None:
     cache = str(tmp_path / "cache")
     done = rlt_embed("train", "Pendulum-v1", "-o", tmp_path / "out", PATH=str(tmp_path), RLTOOLS_EMBED_CACHE_DIR=cache)
