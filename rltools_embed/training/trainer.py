@@ -30,7 +30,7 @@ from rltools_embed.training.environment import (
     outside_of_policy,
     probe,
 )
-from rltools_embed.training.evaluation import EvaluationPlan
+from rltools_embed.training.evaluation import EVALUATION_EPISODES, EvaluationPlan
 from rltools_embed.training.options import from_keywords
 from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
 from rltools_embed.training.sac import SacAlgorithm, SacOptions
@@ -118,7 +118,7 @@ class Training:
         force_recompile: bool = False,
         enable_evaluation: bool = True,
         evaluation_interval: int | None = None,
-        num_evaluation_episodes: int = 10,
+        num_evaluation_episodes: int = EVALUATION_EPISODES,
         interface_name: str = "default",
         backend: str | None = None,
         enable_blas: bool = True,
