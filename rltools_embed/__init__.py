@@ -15,8 +15,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from rltools_embed.errors import RltEmbedError
     from rltools_embed.pipeline import build, export, flash, inspect, power_off, run, train, validate
-    from rltools_embed.policy.checkpoint import load as load_checkpoint_from_path
-    from rltools_embed.policy.checkpoint import loads as load_checkpoint
+    from rltools_embed.policy.loading import load_checkpoint, load_checkpoint_from_path
     from rltools_embed.policy.model import Policy
     from rltools_embed.training import PPO, SAC, TD3, Callbacks
     from rltools_embed.validation import Report
@@ -50,8 +49,8 @@ _HOMES = {
     "Policy": ("rltools_embed.policy.model", "Policy"),
     "Report": ("rltools_embed.validation", "Report"),
     "RltEmbedError": ("rltools_embed.errors", "RltEmbedError"),
-    "load_checkpoint": ("rltools_embed.policy.checkpoint", "loads"),
-    "load_checkpoint_from_path": ("rltools_embed.policy.checkpoint", "load"),
+    "load_checkpoint": ("rltools_embed.policy.loading", "load_checkpoint"),
+    "load_checkpoint_from_path": ("rltools_embed.policy.loading", "load_checkpoint_from_path"),
     **{
         stage: ("rltools_embed.pipeline", stage)
         for stage in ("build", "export", "flash", "inspect", "power_off", "run", "train", "validate")

@@ -27,6 +27,20 @@ def check_writable(folder: Path) -> None:
         raise ProjectError(f"cannot write into {folder}: {error.strerror}", "choose another folder") from error
 
 
+def check_could_write(folder: Path) -> None:
+    """As `check_writable`, and nothing is left behind: a folder that is not there is not made.
+
+    Raises:
+        ProjectError: the folder, or the nearest above it that is there, cannot be written to.
+    """
+    nearest = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise ProjectError(f"cannot write into {folder}: {error.strerror}", "choose another folder") from error
+
+
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Hold Ctrl-C back until the block has ended: for the milliseconds in which files that belong together change."""

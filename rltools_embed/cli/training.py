@@ -10,16 +10,23 @@ import click
 from rltools_embed import pipeline
 from rltools_embed.cli import show
 from rltools_embed.cli.json_result import as_json as print_json
-from rltools_embed.cli.options import file, force, json_flag, named, path
+from rltools_embed.cli.options import MOST, file, force, json_flag, named, path
 from rltools_embed.cli.training_options import check_options, training_options
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest
 from rltools_embed.training.plot import check as check_plot
 
+_COUNT = click.IntRange(1, MOST)
+
 
 @click.command()
 @click.argument("environment")
 @training_options
+@click.option(
+    "--evaluation-interval", type=_COUNT, help="Calls of `step` between evaluations; by default 1000, for ppo 10."
+)
+@click.option("--evaluation-episodes", type=_COUNT, help="Episodes of an evaluation; by default 10.")
+@click.option("--no-evaluation", is_flag=True, help="Do not evaluate the policy during training.")
 @click.option("-o", "--output", required=True, type=path, callback=named, help="Folder of the run.")
 @click.option("--save", type=file, help="File for the whole run, to resume from; kept when interrupted.")
 @click.option("--resume", type=file, help="File of --save to go on from. It can run code: use those that you trust.")
@@ -33,6 +40,9 @@ def train(
     seed: int | None,
     options: dict[str, Any],
     backend: str | None,
+    evaluation_interval: int | None,
+    evaluation_episodes: int | None,
+    no_evaluation: bool,
     output: Path,
     save: Path | None,
     resume: Path | None,
@@ -43,6 +53,8 @@ def train(
     """Train a policy on the Gymnasium ENVIRONMENT (an id) and write checkpoint.h."""
     if resume is None:
         check_options(algorithm, options, steps, backend)
+    if no_evaluation and (evaluation_interval or evaluation_episodes):
+        raise click.UsageError("--no-evaluation leaves no evaluation to set: leave it out, or the other")
     if plot is not None:
         _check_plot(plot)
     with show.watching("training") as watched:
@@ -54,6 +66,9 @@ def train(
             seed=seed,
             options=options,
             backend=backend,
+            enable_evaluation=False if no_evaluation else None,
+            evaluation_interval=evaluation_interval,
+            num_evaluation_episodes=evaluation_episodes,
             save=save,
             resume=resume,
             plot=plot,

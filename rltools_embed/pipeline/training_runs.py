@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from filelock import FileLock, Timeout
 
 from rltools_embed.errors import CheckpointError, ProjectError
-from rltools_embed.files import check_writable, write_atomically
+from rltools_embed.files import check_could_write, check_writable, write_atomically
 from rltools_embed.pipeline.checkpoints import CHECKPOINT
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Policy
@@ -30,6 +30,7 @@ from rltools_embed.training import (
     trainer_of,
 )
 from rltools_embed.training.backend import OWN, chosen
+from rltools_embed.training.evaluation import EvaluationPlan
 from rltools_embed.training.plot import check as check_plot
 from rltools_embed.training.plot import write as draw
 from rltools_embed.training.trainer import Say, print_line
@@ -38,6 +39,7 @@ RUN = "run.json"
 _RUN_FORMAT = 2
 _LOCK = ".rlt_embed.lock"
 _SAVE_PERIOD_S = 60.0
+_EVALUATION = ("enable_evaluation", "evaluation_interval", "num_evaluation_episodes")
 _ANOTHER_FOLDER = "choose another folder with -o, or replace it with --force"
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -76,6 +78,9 @@ def train(
     seed: int | None = None,
     options: Mapping[str, Any] | None = None,
     backend: str | None = None,
+    enable_evaluation: bool | None = None,
+    evaluation_interval: int | None = None,
+    num_evaluation_episodes: int | None = None,
     save: str | Path | None = None,
     resume: str | Path | None = None,
     plot: str | Path | None = None,
@@ -97,6 +102,8 @@ def train(
         seed: None: 0, or that of `resume`.
         options: the algorithm's options by their upper-case names.
         backend: what computes the matrix products, see `Training`; None: RLT_BACKEND, or that of `resume`.
+        enable_evaluation, evaluation_interval, num_evaluation_episodes: whether, how often and on how many episodes the
+            policy is evaluated, see `Training`; None: as there, or as in `resume`.
         save: file for the whole run, to resume from: written at the end, when interrupted, and once a minute.
         resume: file that `save` wrote, to go on from. It can run code like a program: trust who wrote it.
         plot: picture of the learning curve, drawn at the end: .png, .svg or .pdf.
@@ -116,9 +123,12 @@ def train(
     destinations = [Path(path) for path in (save, plot) if path is not None]
     if plot is not None:
         check_plot(Path(plot))
-    order = _ordered(algorithm, steps, seed, options or {}, backend, None if resume is None else Path(resume))
+    evaluation = zip(_EVALUATION, (enable_evaluation, evaluation_interval, num_evaluation_episodes), strict=True)
+    given = {name: value for name, value in evaluation if value is not None}
+    order = _ordered(algorithm, steps, seed, options or {}, backend, given, None if resume is None else Path(resume))
     settings = {"environment": environment if isinstance(environment, str) else None, **order.settings()}
     _refuse_other_run(folder, settings, force=force)
+    check_could_write(folder)
     for path in destinations:
         check_writable(path.parent)
     factory = environment_factory(environment) if isinstance(environment, str) else environment
@@ -151,6 +161,7 @@ class _Order:
 
     Attributes:
         options: the number of steps among them.
+        evaluation: what is given of `Training`'s arguments for it.
         resume: the file to go on from, if any.
     """
 
@@ -158,17 +169,30 @@ class _Order:
     seed: int
     options: Mapping[str, Any]
     backend: str
+    evaluation: Mapping[str, Any]
     resume: Path | None
 
     def start(self, factory: Source, callbacks: Callbacks | None, on_message: Say) -> State:
-        common: dict[str, Any] = {"on_message": on_message, "backend": self.backend, **self.options}
+        common: dict[str, Any] = {
+            "on_message": on_message,
+            "backend": self.backend,
+            **self.evaluation,
+            **self.options,
+        }
         if self.resume is not None:
             return self.kind.load(self.resume, factory, callbacks=callbacks, **common)
         return self.kind(factory, **common).State(self.seed, callbacks)
 
     def settings(self) -> dict[str, Any]:
         """What makes a run what it is; a function that makes an environment cannot be compared with another one."""
-        options = self.kind.check_options(self.options).lasting_options()
+        algorithm = self.kind.check_options(self.options)
+        default = EvaluationPlan(interval=algorithm.evaluation_interval)
+        plan = EvaluationPlan(
+            enabled=self.evaluation.get("enable_evaluation", default.enabled),
+            interval=self.evaluation.get("evaluation_interval", default.interval),
+            episodes=self.evaluation.get("num_evaluation_episodes", default.episodes),
+        )
+        options = algorithm.lasting_options()
         steps = options.pop(self.kind.STEP_OPTION)
         defaults = self.kind.check_options({self.kind.STEP_OPTION: steps}).lasting_options()
         return {
@@ -178,6 +202,8 @@ class _Order:
             "options": {name: value for name, value in options.items() if value != defaults[name]},
             # Another one is another run: its bits differ.
             **({} if self.backend == OWN.name else {"backend": self.backend}),
+            # The curve, and the return that the checkpoint tells.
+            **({} if plan == default else {"evaluation": asdict(plan)}),
         }
 
 
@@ -187,6 +213,7 @@ def _ordered(
     seed: int | None,
     options: Mapping[str, Any],
     backend: str | None,
+    evaluation: Mapping[str, Any],
     resume: Path | None,
 ) -> _Order:
     """The arguments of `train` with their defaults, or with those of the run to resume."""
@@ -194,8 +221,16 @@ def _ordered(
         kind = trainer_of(algorithm or "sac")
         check_options(kind.__name__, options, steps)
         all_options = {**options, kind.STEP_OPTION: kind.DEFAULT_STEPS if steps is None else steps}
-        return _Order(kind=kind, seed=seed or 0, options=all_options, backend=chosen(backend), resume=None)
+        return _Order(
+            kind=kind,
+            seed=seed or 0,
+            options=all_options,
+            backend=chosen(backend),
+            evaluation=evaluation,
+            resume=None,
+        )
     saved = saved_run.read(resume)
+    arguments = saved.setup.arguments
     kind = trainer_of(saved.setup.algorithm)
     for name, asked, found in (("algorithm", algorithm, kind.__name__.lower()), ("seed", seed, saved.seed)):
         if asked is not None and asked != found:
@@ -209,7 +244,8 @@ def _ordered(
         kind=kind,
         seed=saved.seed,
         options={**saved.setup.options, **changed},
-        backend=chosen(backend or saved.setup.arguments.get("backend", OWN.name)),
+        backend=chosen(backend or arguments.get("backend", OWN.name)),
+        evaluation={**{name: arguments[name] for name in _EVALUATION if name in arguments}, **evaluation},
         resume=resume,
     )
 

@@ -134,6 +134,11 @@ class Algorithm(Protocol):
         ...
 
     @property
+    def warmup_notice(self) -> str:
+        """A line if the training ends before the actor's or the critics' first update; else empty."""
+        ...
+
+    @property
     def episode_step_limit(self) -> int | None:
         """Steps after which an episode is truncated; None: only the environment decides."""
         ...
@@ -154,6 +159,17 @@ class Algorithm(Protocol):
     def modules(self, spec: EnvSpec, numbers: Numbers) -> tuple[Module, ...]:
         """The deterministic policy as it stands now."""
         ...
+
+
+def warmup_notice(training: str, length: int, unit: str, *, actor: int, critic: int) -> str:
+    """The line for a training that is `length` long, with updates of actor and critic after so many; or none."""
+    if length <= min(actor, critic):
+        return f"{training} within the {min(actor, critic)} warm-up {unit}: nothing will be learned"
+    if length <= actor:
+        return f"{training} within the actor's {actor} warm-up {unit}: the policy will stay as it begins"
+    if length <= critic:
+        return f"{training} within the critic's {critic} warm-up {unit}: the policy will learn from an untrained critic"
+    return ""
 
 
 def translation_unit(algorithm: str, options: CommonOptions, spec: EnvSpec, **constants: bool | int) -> str:

@@ -78,6 +78,23 @@ def chosen(backend: str | None, environment: Mapping[str, str] = os.environ) -> 
     return asked
 
 
+def of_rltools(backend: str | None, *, enable_blas: bool, force_blas: bool) -> str | None:
+    """The argument `backend`, as RLtools' two arguments of the same purpose leave or decide it.
+
+    Raises:
+        ValueError: two of them contradict each other.
+    """
+    if force_blas and not enable_blas:
+        raise ValueError("force_blas is True and enable_blas is False: leave one of them out")
+    if force_blas and backend is not None:
+        raise ValueError(f"force_blas is True and backend is {backend!r}: leave one of them out")
+    if not enable_blas and backend not in (None, OWN.name):
+        raise ValueError(f"enable_blas is False and backend is {backend!r}: leave one of them out")
+    if force_blas:
+        return "blas"
+    return backend if enable_blas else OWN.name
+
+
 def candidates(name: str, system: str) -> tuple[str, ...]:
     """The backends to try for `name`, in this order."""
     if name != "blas":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import platform
@@ -25,6 +26,9 @@ _WHERE_TO_GET = {
         "(faster), and use its command prompt"
     ),
 }
+# A driver for C, between a target's name and a version: it compiles C++, but does not link its library.
+_C_DRIVER = re.compile(r"((?:.*-)?)(gcc|cc|clang)((?:-[\d.]+)?)(?:\.exe)?", re.IGNORECASE)
+_FOR_CPP = {"gcc": "g++", "cc": "c++", "clang": "clang++"}
 _NAMES = {"Darwin": ("clang++", "g++"), "Windows": ("clang-cl", "cl")}  # the kernels of clang-cl are faster
 
 # Warning 4068 is of unknown pragmas, which are GCC's and Clang's.
@@ -148,12 +152,14 @@ def find(environment: Mapping[str, str] = os.environ) -> Compiler:
     """The compiler to use: RL_TOOLS_COMPILER, else CXX, else g++ or clang++, on Windows clang-cl or cl.
 
     Raises:
-        ToolchainError: there is none, or the one that was asked for does not run or cannot compile the interface.
+        ToolchainError: there is none, or the one that was asked for does not run, or is for C.
     """
     for variable in ("RL_TOOLS_COMPILER", "CXX"):
         chosen = environment.get(variable, "").strip()
         if chosen:
-            return _identify(_command(variable, chosen, environment))
+            command = _command(variable, chosen, environment)
+            _refuse_c_driver(variable, chosen, command)
+            return _identify(command)
     names = _NAMES.get(platform.system(), ("g++", "clang++"))
     for name in names:
         found = shutil.which(name, path=environment.get("PATH"))
@@ -179,6 +185,19 @@ def _command(variable: str, chosen: str, environment: Mapping[str, str]) -> tupl
     if not found:
         raise ToolchainError(f"{variable} is {chosen!r}, and there is no such program", f"correct or unset {variable}")
     return (found, *arguments)
+
+
+def _refuse_c_driver(variable: str, chosen: str, command: tuple[str, ...]) -> None:
+    if any(part.startswith("--driver-mode=") for part in command):
+        return  # Clang is what this says, whatever its name
+    # Behind the first option stand paths, which may have any name.
+    for part in itertools.takewhile(lambda part: not part.startswith("-"), command):
+        if found := _C_DRIVER.fullmatch(Path(part).name):
+            prefix, driver, version = found.groups()
+            raise ToolchainError(
+                f"{variable} is {chosen!r}, a compiler for C: it does not link the C++ library",
+                f"use {prefix}{_FOR_CPP[driver.lower()]}{version}",
+            )
 
 
 def _identify(command: tuple[str, ...]) -> Compiler:

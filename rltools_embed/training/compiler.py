@@ -11,7 +11,7 @@ import re
 import shlex
 import sysconfig
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,12 @@ _COMPILE_TIMEOUT_S = 600.0
 _OWN_INSTEAD = "training uses our own kernels"
 _LAST_LINES = 12
 _LINE_LENGTH = 240  # a template's error may fill a page
+# What linkers and assemblers say; their drivers' own "error" tells no more than that they failed.
+_LINKERS = re.compile(
+    r"undefined|referenced from|cannot find|not found|multiple definition|duplicate symbol|no space left"
+    r"|\bld(\.\w+)?: ",
+    re.IGNORECASE,
+)
 _INCLUDE = re.compile(rb'^\s*#\s*include\s*[<"](rl_tools/[^>"]+)[>"]', re.MULTILINE)
 _OWN_INCLUDE = re.compile(r'^\s*#\s*include\s*"', re.MULTILINE)
 
@@ -292,13 +298,20 @@ class _Build:
             return
         log = self.cache.log_path(name)
         log.write_text(f"{text}\n\n{done.output}", encoding="utf-8")
-        # Errors first: the last lines of a C++ compiler's output are often notes.
-        lines = [line for line in done.output.splitlines() if "error" in line] or done.output.splitlines()
         raise BuildError(
             f"{self.compiler.version} refused the training interface (exit code {done.exit_code}):\n"
-            + "\n".join(_shortened(line) for line in lines[-_LAST_LINES:]),
+            + "\n".join(_shortened(line) for line in _reason(done.output.splitlines())),
             f"the whole output is in {log}",
         )
+
+
+def _reason(lines: Sequence[str]) -> Sequence[str]:
+    """Of a failed command's output at most `_LAST_LINES`: errors first, since the last lines are often notes."""
+    numbers = range(len(lines))
+    errors = [number for number in numbers if "error" in lines[number]][-_LAST_LINES:]
+    linkers = [number for number in numbers if "error" not in lines[number] and _LINKERS.search(lines[number])]
+    kept = [*errors, *linkers][:_LAST_LINES] or numbers[-_LAST_LINES:]
+    return [lines[number] for number in sorted(kept)]
 
 
 def _shortened(line: str) -> str:

@@ -35,13 +35,16 @@ class Evaluation:
         return sum(self.lengths) / len(self.lengths)
 
 
+EVALUATION_EPISODES = 10
+
+
 @dataclass(frozen=True, kw_only=True)
 class EvaluationPlan:
     """When the policy is evaluated during training: every `interval` calls of `step` and at the end, or never."""
 
-    enabled: bool
+    enabled: bool = True
     interval: int
-    episodes: int
+    episodes: int = EVALUATION_EPISODES
 
     def __post_init__(self) -> None:
         for name, field, check in (

@@ -70,6 +70,14 @@ class OffPolicyOptions(CommonOptions):
     def warmup_steps(self) -> int:
         return self.ACTOR_BATCH_SIZE if self.N_WARMUP_STEPS is None else self.N_WARMUP_STEPS
 
+    @property
+    def warmup_steps_actor(self) -> int:
+        return self.warmup_steps
+
+    @property
+    def warmup_steps_critic(self) -> int:
+        return self.warmup_steps
+
 
 _SETTINGS = (
     "CRITIC_POLYAK",
@@ -101,6 +109,17 @@ class OffPolicyAlgorithm:
         return self.options.STEP_LIMIT * self.options.N_ENVIRONMENTS
 
     @property
+    def warmup_notice(self) -> str:
+        options = self.options
+        return algorithms.warmup_notice(
+            f"STEP_LIMIT {options.STEP_LIMIT} is",
+            options.STEP_LIMIT,
+            "steps",
+            actor=options.warmup_steps_actor,
+            critic=options.warmup_steps_critic,
+        )
+
+    @property
     def episode_step_limit(self) -> int | None:
         return self.options.EPISODE_STEP_LIMIT
 
@@ -127,7 +146,7 @@ def settings(options: OffPolicyOptions, *names: str) -> Mapping[str, float]:
     return {
         **options.settings_of(*_SETTINGS, *names),
         "N_WARMUP_STEPS": options.warmup_steps,
-        "N_WARMUP_STEPS_ACTOR": options.warmup_steps,
-        "N_WARMUP_STEPS_CRITIC": options.warmup_steps,
+        "N_WARMUP_STEPS_ACTOR": options.warmup_steps_actor,
+        "N_WARMUP_STEPS_CRITIC": options.warmup_steps_critic,
         "REPLAY_BUFFER_CAP": cap,
     }

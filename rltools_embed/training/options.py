@@ -27,7 +27,7 @@ _LONGEST_VALUE = 80  # letters of a value in an error
 _LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
-# Keyword arguments that RLtools passes on to its compilation, and what takes their place.
+# RLtools' keyword arguments where one of the algorithm's options is expected, and what takes their place.
 _OF_RLTOOLS = {
     "enable_blas": 'backend="own" computes without one, and is the default',
     "force_blas": 'backend="blas" takes the first that is here',

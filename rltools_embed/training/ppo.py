@@ -9,7 +9,14 @@ from typing import Any
 
 from rltools_embed.policy.model import Module, Standardize
 from rltools_embed.training import options as of
-from rltools_embed.training.algorithm import CommonOptions, Numbers, actor_of, bounds_of, translation_unit
+from rltools_embed.training.algorithm import (
+    CommonOptions,
+    Numbers,
+    actor_of,
+    bounds_of,
+    translation_unit,
+    warmup_notice,
+)
 from rltools_embed.training.options import option
 from rltools_embed.training.spaces import EnvSpec
 
@@ -131,6 +138,17 @@ class PpoAlgorithm:
     @property
     def step_limit(self) -> int:
         return self.options.iterations * self.options.steps_per_iteration
+
+    @property
+    def warmup_notice(self) -> str:
+        options = self.options
+        return warmup_notice(
+            f"a training of {options.iterations} iterations is",
+            options.iterations,
+            "iterations",
+            actor=options.N_WARMUP_STEPS_ACTOR,
+            critic=options.N_WARMUP_STEPS_CRITIC,
+        )
 
     @property
     def episode_step_limit(self) -> int | None:

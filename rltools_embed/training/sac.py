@@ -82,8 +82,6 @@ class SacAlgorithm(OffPolicyAlgorithm):
                 "LOG_PROBABILITY_EPSILON",
             ),
             "TARGET_ENTROPY": -float(spec.action_dim) if options.TARGET_ENTROPY is None else options.TARGET_ENTROPY,
-            "N_WARMUP_STEPS_ACTOR": options.warmup_steps_actor,
-            "N_WARMUP_STEPS_CRITIC": options.warmup_steps_critic,
         }
 
     def modules(self, spec: EnvSpec, numbers: Numbers) -> tuple[Module, ...]:

@@ -100,6 +100,8 @@ class State:
                 self._environments.begin(seeds)
             else:
                 self._resume(*_resumed)
+            if not self.finished and (notice := self._algorithm.warmup_notice):
+                training.on_message(notice)
         except BaseException:
             self.close()
             raise

@@ -30,7 +30,7 @@ from rltools_embed.training.environment import (
     outside_of_policy,
     probe,
 )
-from rltools_embed.training.evaluation import EvaluationPlan
+from rltools_embed.training.evaluation import EVALUATION_EPISODES, EvaluationPlan
 from rltools_embed.training.options import from_keywords
 from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
 from rltools_embed.training.sac import SacAlgorithm, SacOptions
@@ -43,6 +43,9 @@ from rltools_embed.training.vector import VectorEnvironments, VectorSideBySide
 
 # Called with each line of progress, without its newline.
 Say = Callable[[str], None]
+
+
+_NO_TENSORBOARD = of.only(True, "Callbacks, state.learning_curve and --plot show a run here")
 
 
 def print_line(line: str) -> None:
@@ -79,6 +82,10 @@ class Training:
         backend: what computes the matrix products: "own" kernels (the default, and the fastest where we measured),
             "mkl", "openblas", "accelerate" (macOS), or "blas", the first of these that is here. None: what the
             environment variable RLT_BACKEND says. One that is missing or broken is told in a line, and our own compute.
+        enable_blas: False means backend="own". True, RLtools' default, changes nothing: it allows a BLAS there, and our
+            own kernels are the default here.
+        force_blas: True means backend="blas". Both are known for RLtools' sake.
+        disable_tensorboard: known for RLtools' sake; nothing here writes for TensorBoard.
         on_message: takes each line of progress; prints to stdout by default.
         options: the algorithm's, by their upper-case names.
 
@@ -86,7 +93,8 @@ class Training:
         UnsupportedEnvError: the environment's spaces cannot become static sizes.
         TrainingError: the environment breaks Gymnasium's contract on its first step.
         ToolchainError, BuildError: there is no compiler, or it refused.
-        TypeError, ValueError: an unknown option, or a value that is not allowed.
+        TypeError, ValueError: an unknown option, a value that is not allowed, or `backend` and RLtools' arguments in
+            contradiction.
     """
 
     # The option that limits the environment steps of the whole training, and its default.
@@ -110,14 +118,24 @@ class Training:
         force_recompile: bool = False,
         enable_evaluation: bool = True,
         evaluation_interval: int | None = None,
-        num_evaluation_episodes: int = 10,
+        num_evaluation_episodes: int = EVALUATION_EPISODES,
         interface_name: str = "default",
         backend: str | None = None,
+        enable_blas: bool = True,
+        force_blas: bool = False,
+        disable_tensorboard: bool = True,
         on_message: Say = print_line,
         **options: Any,
     ) -> None:
-        for name, flag in (("verbose", verbose), ("force_recompile", force_recompile)):
+        for name, flag in (
+            ("verbose", verbose),
+            ("force_recompile", force_recompile),
+            ("enable_blas", enable_blas),
+            ("force_blas", force_blas),
+        ):
             of.checked(name, flag, of.boolean)
+        of.checked("disable_tensorboard", disable_tensorboard, _NO_TENSORBOARD)
+        backend = backends.of_rltools(backend, enable_blas=enable_blas, force_blas=force_blas)
         of.checked("on_message", on_message, of.function)
         self._source = _source_of(env_factory, on_message)
         self.algorithm = self.check_options(_options_for(self._source, options))
@@ -182,6 +200,8 @@ class Training:
         after = kind.check_options({**run.setup.options, **changed})
         _check_fits(path, run.setup, _source_of(env_factory).spec, before, after)
         keywords = {**run.setup.arguments, **run.setup.options, **changes}
+        if "backend" not in changes and (changes.get("force_blas") or not changes.get("enable_blas", True)):
+            del keywords["backend"]  # as it was saved: these two decide
         training = kind(env_factory, on_message=on_message, **keywords)
         state = State(training, run.seed, callbacks, _resumed=(path, run, continue_episodes))
         if run.setup.machine != training.setup().machine:

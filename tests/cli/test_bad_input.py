@@ -119,9 +119,24 @@ def test_wrong_option_is_a_usage_error(rlt_embed: RltEmbed, tmp_path: Path, opti
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("word", ["--algorithm=dqn", "--steps=0", "--steps=many", "--seed=-1"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "--algorithm=dqn",
+        "--steps=0",
+        "--steps=many",
+        "--seed=-1",
+        "--evaluation-interval=0",
+        "--evaluation-episodes=some",
+    ],
+)
 def test_wrong_argument_is_a_usage_error(rlt_embed: RltEmbed, tmp_path: Path, word: str) -> None:
     expect(rlt_embed, 2, word[2:].partition("=")[0], arguments=("train", "Pendulum-v1", word, "-o", tmp_path / "out"))
+
+
+def test_no_evaluation_with_a_setting_of_it_is_a_usage_error(rlt_embed: RltEmbed, tmp_path: Path) -> None:
+    words = ("--no-evaluation", "--evaluation-episodes", "3")
+    expect(rlt_embed, 2, "--no-evaluation leaves", arguments=("train", "Pendulum-v1", *words, "-o", tmp_path / "out"))
 
 
 def test_board_file_with_a_misspelt_key_is_named(rlt_embed: RltEmbed, checkpoint_file: Path, tmp_path: Path) -> None:
@@ -141,6 +156,21 @@ def test_missing_tools_are_named_before_training_starts(rlt_embed: RltEmbed, tmp
     assert "arm-none-eabi-g++ is missing" in done.output
     assert "Step:" not in done.output
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("destination", ["-o", "--save", "--plot"])
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_compiled(
+    rlt_embed: RltEmbed, tmp_path: Path, destination: str
+) -> None:
+    if destination == "--plot":
+        pytest.importorskip("matplotlib")
+    (tmp_path / "file").touch()
+    inside = tmp_path / "file" / "curve.png"
+    output = () if destination == "-o" else ("-o", tmp_path / "out")
+    done = rlt_embed("train", "Pendulum-v1", destination, inside, *output, RL_TOOLS_COMPILER="no-such-compiler++")
+    assert done.exit_code == 11, done.output
+    assert f"cannot write into {tmp_path / 'file'}" in done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_no_compiler_is_a_toolchain_error(rlt_embed: RltEmbed, tmp_path: Path) -> None:

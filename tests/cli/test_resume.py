@@ -36,6 +36,27 @@ def test_a_run_that_is_made_longer_equals_a_long_one(rlt_embed: RltEmbed, tmp_pa
     assert len(curves[0][-1]["returns"]) == 10
 
 
+def test_evaluations_are_set_kept_in_a_saved_run_and_left_out(rlt_embed: RltEmbed, tmp_path: Path) -> None:
+    def curve(*words: str | Path) -> list[tuple[int, int]]:
+        done = rlt_embed("train", "Pendulum-v1", *words, "--option", "N_WARMUP_STEPS=9", "-o", folder)
+        assert done.exit_code == 0, done.output
+        rows = json.loads((folder / "run.json").read_text())["learning_curve"]
+        return [(row["step"], len(row["returns"])) for row in rows]
+
+    folder, state = tmp_path / "run", tmp_path / "run.state"
+    words = ("--evaluation-interval", "15", "--evaluation-episodes", "2")
+    assert curve("--steps", "20", *words, "--save", state) == [(15, 2), (20, 2)]
+    assert json.loads((folder / "run.json").read_text())["settings"]["evaluation"]["episodes"] == 2
+    other = rlt_embed("train", "Pendulum-v1", "--steps", "20", "--option", "N_WARMUP_STEPS=9", "-o", folder)
+    assert (other.exit_code, "holds a run with other settings" in other.output) == (11, True), other.output
+    folder = tmp_path / "longer"
+    assert curve("--resume", state, "--steps", "30") == [(15, 2), (20, 2), (30, 2)]
+    folder = tmp_path / "changed"
+    assert curve("--resume", state, "--steps", "30", "--evaluation-episodes", "1")[2:] == [(30, 1)]
+    folder = tmp_path / "none"
+    assert curve("--steps", "20", "--no-evaluation") == []
+
+
 def test_an_interrupted_run_goes_on_to_the_same_end(rlt_embed: RltEmbed, tmp_path: Path) -> None:
     folder, state = tmp_path / "run", tmp_path / "deep" / "run.state"
     training = begin(*TRAIN, "--steps", "3000", "-o", folder, "--save", state)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rltools_embed import load_checkpoint, load_checkpoint_from_path
 from rltools_embed.errors import CheckpointError
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest
@@ -141,6 +142,17 @@ def test_blank_lines_at_the_end_do_no_harm() -> None:
 def test_what_is_no_text_is_a_type_error(text: object) -> None:
     with pytest.raises(TypeError, match="takes the text of a checkpoint"):
         checkpoint.loads(text)
+
+
+def test_rltools_keywords_of_loading_are_taken_and_a_wrong_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.h"
+    path.write_text(TEXT)
+    keywords = {"interface_name": "mine", "force_recompile": True, "verbose": True}
+    for policy in (load_checkpoint(TEXT, **keywords), load_checkpoint_from_path(path, **keywords)):
+        assert digest(policy) == digest(POLICIES["sac"])
+    for load in (load_checkpoint, load_checkpoint_from_path):
+        with pytest.raises(TypeError, match="force_recompil"):
+            load(TEXT, force_recompil=True)
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -239,6 +240,12 @@ def fake_compiler(folder: Path, script: str) -> Path:
     return path
 
 
+def fake_program(path: Path) -> Path:
+    path.write_text("#!/bin/sh\necho fake 1\n")
+    path.chmod(0o755)
+    return path
+
+
 def test_a_compiler_whose_path_has_a_space_is_found(tmp_path: Path) -> None:
     path = fake_compiler(tmp_path / "a folder", "echo fake clang version 1")
     assert command_line.find({"CXX": str(path)}).command == (str(path),)
@@ -250,6 +257,34 @@ def test_a_launcher_with_arguments_is_understood() -> None:
     assert [Path(part).name for part in found.command] == ["env", "g++"]
 
 
+@pytest.mark.parametrize(
+    ("chosen", "instead"),
+    [
+        ("gcc", "g++"),
+        ("gcc-12", "g++-12"),
+        ("cc", "c++"),
+        ("clang", "clang++"),
+        ("x86_64-linux-gnu-gcc", "x86_64-linux-gnu-g++"),
+        ("env gcc -O1", "g++"),
+    ],
+)
+def test_a_compiler_for_c_is_refused_with_the_one_for_cpp(tmp_path: Path, chosen: str, instead: str) -> None:
+    fake_program(tmp_path / chosen.split()[0])
+    with pytest.raises(ToolchainError, match=f"CXX is {re.escape(repr(chosen))}, a compiler for C") as caught:
+        command_line.find({"CXX": chosen, "PATH": str(tmp_path)})
+    assert caught.value.hint == f"use {instead}"
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    ["g++", "g++-12", "c++", "clang++", "clang++-14", "ccache g++", "clang --driver-mode=g++", "g++ -isystem /opt/gcc"],
+)
+def test_a_compiler_for_cpp_is_taken_by_any_of_its_names(tmp_path: Path, chosen: str) -> None:
+    path = fake_program(tmp_path / chosen.split()[0])
+    found = command_line.find({"CXX": chosen, "PATH": str(tmp_path)})
+    assert found.command == (str(path), *chosen.split()[1:])
+
+
 def test_what_the_compiler_said_is_in_the_error_and_in_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = 'test "$1" = --version && echo "g++ fake 1" && exit 0; echo "x.h:1: error: flux"; exit 3'
     path = fake_compiler(tmp_path / "a folder", script)
@@ -259,6 +294,41 @@ def test_what_the_compiler_said_is_in_the_error_and_in_a_log(tmp_path: Path, mon
         SAC(Line, **SMALL)
     log = Path(caught.value.hint.removeprefix("the whole output is in "))
     assert "error: flux" in log.read_text()
+
+
+def told_by(folder: Path, output: str) -> list[str]:
+    """What of a failed command's output is in the error."""
+    (folder / "said").write_text(output)
+    path = fake_compiler(folder / "bin", f'cat "{folder}/said"; exit 1')
+    found = compiler_of(Dialect.GCC, str(path))
+    build = compiler._Build(compiler=found, cache=Cache.open(folder / "cache"), verbose=False, say=print)
+    with pytest.raises(BuildError) as caught:
+        build._run([path], "name")
+    return caught.value.message.splitlines()[1:]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "a.cpp:(.text+0x5): undefined reference to `product'",
+        "/usr/bin/ld: cannot find -lfoo: No such file or directory",
+        "/usr/bin/ld: final link failed: No space left on device",
+        "ld: symbol(s) not found for architecture arm64",
+    ],
+)
+def test_a_linkers_reason_is_in_the_error_beside_its_drivers(tmp_path: Path, reason: str) -> None:
+    driver = "collect2: error: ld returned 1 exit status"
+    assert told_by(tmp_path, f"x.h:1: note: here\n{reason}\n{driver}\n") == [reason, driver]
+
+
+def test_of_many_lines_the_errors_go_first_and_a_dozen_remain(tmp_path: Path) -> None:
+    errors = [f"x.h:{number}: error: flux" for number in range(12)]
+    assert told_by(tmp_path, "\n".join([*errors, "ld: undefined reference", "x.h:9: note: here"])) == errors
+
+
+def test_where_nothing_is_called_an_error_the_last_lines_remain(tmp_path: Path) -> None:
+    lines = [f"line {number}" for number in range(20)]
+    assert told_by(tmp_path, "\n".join(lines)) == lines[-12:]
 
 
 LIBRARIES = Path(sys.base_prefix) / "libs"

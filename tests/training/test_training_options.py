@@ -11,7 +11,19 @@ import numpy as np
 import pytest
 from training_envs import SMALL, SMALL_PPO, Line
 
-from rltools_embed.training import PPO, SAC, TD3, EnvSpec, PpoOptions, SacOptions, Td3Options, Training, trainer_of
+from rltools_embed.errors import ToolchainError
+from rltools_embed.training import (
+    PPO,
+    SAC,
+    TD3,
+    EnvSpec,
+    PpoOptions,
+    SacOptions,
+    Td3Options,
+    Training,
+    compiler,
+    trainer_of,
+)
 from rltools_embed.training.ppo import PpoAlgorithm
 from rltools_embed.training.sac import SacAlgorithm
 from rltools_embed.training.td3 import Td3Algorithm
@@ -89,11 +101,60 @@ def test_an_unknown_option_is_refused_with_the_nearest_name(name: str, near: str
 @pytest.mark.parametrize(
     ("name", "instead"), [("enable_blas", '"own"'), ("force_blas", '"blas"'), ("disable_tensorboard", "learning_curve")]
 )
-def test_a_keyword_of_rltools_that_is_none_here_says_what_takes_its_place(
-    name: str, instead: str, no_compiler: None
-) -> None:
+def test_a_keyword_of_rltools_for_an_option_says_what_takes_its_place(name: str, instead: str) -> None:
     with pytest.raises(TypeError, match=f"{name!r} is not an option: .*{instead}"):
-        SAC(Line, **{**SMALL, name: True})
+        SAC.check_options({name: True})
+
+
+@pytest.mark.parametrize(
+    ("keywords", "words"),
+    [
+        ({"force_blas": True, "backend": "mkl"}, "force_blas is True and backend is 'mkl': leave one"),
+        ({"force_blas": True, "backend": "own"}, "force_blas is True and backend is 'own': leave one"),
+        ({"force_blas": True, "enable_blas": False}, "force_blas is True and enable_blas is False: leave one"),
+        ({"enable_blas": False, "backend": "blas"}, "enable_blas is False and backend is 'blas': leave one"),
+        ({"enable_blas": 1}, "enable_blas is 1: it must be True or False"),
+        ({"force_blas": "yes"}, "force_blas is 'yes': it must be True or False"),
+        (
+            {"disable_tensorboard": False},
+            "disable_tensorboard is False: it must be True: Callbacks, state.learning_curve",
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", [SAC, TD3, PPO])
+def test_keywords_of_rltools_that_contradict_are_refused_in_one_line(
+    kind: type[Training], keywords: dict[str, Any], words: str, no_compiler: None
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)) as caught:
+        kind(Line, **keywords)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "variable", "backend"),
+    [
+        ({"force_blas": True}, "", "blas"),
+        ({"enable_blas": False}, "mkl", "own"),
+        ({"enable_blas": False, "backend": "own"}, "", "own"),
+        ({"enable_blas": True, "disable_tensorboard": True}, "", "own"),
+        ({"enable_blas": True, "force_blas": False, "backend": "mkl"}, "", "mkl"),
+        ({"enable_blas": True}, "mkl", "mkl"),
+    ],
+)
+def test_keywords_of_rltools_choose_the_backend(
+    keywords: dict[str, Any], variable: str, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RLT_BACKEND", variable)
+    asked: list[str] = []
+
+    def load(unit: str, *, backend: str, **others: Any) -> None:
+        asked.append(backend)
+        raise ToolchainError("no further")
+
+    monkeypatch.setattr(compiler, "load", load)
+    with pytest.raises(ToolchainError, match="no further"):
+        PPO(Line, **keywords)
+    assert asked == [backend]
 
 
 def test_numpy_numbers_are_numbers() -> None:

@@ -18,8 +18,8 @@ from gymnasium import spaces, wrappers
 from training_envs import SMALL_PPO, Line
 from training_envs import small as small_options
 
-from rltools_embed.errors import CheckpointError, TrainingError
-from rltools_embed.training import PPO, SAC, TD3, State, Training
+from rltools_embed.errors import CheckpointError, ToolchainError, TrainingError
+from rltools_embed.training import PPO, SAC, TD3, State, Training, compiler
 
 ALGORITHMS = [SAC, TD3, PPO]
 EVALUATED = {"enable_evaluation": True, "num_evaluation_episodes": 2}
@@ -454,3 +454,20 @@ def test_another_machine_is_mentioned(saved: Path) -> None:
     spoil(saved, "run.json", json.dumps(document).encode())
     load(SAC, saved, on_message=lines.append)
     assert lines[-1].endswith("another compiler, CPU or BLAS: it goes on with other bits")
+
+
+def test_rltools_keywords_of_a_blas_go_before_the_backend_that_was_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after(small(SAC), 1).save(tmp_path / "run.state")
+    asked: list[str] = []
+
+    def refuse(unit: str, *, backend: str, **others: Any) -> None:
+        asked.append(backend)
+        raise ToolchainError("no further")
+
+    monkeypatch.setattr(compiler, "load", refuse)
+    for changes in ({"force_blas": True}, {"enable_blas": False}, {"enable_blas": True, "backend": "mkl"}):
+        with pytest.raises(ToolchainError, match="no further"):
+            load(SAC, tmp_path / "run.state", **changes)
+    assert asked == ["blas", "own", "mkl"]

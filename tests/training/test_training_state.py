@@ -53,6 +53,43 @@ def test_the_same_seed_gives_the_same_bits_again_and_another_seed_others(kind: t
     assert first != other
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "notice"),
+    [
+        (SAC, {"STEP_LIMIT": 5}, "STEP_LIMIT 5 is within the 5 warm-up steps: nothing will be learned"),
+        (TD3, {"N_WARMUP_STEPS": 50}, "STEP_LIMIT 40 is within the 50 warm-up steps: nothing will be learned"),
+        (
+            SAC,
+            {"N_WARMUP_STEPS_ACTOR": 40},
+            "STEP_LIMIT 40 is within the actor's 40 warm-up steps: the policy will stay as it begins",
+        ),
+        (
+            SAC,
+            {"N_WARMUP_STEPS_CRITIC": 99},
+            "STEP_LIMIT 40 is within the critic's 99 warm-up steps: the policy will learn from an untrained critic",
+        ),
+        (SAC, {"STEP_LIMIT": 6}, None),
+        (TD3, {}, None),
+        (
+            PPO,
+            {"N_WARMUP_STEPS_ACTOR": 9, "N_WARMUP_STEPS_CRITIC": 5},
+            "a training of 5 iterations is within the 5 warm-up iterations: nothing will be learned",
+        ),
+        (PPO, {"N_WARMUP_STEPS_ACTOR": 4}, None),
+    ],
+)
+def test_a_run_that_ends_in_its_warm_up_is_told_at_its_beginning(
+    kind: type[Training], options: dict[str, Any], notice: str | None
+) -> None:
+    lines: list[str] = []
+    training = small(kind, **options, on_message=lines.append)
+    lines.clear()
+    before = weights(state := training.State(0))
+    assert lines == ([notice] if notice else [])
+    has_learned = weights(finish(state)) != before
+    assert has_learned == (notice is None or "untrained critic" in notice)
+
+
 def test_two_option_sets_in_one_process_are_independent() -> None:
     wide, narrow = small(ACTOR_HIDDEN_DIM=11, STEP_LIMIT=30), small()
     states = [wide.State(0), narrow.State(0)]
