@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 
@@ -60,6 +61,16 @@ def sac_policy(observation_dim: int = 3, action_dim: int = 1, hidden: int = 64, 
     squash = SampleAndSquash(output_dim=action_dim, log_std_lower_bound=-20.0, log_std_upper_bound=2.0)
     bound = np.full(action_dim, 2.0, np.float32)
     return policy_of(mlp, squash, Rescale(low=-bound, high=bound), seed=seed, **kwargs)
+
+
+def rescaled_sac_policy(hidden: int = 64, environment: str = "") -> Policy:
+    """As `sac_policy`, with actions in [-2, 2] that a wrapper scales to a box of the environment's own."""
+    policy = sac_policy(hidden=hidden, environment=environment)
+    return replace(
+        policy,
+        action=tuple(replace(signal, low=-2.0, high=2.0) for signal in policy.action),
+        actuator=(Signal(name="torque", low=-0.5, high=7.25, unit="N m"),),
+    )
 
 
 def td3_policy(observation_dim: int = 5, action_dim: int = 2, hidden: int = 17, seed: int = 1) -> Policy:

@@ -78,7 +78,8 @@ def policy(found: Policy) -> None:
         layers.add_row(str(index), describe(layer))
     out.print(layers)
     signals = Table("signal", "name", "low", "high", "unit", box=None, pad_edge=False)
-    for kind, group in (("observation", found.observation), ("action", found.action)):
+    groups = (("observation", found.observation), ("action", found.action), ("actuator", found.actuator))
+    for kind, group in groups:
         for index, signal in enumerate(group):
             signals.add_row(f"{kind}[{index}]", *_signal_cells(signal), end_section=False)
     out.print(signals)

@@ -207,6 +207,7 @@ def _policy(told: Mapping[str, Any], arrays: Mapping[str, bytes]) -> Policy:
         layers=layers,
         observation=observation,
         action=tuple(_signal(entry) for entry in told["action"]),
+        actuator=tuple(_signal(entry) for entry in told.get("actuator", ())),
         example_observations=_numbers(arrays, "example::observations", (-1, len(observation))),
         control_period_s=_is(told["control_period_s"], int, float, type(None)),
         provenance=_provenance(told["provenance"]),
@@ -305,6 +306,8 @@ def dumps(policy: Policy) -> str:
         *_meta_lines(policy),
         "",
         *_CHECKPOINT_STRUCT.format(count=len(policy.example_observations)).splitlines(),
+        *(_ACTUATOR_BOUNDS if policy.actuator else ()),
+        "};",
         "",
         "}  // namespace policy",
     ]
@@ -326,8 +329,12 @@ struct Checkpoint {{
     static constexpr const float* observation_low() {{ return meta::observation_low; }}
     static constexpr const float* observation_high() {{ return meta::observation_high; }}
     static constexpr const float* action_low() {{ return meta::action_low; }}
-    static constexpr const float* action_high() {{ return meta::action_high; }}
-}};"""
+    static constexpr const float* action_high() {{ return meta::action_high; }}"""
+# Where they are, rl_tools/embed/actuators.h scales.
+_ACTUATOR_BOUNDS = (
+    "    static constexpr const float* actuator_low() { return meta::actuator_low; }",
+    "    static constexpr const float* actuator_high() { return meta::actuator_high; }",
+)
 
 
 def _preamble(policy: Policy) -> Iterator[str]:
@@ -351,6 +358,7 @@ def manifest(policy: Policy) -> dict[str, Any]:
         "modules": [_module_entry(module) for module in policy.layers],
         "observation": [_signal_entry(signal) for signal in policy.observation],
         "action": [_signal_entry(signal) for signal in policy.action],
+        **({"actuator": [_signal_entry(signal) for signal in policy.actuator]} if policy.actuator else {}),
         "control_period_s": policy.control_period_s,
         "provenance": {
             "environment": policy.provenance.environment,
@@ -494,7 +502,10 @@ def _meta_lines(policy: Policy) -> Iterator[str]:
     yield f"constexpr char algorithm[] = {c_string(policy.provenance.algorithm)};"
     yield f"constexpr char digest[] = {c_string(digest(policy))};  // as exported; the firmware computes its own"
     yield f"constexpr float control_period_s = {float_literal(policy.control_period_s or 0.0)};  // 0: not known"
-    for group, signals in (("observation", policy.observation), ("action", policy.action)):
+    groups = (("observation", policy.observation), ("action", policy.action), ("actuator", policy.actuator))
+    for group, signals in groups:
+        if not signals:
+            continue
         names = ", ".join(c_string(signal.name) for signal in signals)
         units = ", ".join(c_string(signal.unit) for signal in signals)
         yield f"constexpr const char* {group}_names[] = {{{names}}};"

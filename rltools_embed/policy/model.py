@@ -75,6 +75,9 @@ class Policy:
         layers: the modules, applied in order.
         observation: one `Signal` per number of an observation.
         action: one `Signal` per number of an action.
+        actuator: per number of an action the bounds that the environment itself takes, where training put a scaling
+            between the two: `action`'s bounds stand for these, and what is between them is affine. Empty: the actions
+            go to the environment as they are. No part of `evaluate`, and not in the digest.
         control_period_s: seconds between two actions in training; None where the environment does not say.
         example_observations: (k, n), observations whose outputs travel with the checkpoint as bits.
     """
@@ -84,6 +87,7 @@ class Policy:
     observation: tuple[Signal, ...]
     action: tuple[Signal, ...]
     example_observations: Float32Array
+    actuator: tuple[Signal, ...] = ()
     control_period_s: float | None = None
     provenance: Provenance = field(default_factory=Provenance)
 
@@ -102,6 +106,8 @@ class Policy:
         ):
             if len(signals) != dim:
                 raise ValueError(f"{len(signals)} {name} signals for {dim} numbers")
+        if self.actuator:
+            _check_scaling(self.action, self.actuator)
         if not len(self.example_observations):
             raise ValueError("a policy has at least one example observation")
         shape = (len(self.example_observations), self.observation_dim)
@@ -162,6 +168,21 @@ class Policy:
         from rltools_embed.policy import reference  # as above
 
         return reference.evaluate_episode(self.layers, batch, arithmetic)
+
+
+def _check_scaling(action: tuple[Signal, ...], actuator: tuple[Signal, ...]) -> None:
+    """Both as float32, which a board reckons in."""
+    if len(actuator) != len(action):
+        raise ValueError(f"{len(actuator)} actuator signals for {len(action)} numbers of an action")
+    for signal in (*action, *actuator):
+        with np.errstate(over="ignore"):
+            low, high = np.float32(signal.low), np.float32(signal.high)
+        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+            raise ValueError(f"{signal.name} cannot be scaled: its bounds are {signal.low} and {signal.high}")
+    for inner, outer in zip(actuator, action, strict=True):
+        gain = (inner.high - inner.low) / (outer.high - outer.low)
+        if gain > float(np.finfo(np.float32).max):
+            raise ValueError(f"{outer.name} cannot be scaled to {inner.name}: {gain:g} is more than a float32 holds")
 
 
 def as_observations(values: npt.ArrayLike, observation_dim: int) -> tuple[Float32Array, bool]:

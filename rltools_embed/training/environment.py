@@ -22,7 +22,6 @@ EnvFactory: TypeAlias = Callable[[], "gymnasium.Env[Any, Any]"]
 EVALUATION_STEP_LIMIT = 1000
 
 _A_FACTORY = "lambda: gymnasium.make(id)"
-_RESCALING = (gymnasium.wrappers.RescaleAction, gymnasium.wrappers.vector.RescaleAction)
 _LARGEST_REWARD = float(np.finfo(np.float32).max)
 _FLOAT32 = np.dtype(np.float32)
 _FLAGS = frozenset((bool, np.bool_))
@@ -246,24 +245,6 @@ def environment_factory(environment_id: str) -> EnvFactory:
     return lambda: gymnasium.make(registered_id)
 
 
-def outside_of_policy(env: object) -> list[str]:
-    """A line for each wrapper around `env` that a board would have to do without: what it does is not in the policy."""
-    lines = []
-    while isinstance(env, (gymnasium.Wrapper, gymnasium.vector.VectorWrapper)):
-        if isinstance(env, _RESCALING) and env.action_space != env.env.action_space:
-            outer, inner = (_first_bounds(space) for space in (env.action_space, env.env.action_space))
-            lines.append(
-                f"RescaleAction is outside of the policy: a checkpoint gives {outer}, and {inner} if you leave it out"
-            )
-        if isinstance(env, gymnasium.wrappers.NormalizeObservation):
-            lines.append(
-                "NormalizeObservation is outside of the policy: a checkpoint needs observations that are normalised "
-                "already (PPO's NORMALIZE_OBSERVATIONS is inside)"
-            )
-        env = env.env
-    return lines
-
-
 def probe(env_factory: EnvFactory) -> EnvSpec:
     """The spec of the factory's environment, after one reset and one step in the middle of the action box.
 
@@ -289,13 +270,10 @@ def _numbers(value: object) -> npt.NDArray[Any] | None:
     return array if array.dtype.kind in "biuf" else None
 
 
-def _first_bounds(box: Any) -> str:
-    return f"{np.ravel(box.low)[0]:g}..{np.ravel(box.high)[0]:g}"
-
-
 def _sizes(spec: EnvSpec) -> str:
     bounds = f"{spec.action_low}..{spec.action_high}"
-    return f"{spec.observation_dim} observations and {spec.action_dim} actions in {bounds}"
+    behind = f", {spec.actuator_bounds} behind RescaleAction" if spec.actuator else ""
+    return f"{spec.observation_dim} observations and {spec.action_dim} actions in {bounds}{behind}"
 
 
 def _kind(value: object) -> str:

@@ -23,7 +23,7 @@ from rltools_embed.files import write_atomically
 from rltools_embed.policy.model import Float32Array
 from rltools_embed.training.evaluation import Evaluation
 from rltools_embed.training.side_by_side import Episode, Underway
-from rltools_embed.training.spaces import Sizes
+from rltools_embed.training.spaces import Bounds, Sizes
 
 FORMAT = 1
 _TITLE = "rltools_embed training state, format "
@@ -46,6 +46,7 @@ class Setup:
         arguments: the constructor's that are data; options: the algorithm's, all of them.
         sizes: of the environment.
         machine: digest of compiler and CPU; with another one the same numbers give other bits.
+        actuator: the bounds behind `RescaleAction`, empty without one; None where an older file does not say.
     """
 
     algorithm: str
@@ -53,6 +54,7 @@ class Setup:
     options: Mapping[str, Any]
     sizes: Sizes
     machine: str
+    actuator: Bounds | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +175,7 @@ def _run(members: Mapping[str, bytes]) -> SavedRun:
             options=setup["options"],
             sizes=(observation_dim, action_dim, tuple(low), tuple(high)),
             machine=setup["machine"],
+            actuator=_bounds(setup.get("actuator")),
         ),
         seed=document["seed"],
         step_count=document["step_count"],
@@ -198,6 +201,10 @@ def _run(members: Mapping[str, bytes]) -> SavedRun:
         evaluation=members.get(f"environments/{_EVALUATION}.state"),
         gap=document["gap"],
     )
+
+
+def _bounds(told: list[list[float]] | None) -> Bounds | None:
+    return None if told is None else tuple((low, high) for low, high in told)
 
 
 def trainer_arrays(sections: list[tuple[str, str, bytes]]) -> dict[str, npt.NDArray[Any]]:

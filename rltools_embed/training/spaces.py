@@ -13,9 +13,12 @@ from gymnasium.vector import VectorEnv
 
 from rltools_embed.errors import UnsupportedEnvError
 from rltools_embed.policy.model import Signal
+from rltools_embed.training import wrapping
 
 # Observation and action dim, then the actions' lower and upper bounds.
 Sizes: TypeAlias = tuple[int, int, tuple[float, ...], tuple[float, ...]]
+# Per number its lower and its upper bound.
+Bounds: TypeAlias = tuple[tuple[float, float], ...]
 
 # What to wrap where a space is not a flat Box.
 _FLATTEN = "wrap it: gymnasium.wrappers.FlattenObservation(env)"
@@ -30,6 +33,7 @@ class EnvSpec:
         action_low: per action the lower bound that the environment asks for. Training itself acts in [-1, 1].
         observation: one `Signal` per number of an observation.
         action: one `Signal` per number of an action.
+        actuator: the same behind `RescaleAction`, where that is around the environment; else empty.
         control_period_s: seconds between two actions, where the environment has a `dt`.
         environment: the Gymnasium id, or empty.
     """
@@ -38,6 +42,7 @@ class EnvSpec:
     action_high: tuple[float, ...]
     observation: tuple[Signal, ...]
     action: tuple[Signal, ...]
+    actuator: tuple[Signal, ...] = ()
     control_period_s: float | None = None
     environment: str = ""
 
@@ -54,6 +59,10 @@ class EnvSpec:
         return self.observation_dim, self.action_dim, self.action_low, self.action_high
 
     @property
+    def actuator_bounds(self) -> Bounds:
+        return tuple((signal.low, signal.high) for signal in self.actuator)
+
+    @property
     def is_rescaled(self) -> bool:
         """Whether actions must be brought from [-1, 1] to the environment's own bounds."""
         return any(low != -1.0 for low in self.action_low) or any(high != 1.0 for high in self.action_high)
@@ -66,7 +75,7 @@ class EnvSpec:
             UnsupportedEnvError: as `from_env`.
         """
         first = next(iter(getattr(env.unwrapped, "envs", ())), env)
-        return cls._of(env.single_observation_space, env.single_action_space, environment_id(env), first)
+        return cls._of(env.single_observation_space, env.single_action_space, env, first)
 
     @classmethod
     def from_env(cls, env: gymnasium.Env[Any, Any]) -> EnvSpec:
@@ -75,10 +84,11 @@ class EnvSpec:
         Raises:
             UnsupportedEnvError: a space has no static size, or no bounds to act in.
         """
-        return cls._of(env.observation_space, env.action_space, environment_id(env), env)
+        return cls._of(env.observation_space, env.action_space, env, env)
 
     @classmethod
-    def _of(cls, observation_space: object, action_space: object, environment: str, timed: Any) -> EnvSpec:
+    def _of(cls, observation_space: object, action_space: object, env: object, timed: Any) -> EnvSpec:
+        environment = environment_id(env)
         prefix = f"{environment}: " if environment else ""
         observation = _box(observation_space, f"{prefix}the observation space", _FLATTEN)
         action = _box(action_space, f"{prefix}the action space", _BOX_ACTIONS)
@@ -88,6 +98,7 @@ class EnvSpec:
             action_high=high,
             observation=_signals("observation", np.asarray(observation.low), np.asarray(observation.high)),
             action=_signals("action", np.asarray(low), np.asarray(high)),
+            actuator=_actuator(env, prefix),
             control_period_s=_control_period_s(timed),
             environment=environment,
         )
@@ -151,6 +162,14 @@ def _signals(name: str, low: np.ndarray[Any, Any], high: np.ndarray[Any, Any]) -
         Signal(name=f"{name}_{index}", low=float(bounds[0]), high=float(bounds[1]))
         for index, bounds in enumerate(zip(low, high, strict=True))
     )
+
+
+def _actuator(env: object, prefix: str) -> tuple[Signal, ...]:
+    box = wrapping.box_behind_rescaling(env)
+    if box is None:
+        return ()
+    low, high = _action_bounds(box, f"{prefix}the action space behind RescaleAction")
+    return _signals("actuator", np.asarray(low), np.asarray(high))
 
 
 def _control_period_s(env: Any) -> float | None:

@@ -231,6 +231,7 @@ class State:
             layers=self._algorithm.modules(spec, self._numbers),
             observation=spec.observation,
             action=spec.action,
+            actuator=spec.actuator,
             control_period_s=spec.control_period_s,
             example_observations=self._example_observations(),
             provenance=Provenance(

@@ -27,7 +27,6 @@ from rltools_embed.training.environment import (
     EnvFactory,
     Environment,
     make,
-    outside_of_policy,
     probe,
 )
 from rltools_embed.training.evaluation import EVALUATION_EPISODES, EvaluationPlan
@@ -36,10 +35,11 @@ from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
 from rltools_embed.training.sac import SacAlgorithm, SacOptions
 from rltools_embed.training.saved_run import Setup
 from rltools_embed.training.side_by_side import OneByOne, OneEnvironment, SideBySide
-from rltools_embed.training.spaces import EnvSpec, Sizes
+from rltools_embed.training.spaces import Bounds, EnvSpec, Sizes
 from rltools_embed.training.state import Callbacks, State
 from rltools_embed.training.td3 import Td3Algorithm, Td3Options
 from rltools_embed.training.vector import VectorEnvironments, VectorSideBySide
+from rltools_embed.training.wrapping import outside_of_policy
 
 # Called with each line of progress, without its newline.
 Say = Callable[[str], None]
@@ -231,6 +231,7 @@ class Training:
             options=self.algorithm.lasting_options(),
             sizes=self.spec.sizes,
             machine=hashlib.sha256(machine.encode()).hexdigest(),
+            actuator=self.spec.actuator_bounds,
         )
 
     def versions(self) -> tuple[tuple[str, str], ...]:
@@ -320,6 +321,12 @@ def _check_fits(path: Path, saved: Setup, spec: EnvSpec, before: Algorithm, afte
             f"env_factory makes one with {_described(spec.sizes)}",
             "pass the factory that it was trained with",
         )
+    if saved.actuator is not None and saved.actuator != spec.actuator_bounds:
+        raise CheckpointError(
+            f"{path} is from an environment with {_behind(saved.actuator)}; "
+            f"env_factory makes one with {_behind(spec.actuator_bounds)}",
+            "pass the factory that it was trained with",
+        )
     if before.translation_unit(spec) != after.translation_unit(spec):
         options = after.lasting_options()
         changed = [name for name, value in options.items() if value != saved.options[name]]
@@ -330,6 +337,10 @@ def _check_fits(path: Path, saved: Setup, spec: EnvSpec, before: Algorithm, afte
 def _described(sizes: Sizes) -> str:
     observation_dim, action_dim, low, high = sizes
     return f"{observation_dim} observations and {action_dim} actions in {low}..{high}"
+
+
+def _behind(actuator: Bounds) -> str:
+    return f"{actuator} behind RescaleAction" if actuator else "no RescaleAction"
 
 
 def _source_of(env_factory: EnvFactory | Mapping[str, Any], say: Say = lambda line: None) -> _Source:

@@ -13,8 +13,10 @@ import pytest
 
 from rltools_embed import load_checkpoint_from_path, process
 from rltools_embed.firmware.platformio import free_port
+from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest
 from tests.cli.conftest import RltEmbed
+from tests.policies import rescaled_sac_policy
 
 
 def test_train_leaves_checkpoint_and_run_and_says_where(rlt_embed: RltEmbed, short_run: Path) -> None:
@@ -139,6 +141,15 @@ def test_inspect_shows_the_policy_of_a_run_a_file_and_a_project(
     assert "dense 64 → 64, relu" in outputs[0]
     told = json.loads(rlt_embed("inspect", short_run, "--json").output)
     assert told["digest"] in outputs[0]
+
+
+def test_inspect_shows_the_scaling_to_the_environments_own_bounds(rlt_embed: RltEmbed, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.h"
+    path.write_text(checkpoint.dumps(rescaled_sac_policy()), encoding="utf-8")
+    told = json.loads(rlt_embed("inspect", path, "--json").output)
+    assert told["actuator"] == [{"name": "torque", "low": -0.5, "high": 7.25, "unit": "N m"}]
+    (row,) = (line for line in rlt_embed("inspect", path).output.splitlines() if line.startswith("actuator[0]"))
+    assert row.split() == ["actuator[0]", "torque", "-0.5", "7.25", "N", "m"]
 
 
 def test_boards_and_doctor_speak_to_people_and_to_programs(rlt_embed: RltEmbed) -> None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rltools_embed.firmware import board, platformio, project
 from rltools_embed.policy import checkpoint
+from rltools_embed.policy.model import Policy
 from tests.policies import sac_policy
 from tests.ports import free_port
 
 
 def make_spec(
-    *names: str, hidden: int = 8, environment: str = "Pendulum-v1", name: str = "demo"
+    *names: str, hidden: int = 8, environment: str = "Pendulum-v1", name: str = "demo", policy: Policy | None = None
 ) -> project.ProjectSpec:
-    policy = sac_policy(hidden=hidden, environment=environment)
+    policy = policy or sac_policy(hidden=hidden, environment=environment)
     return project.ProjectSpec(
         name=name,
         boards=tuple(board.load(each) for each in names or ("host",)),
@@ -37,7 +39,7 @@ def state_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
 def export(tmp_path: Path) -> Callable[..., Path]:
     """Write a project into a new folder and return the folder."""
 
-    def write(*names: str, folder: str = "project", **kwargs: str) -> Path:
+    def write(*names: str, folder: str = "project", **kwargs: Any) -> Path:
         output = tmp_path / folder
         spec = make_spec(*names, **kwargs)
         project.write(project.render(spec), output, owned=project.render_owned(spec))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from rltools_embed.firmware import board, platformio
 from rltools_embed.firmware.board import Arithmetic, Placement, RunnerKind
 from rltools_embed.policy.digest import digest
 from tests.firmware.projects import OTHER_CORES, Export, Running, emulated, read_line, write_with
-from tests.policies import sac_policy
+from tests.policies import rescaled_sac_policy, sac_policy
 
 EMULATED = [name for name in board.names() if board.load(name).runner.kind is RunnerKind.QEMU]
 TARGETS = ["host", *(pytest.param(name, marks=emulated) for name in EMULATED)]
@@ -156,28 +157,47 @@ def test_numbers_that_do_not_fit_their_memory_are_refused_by_the_compiler(tmp_pa
 # ------------------------------------------------------------------------------------------------- your own control
 
 
-@pytest.mark.parametrize("name", ["host", pytest.param("qemu_mps2_an386", marks=emulated)])
-def test_the_users_control_loop_runs_beside_the_link(export: Export, running: Running, name: str) -> None:
-    folder = export(name)
+def acted_by(folder: Path, url: Callable[[], str]) -> tuple[np.float32, bytes]:
+    """What the user's control loop hands to its actuators, and the actions that the link gives beside it."""
     source = folder / "src/control.cpp"
     text = source.read_text().replace("is_enabled = false", "is_enabled = true")
     text = text.replace("bool read_sensors(float*) { return false; }", READ_SENSORS)
     text = text.replace("void write_actuators(const float*) {}", WRITE_ACTUATORS)
     source.write_text(text)
-    policy = sac_policy(hidden=8, environment="Pendulum-v1")
-    expected = policy.evaluate(np.array([[0.25, 0.5, -1.0]], np.float32))
-
-    with open_link(running(folder, name)) as link:
+    with open_link(url()) as link:
         heard = b""
         while b"acted " not in heard or b"\r\n" not in heard.partition(b"acted ")[2]:
             said = link.read(20.0)
             assert said, heard
             heard += said
         actions = Client(link).evaluate(observations(20))
-
     acted = bytes.fromhex(heard.partition(b"acted ")[2].partition(b"\r\n")[0].decode())
-    assert acted[::-1] == expected.tobytes()
-    assert actions.tobytes() == policy.evaluate(observations(20)).tobytes()
+    return np.frombuffer(acted[::-1], np.float32)[0], actions.tobytes()
+
+
+SEEN = np.array([0.25, 0.5, -1.0], np.float32)
+
+
+@pytest.mark.parametrize("name", ["host", pytest.param("qemu_mps2_an386", marks=emulated)])
+def test_the_users_control_loop_runs_beside_the_link(export: Export, running: Running, name: str) -> None:
+    folder = export(name)
+    acted, actions = acted_by(folder, lambda: running(folder, name))
+    policy = sac_policy(hidden=8, environment="Pendulum-v1")
+    assert acted.tobytes() == policy.evaluate(SEEN).tobytes()
+    assert actions == policy.evaluate(observations(20)).tobytes()
+
+
+def test_the_users_actuators_get_the_environments_own_units_and_the_link_the_policys(
+    export: Export, running: Running
+) -> None:
+    policy = rescaled_sac_policy(hidden=8)
+    folder = export("host", policy=policy)
+    acted, actions = acted_by(folder, lambda: running(folder, "host"))
+    (action,) = policy.evaluate(SEEN)
+    # The middle of -0.5..7.25, and its range over that of -2..2: exact as float32.
+    assert acted == np.float32(3.375) + np.float32(1.9375) * action
+    assert abs(acted - action) > 0.5
+    assert actions == policy.evaluate(observations(20)).tobytes()
 
 
 READ_SENSORS = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from pathlib import Path
 
@@ -25,6 +26,7 @@ POLICIES = {
     "td3": policies.td3_policy(),
     "ppo": policies.ppo_policy(),
     "gru": policies.gru_policy(),
+    "rescaled": policies.rescaled_sac_policy(),
 }
 HOSTILE = 'a"b\\c\n*/ ??/ {{ x }} \u2028 ../..  é %s'
 
@@ -37,7 +39,57 @@ def test_reader_inverts_writer_bit_for_bit(policy: Policy) -> None:
     assert digest(again) == digest(policy)
     assert again.provenance == policy.provenance
     assert (again.observation, again.action) == (policy.observation, policy.action)
+    assert again.actuator == policy.actuator
     assert again.example_observations.tobytes() == policy.example_observations.tobytes()
+
+
+# Of the texts that were written before there were actuator bounds.
+OLDER_TEXTS = {
+    "sac": "cac510541eb1af67b74d81aeb68be078e4a6d3ee2b417e908ead2fa32ca0f893",
+    "td3": "265ae3b2faaeed5667a345908889152e116c208429237d1919bb5f8f2bcc8d50",
+    "ppo": "6e477b74726cde884f2c5078803238a668a32248c04a1db398a69e81b338c4da",
+    "gru": "ec3d39058e7f16bb53967e53ed45ecbb4234533f12b1e8ada5c1e815ad94d658",
+}
+
+
+@pytest.mark.parametrize("name", OLDER_TEXTS)
+def test_a_checkpoint_without_a_scaling_has_the_bytes_that_it_always_had(name: str) -> None:
+    assert hashlib.sha256(checkpoint.dumps(POLICIES[name]).encode()).hexdigest() == OLDER_TEXTS[name]
+
+
+def test_a_scaling_is_told_beside_the_numbers_and_changes_none() -> None:
+    policy, plain = POLICIES["rescaled"], POLICIES["sac"]
+    told = checkpoint.manifest(policy)
+    assert told["actuator"] == [{"name": "torque", "low": -0.5, "high": 7.25, "unit": "N m"}]
+    assert "actuator" not in checkpoint.manifest(plain)
+    assert told["digest"] == digest(plain)
+    observations = plain.example_observations
+    assert policy.evaluate(observations).tobytes() == plain.evaluate(observations).tobytes()
+
+
+def bounds(low: float, high: float) -> tuple[Signal, ...]:
+    return (Signal(name="torque", low=low, high=high),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"actuator": 2 * bounds(-1, 1)}, "2 actuator signals for 1 numbers"),
+        ({"actuator": bounds(1, 1)}, "torque cannot be scaled: its bounds are 1 and 1"),
+        ({"actuator": bounds(2, -2)}, "bounds are 2 and -2"),
+        ({"actuator": bounds(1.0, 1.0 + 1e-9)}, "torque cannot be scaled"),
+        ({"actuator": bounds(0, 1e39)}, "torque cannot be scaled"),
+        ({"actuator": bounds(float("nan"), 1)}, "torque cannot be scaled"),
+        ({"actuator": bounds(-1, 1), "action": (Signal(name="x"),)}, "x cannot be scaled: its bounds are -inf and inf"),
+        (
+            {"actuator": bounds(-3e38, 3e38), "action": (Signal(name="x", low=0, high=0.5),)},
+            "more than a float32 holds",
+        ),
+    ],
+)
+def test_a_scaling_that_no_board_could_compute_is_refused(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        dataclasses.replace(POLICIES["rescaled"], **changes)
 
 
 float32s = st.floats(width=32, allow_nan=False, allow_infinity=False)

@@ -254,6 +254,26 @@ def test_another_kind_of_environment_is_refused(tmp_path: Path) -> None:
     assert all(env.closed == 1 for env in Line.made)
 
 
+def rescaled_from(high: float) -> gymnasium.Env[Any, Any]:
+    bare = Line(action_space=spaces.Box(-2.0, high, (1,), np.float32), truncate_after=7)
+    return wrappers.RescaleAction(bare, np.float32(-1), np.float32(1))
+
+
+def test_another_box_behind_rescale_action_is_refused_and_an_older_file_does_not_say(tmp_path: Path) -> None:
+    path = tmp_path / "run.state"
+    after(small(SAC, lambda: rescaled_from(5.0)), 3).save(path)
+    assert load(SAC, path, lambda: rescaled_from(5.0)).step_count == 3
+    with pytest.raises(CheckpointError, match=r"2\.0, 5\.0.* behind RescaleAction; .*2\.0, 6\.0"):
+        load(SAC, path, lambda: rescaled_from(6.0))
+    with pytest.raises(CheckpointError, match=r"2\.0, 5\.0.* behind RescaleAction; .* with no RescaleAction"):
+        load(SAC, path, lambda: Line(truncate_after=7))
+
+    document = json.loads(members_of(path)["run.json"])
+    del document["setup"]["actuator"]
+    spoil(path, "run.json", json.dumps(document).encode())
+    assert load(SAC, path, lambda: rescaled_from(6.0)).step_count == 3
+
+
 def test_environments_of_a_resumed_run_are_closed_at_its_end(tmp_path: Path) -> None:
     after(small(SAC), 23).save(tmp_path / "run.state")
     Line.made.clear()

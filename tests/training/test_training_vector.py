@@ -15,6 +15,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from training_envs import SMALL, SMALL_PPO, Line, replacing
 
 from rltools_embed.errors import TrainingError, UnsupportedEnvError
+from rltools_embed.policy import checkpoint
 from rltools_embed.training import PPO, SAC, TD3, State, Training
 from rltools_embed.training.side_by_side import SideBySide
 
@@ -280,13 +281,19 @@ def test_clip_action_leaves_an_unbounded_box_and_is_refused_with_what_helps(no_c
     [
         (
             lambda: wrappers.RescaleAction(Line(action_space=BOX), np.float32(-1), np.float32(1)),
-            ["a checkpoint gives -1..1, and -2..5 if"],
+            ["a checkpoint gives -1..1, and holds the scaling to the environment's own -2..5"],
         ),
         (lambda: wrappers.RescaleAction(Line(), np.float32(-1), np.float32(1)), []),
         (lambda: wrappers.TimeLimit(wrappers.NormalizeObservation(Line()), 5), ["NormalizeObservation is outside"]),
         (
             lambda: wrappers.vector.RescaleAction(vector(), np.float32(-2), np.float32(2)),
-            ["a checkpoint gives -2..2, and -1..1 if"],
+            ["a checkpoint gives -2..2, and holds the scaling to the environment's own -1..1"],
+        ),
+        (
+            lambda: wrappers.TransformAction(
+                wrappers.RescaleAction(Line(action_space=BOX), np.float32(-1), np.float32(1)), lambda a: -a, None
+            ),
+            ["a checkpoint gives -1..1, and -2..5 if"],
         ),
         (lambda: Line(action_space=BOX), []),
     ],
@@ -297,3 +304,57 @@ def test_a_wrapper_that_a_board_would_lack_is_told(factory: Any, lines: list[str
     found = [line for line in told if "outside of the policy" in line]
     assert len(found) == len(lines)
     assert all(words in line for words, line in zip(lines, found, strict=True))
+
+
+def rescaled(env: Any, low: float = -1.0, high: float = 1.0) -> Any:
+    return wrappers.RescaleAction(env, np.float32(low), np.float32(high))
+
+
+def boxed(low: float = -2.0, high: float = 5.0) -> Line:
+    return Line(action_space=spaces.Box(low, high, (1,), np.float32))
+
+
+class Doubled(wrappers.RescaleAction):
+    def action(self, action: Any) -> Any:
+        return 2 * super().action(action)
+
+
+@pytest.mark.parametrize(
+    ("factory", "bounds"),
+    [
+        (lambda: rescaled(boxed()), ((-2.0, 5.0),)),
+        (lambda: wrappers.TimeLimit(wrappers.OrderEnforcing(rescaled(boxed())), 9), ((-2.0, 5.0),)),
+        (lambda: rescaled(wrappers.TimeLimit(boxed(), 9)), ((-2.0, 5.0),)),
+        (lambda: rescaled(rescaled(boxed(), 0.0, 3.0)), ((-2.0, 5.0),)),
+        (lambda: wrappers.vector.RescaleAction(vector(), np.float32(-2), np.float32(2)), ((-1.0, 1.0),)),
+        (lambda: SyncVectorEnv([lambda: rescaled(boxed())] * 2), ((-2.0, 5.0),)),
+        (boxed, ()),
+        (lambda: rescaled(Line()), ()),
+        (lambda: rescaled(rescaled(boxed()), -2.0, 5.0), ()),
+        (lambda: wrappers.TransformAction(rescaled(boxed()), lambda action: -action, None), ()),
+        (lambda: rescaled(wrappers.TransformAction(boxed(), lambda action: -action, None)), ()),
+        (lambda: Doubled(boxed(), np.float32(-1), np.float32(1)), ()),
+        (lambda: SyncVectorEnv([lambda: rescaled(boxed()), lambda: rescaled(boxed(-3.0))]), ()),
+    ],
+)
+def test_the_box_behind_rescale_action_is_found_where_nothing_else_changes_actions(factory: Any, bounds: Any) -> None:
+    training = PPO(factory, **SMALL_PPO)
+    assert training.spec.actuator_bounds == bounds
+    assert [(signal.low, signal.high) for signal in training.State(0).policy().actuator] == list(bounds)
+
+
+def test_an_export_behind_rescale_action_gives_its_actions_and_holds_the_scaling() -> None:
+    training = SAC(lambda: rescaled(gymnasium.make("Pendulum-v1")), **SMALL)
+    state = finish(training.State(0))
+    policy = checkpoint.loads(state.export_policy())
+    observations = np.random.default_rng(0).normal(0, 1, (50, 3)).astype(np.float32)
+    assert policy.evaluate(observations).tobytes() == state.action(observations).tobytes()
+    assert [(signal.low, signal.high) for signal in policy.action] == [(-1.0, 1.0)]
+    assert [(signal.low, signal.high) for signal in policy.actuator] == [(-2.0, 2.0)]
+
+
+def test_a_factory_that_changes_what_is_behind_rescale_action_is_refused() -> None:
+    highs = iter((5.0, 6.0))
+    training = SAC(lambda: rescaled(boxed(high=next(highs))), **SMALL)
+    with pytest.raises(UnsupportedEnvError, match=r"-2\.0, 6\.0.* behind RescaleAction, after"):
+        training.State(0)

@@ -17,7 +17,7 @@ struct Policy {
     static constexpr std::uint32_t layer_count = rl_tools::nn::Primitives<Model>::COUNT;
     static constexpr std::uint32_t widest_layer = rl_tools::nn::Primitives<Model>::WIDEST;
 
-    // observation: observation_dim numbers; action: action_dim numbers, in the environment's own units.
+    // observation: observation_dim numbers; action: action_dim numbers, within action_low() and action_high().
     static void evaluate(const float* observation, float* action);
 
     // A recurrent policy: reset() at the beginning of an episode, step() for every observation.
@@ -29,6 +29,13 @@ struct Policy {
     static constexpr const float* observation_high() { return Checkpoint::observation_high(); }
     static constexpr const float* action_low() { return Checkpoint::action_low(); }
     static constexpr const float* action_high() { return Checkpoint::action_high(); }
+
+    // An action in the environment's own units. Another number only where training scaled between the two.
+    static void to_actuators(const float* action, float* actuators) {
+        rl_tools::embed::to_actuators<Checkpoint, action_dim>(action, actuators);
+    }
+    static constexpr const float* actuator_low() { return rl_tools::embed::ActuatorBounds<Checkpoint>::low(); }
+    static constexpr const float* actuator_high() { return rl_tools::embed::ActuatorBounds<Checkpoint>::high(); }
 
     // What the link asks for; see rl_tools/embed/policy.h.
     static void load();

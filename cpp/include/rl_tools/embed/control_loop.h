@@ -7,7 +7,7 @@
 //         static constexpr uint32_t period_us = 10'000;
 //         static constexpr uint32_t timeout_us = 30'000;           // an older observation counts as none
 //         static constexpr float margin = 0.05F;                   // a number may leave its range by this share of it
-//         static constexpr float fallback_action[] = {0.0F};       // in the environment's units
+//         static constexpr float fallback_action[] = {0.0F};       // within the action bounds
 //     };
 //     rl_tools::embed::ControlLoop<Policy, Board, Control> control;  // at namespace scope: .bss, not the stack
 //     void loop() {
@@ -15,6 +15,7 @@
 //         if (control.step() != rl_tools::embed::Step::waiting) write_actuators(control.action());
 //     }
 //
+// Behind gymnasium's RescaleAction the environment's own units are those of Policy::to_actuators(control.action(), …).
 // BOARD, all static: uint32_t micros() (wraps at 2^32) and void feed_watchdog() (empty where there is none).
 // The watchdog is fed only after a step that began in its period and ended in it. A fallback is such a step too: the
 // loop lives, and a reset would not bring the sensor back.
@@ -174,7 +175,7 @@ public:
         return acts_ ? Step::policy : Step::fallback;
     }
 
-    // action_dim numbers to apply, in the environment's units: from the last step, before the first one the fallback.
+    // action_dim numbers to apply, within the action bounds: from the last step, before the first one the fallback.
     [[nodiscard]] const float* action() const { return acts_ ? action_ : OPTIONS::fallback_action; }
 
     // Why the last step was a fallback, or the newest observation was refused.

@@ -3,6 +3,7 @@
 // The compiler puts the weights into the layout of the device's kernels; they are in flash once, in that layout.
 #pragma once
 
+#include <rl_tools/embed/actuators.h>
 #include <rl_tools/embed/digest.h>
 #include <rl_tools/nn/layers/dense/operations_arm/opt.h>
 #include <rl_tools/nn_models/sequential/operations_generic.h>
@@ -40,8 +41,15 @@ public:
     static constexpr const float* observation_high() { return CHECKPOINT::observation_high(); }
     static constexpr const float* action_low() { return CHECKPOINT::action_low(); }
     static constexpr const float* action_high() { return CHECKPOINT::action_high(); }
+    static constexpr const float* actuator_low() { return ActuatorBounds<CHECKPOINT>::low(); }
+    static constexpr const float* actuator_high() { return ActuatorBounds<CHECKPOINT>::high(); }
 
-    // observation: observation_dim numbers; action: action_dim numbers, in the environment's own units.
+    // An action of this policy in the environment's own units; see rl_tools/embed/actuators.h.
+    static void to_actuators(const float* action, float* actuators) {
+        embed::to_actuators<CHECKPOINT, action_dim>(action, actuators);
+    }
+
+    // observation: observation_dim numbers; action: action_dim numbers, within action_low() and action_high().
     // A recurrent policy takes one step from its initial state: the same observation gives the same action. In a
     // control loop call reset() at the beginning of an episode and step() for every observation.
     static void evaluate(const float* observation, float* action) {
