@@ -90,11 +90,6 @@ def test_the_environment_is_closed_after_a_refusal(no_compiler: None) -> None:
         ("Pendulum-v1", TypeError, "env_factory is 'Pendulum-v1', not a function .* gymnasium.make"),
         (lambda: None, TypeError, "env_factory made a NoneType, which has no observation_space"),
         (lambda: 1 / 0, TrainingError, "env_factory raised ZeroDivisionError: division by zero"),
-        (
-            lambda: gymnasium.make_vec("Pendulum-v1", 2),
-            UnsupportedEnvError,
-            "env_factory makes 2 environments in one, and SAC steps one",
-        ),
     ],
 )
 def test_a_wrong_factory_is_named(factory: Any, kind: type[Exception], words: str, no_compiler: None) -> None:
