@@ -32,7 +32,6 @@ from benchmarks.learning_trainers import STARTS, STEPS
 ROOT = Path(__file__).resolve().parent.parent
 TRAINERS = Path(__file__).resolve().parent / "learning_trainers.py"
 OURS = "rltools_embed"
-SEEDS = 10
 RESAMPLES = 10_000
 ONE_THREAD = {"MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 # In Okabe and Ito's colours, which colour-blind people tell apart, and a marker.
@@ -45,6 +44,7 @@ class Environment:
 
     Attributes:
         digits: behind the point, of returns on the page.
+        seeds: how many are trained: more where libraries are close.
         targets: median return of our seeds, at least, by algorithm.
         trainers: who learns there.
     """
@@ -52,6 +52,7 @@ class Environment:
     name: str
     described: str
     digits: int
+    seeds: int = 10
     targets: Mapping[str, float] = field(default_factory=dict)
     trainers: Sequence[str] = tuple(STYLES)
 
@@ -67,6 +68,7 @@ ENVIRONMENTS = (
         name="Reacher-v5",
         described="MuJoCo: an arm of two joints reaches for a point; 10 observations, 2 actions, episodes of 50 steps.",
         digits=2,
+        seeds=20,
     ),
     Environment(
         name="Hopper-v5",
@@ -249,15 +251,14 @@ def missed(runs: Sequence[Run]) -> Iterator[str]:
 def table(runs: Sequence[Run], environment: Environment, algorithm: str) -> Iterator[str]:
     digits = environment.digits
     yield f"### {environment.name}, {algorithm}, {STEPS[algorithm]:,} environment steps\n"
-    yield "| library | seeds | median | quartiles | lowest | CPU s | returns of the seeds 0, 1, … |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| library | seeds | median | quartiles | lowest | returns of the seeds 0, 1, … |"
+    yield "|---|---|---|---|---|---|"
     for trainer, found in select(runs, environment.name, algorithm).items():
         ends = final_returns(found)
         low, high = quartiles(ends)
         yield (
             f"| {trainer} {found[0].version} | {len(ends)} | {statistics.median(ends):.{digits}f} | "
             f"{low:.{digits}f} to {high:.{digits}f} | {min(ends):.{digits}f} | "
-            f"{statistics.median(run.cpu_s for run in found):.1f} | "
             f"{' '.join(f'{end:.{digits - 1}f}' for end in ends)} |"
         )
     yield ""
@@ -311,7 +312,7 @@ def page(runs: Sequence[Run]) -> str:
     lines = [
         "# Learning\n",
         "`python benchmarks/learning.py --rltools PYTHON --stable-baselines3 PYTHON` trains all of this again",
-        "and rewrites this page; it takes about an hour and a quarter, most of it for Stable-Baselines3.",
+        "and rewrites this page; it takes about two hours, most of them for Stable-Baselines3.",
         "With `--rows docs/learning.jsonl` it makes the page again from the [runs' returns](learning.jsonl).\n",
         f"The return is the deterministic policy's, the mean over {len(STARTS)} starts"
         f" (seeds {STARTS[0]} to {STARTS[-1]}),",
@@ -319,11 +320,11 @@ def page(runs: Sequence[Run]) -> str:
         "RLtools runs with its defaults and MKL, Stable-Baselines3 with RLtools' numbers where it has the option",
         "(`benchmarks/learning_trainers.py`), each on one thread, with the environment's own time limit.",
         "In the plots lines are medians over the seeds, bands reach from the first to the third quartile.",
-        "CPU seconds are those of training, without evaluations.\n",
+        "How long a training takes stands in [performance](performance.md).\n",
         "Ours counts as at least as good as a peer if its median is not lower,",
         "or if it is and the 95 % interval of the medians' difference includes 0 (`lower, within the spread`).",
         f"The interval is a percentile bootstrap over the seeds ({RESAMPLES:,} resamples).",
-        "With ten seeds it is wide: what lies within the spread may still be a difference.\n",
+        "It is wide: what lies within the spread may still be a difference.\n",
         *summary(runs),
     ]
     for environment in ENVIRONMENTS:
@@ -333,15 +334,14 @@ def page(runs: Sequence[Run]) -> str:
         "- Stable-Baselines3 where episodes terminate: Pendulum-v1 and Reacher-v5 have a time limit alone.",
         "- A trained Hopper: SAC and TD3 have only begun to hop after 10,000 steps.",
         "- Differences of a few units of Pendulum-v1: any change of the arithmetic moves a seed's result by more.",
-        "- Equal conditions: our TD3 warms up for 1,000 random steps, RLtools' default is 100",
-        "  ([why](architecture.md#why-td3-warms-up-for-longer)), and Stable-Baselines3 got 100 as well;",
-        "  so on the way our curve is behind theirs by the steps that ours does not learn in.",
-        "  Our SAC's and TD3's Adam has no floor under its root, RLtools' has one of 1e-7",
-        "  ([why](architecture.md#why-adam-has-no-floor)), Stable-Baselines3's has none.",
+        "- Equal conditions: our TD3 acts at random for 1,000 steps"
+        " ([why](architecture.md#why-td3-acts-at-random-for-longer)),",
+        "  RLtools' and Stable-Baselines3's for 100, and our SAC and PPO start otherwise than theirs",
+        "  ([how](architecture.md#how-training-starts)). All options that RLtools has are at its defaults.",
+        "  Its Adam has a floor under the root, as ours has; Stable-Baselines3's has none.",
         "- RLtools' PPO kept in the action box. It may leave it in training, and Reacher-v5 charges for that:",
         "  seed 1's actions reach 32 after 8,192 steps. In evaluations every library's actions are clipped.",
         "- Stable-Baselines3 at its best: RLtools' hyperparameters are not those that its users choose.",
-        "- Exact times: on a machine that others use, CPU seconds differ by half from run to run.",
         "",
     ]
     return "\n".join(lines)
@@ -392,7 +392,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--environments", nargs="+", choices=names, default=names)
     parser.add_argument("--algorithms", nargs="+", choices=list(STEPS), default=list(STEPS))
-    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--seeds", type=int, help="how many (default: each environment's)")
     parser.add_argument("--rltools", metavar="PYTHON")
     parser.add_argument("--stable-baselines3", metavar="PYTHON")
     parser.add_argument("--rows", type=Path, default=ROOT / "build" / "learning.jsonl")
@@ -404,7 +404,7 @@ def main() -> None:
     for environment, algorithm in itertools.product(chosen, arguments.algorithms):
         for trainer in environment.trainers:
             done = {run.seed for run in select(read(arguments.rows), environment.name, algorithm).get(trainer, ())}
-            missing = [seed for seed in range(arguments.seeds) if seed not in done]
+            missing = [seed for seed in range(arguments.seeds or environment.seeds) if seed not in done]
             if pythons[trainer] and missing:
                 train(pythons[trainer], trainer, environment.name, algorithm, missing, arguments.rows)
     runs = read(arguments.rows)

@@ -30,15 +30,15 @@ class OffPolicyOptions(CommonOptions):
         ACTOR_POLYAK: share of itself that a target actor keeps at an update.
         CRITIC_POLYAK: share of itself that a target critic keeps at an update.
         N_ENVIRONMENTS: environments stepped side by side; their transitions go into one replay buffer.
-        N_WARMUP_STEPS: steps with uniform random actions and no update; None: the batch size.
+        N_WARMUP_STEPS: steps before the first update; None: the batch size.
+        N_RANDOM_STEPS: steps with uniform random actions, before the algorithm explores by itself; not in RLtools.
+            None: N_WARMUP_STEPS.
         STEP_LIMIT: steps of the whole training.
         REPLAY_BUFFER_CAP: transitions that are kept; None: all of the training's.
         EPISODE_STEP_LIMIT: steps after which an episode is truncated; None: only the environment decides.
         COLLECT_EPISODE_STATS: keep return and length of training episodes (`state.episodes`).
         EPISODE_STATS_BUFFER_SIZE: how many of them are kept.
         SHARED_BATCH: actor and critics are updated on the same transitions.
-        OPTIMIZER_EPSILON_SQRT: the least under the root of Adam's second moment. RLtools takes 1e-7, which holds back
-            small gradients (docs/architecture.md).
     """
 
     ACTOR_BATCH_SIZE: int = option(100, of.BATCH)
@@ -50,13 +50,13 @@ class OffPolicyOptions(CommonOptions):
     CRITIC_POLYAK: float = option(0.995, of.UNIT_INTERVAL)
     N_ENVIRONMENTS: int = option(1, of.integer(1, 4096))
     N_WARMUP_STEPS: int | None = option(None, of.COUNT_FROM_ZERO_OR_NONE)
+    N_RANDOM_STEPS: int | None = option(None, of.COUNT_FROM_ZERO_OR_NONE)
     STEP_LIMIT: int = option(10000, of.COUNT)
     REPLAY_BUFFER_CAP: int | None = option(None, of.or_none(of.integer(1, 2**32 - 1)))
     EPISODE_STEP_LIMIT: int | None = option(None, of.COUNT_OR_NONE)
     COLLECT_EPISODE_STATS: bool = option(True, of.boolean)
     EPISODE_STATS_BUFFER_SIZE: int = option(1000, of.COUNT)
     SHARED_BATCH: bool = option(True, of.boolean)
-    OPTIMIZER_EPSILON_SQRT: float = option(0.0, of.NOT_NEGATIVE)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,6 +69,10 @@ class OffPolicyOptions(CommonOptions):
     @property
     def warmup_steps(self) -> int:
         return self.ACTOR_BATCH_SIZE if self.N_WARMUP_STEPS is None else self.N_WARMUP_STEPS
+
+    @property
+    def random_steps(self) -> int:
+        return self.warmup_steps if self.N_RANDOM_STEPS is None else self.N_RANDOM_STEPS
 
     @property
     def warmup_steps_actor(self) -> int:
@@ -98,7 +102,9 @@ class OffPolicyAlgorithm:
     evaluation_interval = 1000
 
     def lasting_options(self) -> dict[str, Any]:
-        return {**dataclasses.asdict(self.options), "N_WARMUP_STEPS": self.options.warmup_steps}
+        options = self.options
+        lasting = {"N_WARMUP_STEPS": options.warmup_steps, "N_RANDOM_STEPS": options.random_steps}
+        return {**dataclasses.asdict(options), **lasting}
 
     @property
     def environments(self) -> int:
@@ -146,6 +152,7 @@ def settings(options: OffPolicyOptions, *names: str) -> Mapping[str, float]:
     return {
         **options.settings_of(*_SETTINGS, *names),
         "N_WARMUP_STEPS": options.warmup_steps,
+        "N_RANDOM_STEPS": options.random_steps,
         "N_WARMUP_STEPS_ACTOR": options.warmup_steps_actor,
         "N_WARMUP_STEPS_CRITIC": options.warmup_steps_critic,
         "REPLAY_BUFFER_CAP": cap,

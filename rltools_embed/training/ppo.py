@@ -47,6 +47,8 @@ class PpoOptions(CommonOptions):
         ADAPTIVE_LEARNING_RATE_MIN: the rate falls no further.
         ADAPTIVE_LEARNING_RATE_MAX: the rate rises no further.
         NORMALIZE_OBSERVATIONS: subtract the running mean and divide by the running standard deviation.
+        NORMALIZE_VALUES: the critic learns returns less their running mean, by their running standard deviation; not
+            in RLtools (arXiv:1602.07714).
         N_WARMUP_STEPS_CRITIC: iterations before the first critic update.
         N_WARMUP_STEPS_ACTOR: iterations before the first actor update.
         N_EPOCHS: passes over the experience of an iteration.
@@ -72,6 +74,7 @@ class PpoOptions(CommonOptions):
     ADAPTIVE_LEARNING_RATE_MIN: float = option(1e-6, of.POSITIVE)
     ADAPTIVE_LEARNING_RATE_MAX: float = option(1e-2, of.POSITIVE)
     NORMALIZE_OBSERVATIONS: bool = option(False, of.boolean)
+    NORMALIZE_VALUES: bool = option(True, of.boolean)
     N_WARMUP_STEPS_CRITIC: int = option(0, of.COUNT_FROM_ZERO)
     N_WARMUP_STEPS_ACTOR: int = option(0, of.COUNT_FROM_ZERO)
     N_EPOCHS: int = option(10, of.COUNT)
@@ -174,6 +177,7 @@ class PpoAlgorithm:
             "ACTION_ENTROPY_COEFFICIENT",
             "ADVANTAGE_EPSILON",
             "NORMALIZE_ADVANTAGE",
+            "NORMALIZE_VALUES",
             "ADAPTIVE_LEARNING_RATE",
             "ADAPTIVE_LEARNING_RATE_POLICY_KL_THRESHOLD",
             "POLICY_KL_EPSILON",

@@ -21,7 +21,6 @@ class SacOptions(OffPolicyOptions):
     Attributes:
         ACTOR_TRAINING_INTERVAL: environment steps between updates of actor and temperature.
         ACTOR_POLYAK: known for RLtools' sake; SAC has no target actor.
-        N_WARMUP_STEPS: environment steps with uniform random actions; None: the batch size.
         N_WARMUP_STEPS_ACTOR: environment steps before the first actor update; None: N_WARMUP_STEPS.
         N_WARMUP_STEPS_CRITIC: environment steps before the first critic update; None: N_WARMUP_STEPS.
         TARGET_ENTROPY: nats that the temperature aims for; None: minus the number of actions.

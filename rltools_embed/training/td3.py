@@ -14,7 +14,7 @@ from rltools_embed.training.options import option
 from rltools_embed.training.spaces import EnvSpec
 
 # The paper's, for all but HalfCheetah and Ant (section 6.1).
-_WARMUP_STEPS = 1000
+_RANDOM_STEPS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +22,8 @@ class Td3Options(OffPolicyOptions):
     """Options of TD3 (Fujimoto et al., arXiv:1802.09477), besides those it shares with SAC.
 
     Attributes:
-        N_WARMUP_STEPS: environment steps with uniform random actions and no update; None: 1000, or a tenth of
-            STEP_LIMIT where that is less, and at least the batch size. RLtools takes the batch size, 100: with it 14
-            of 30 seeds end below -180 on Pendulum-v1, with 1000 two (docs/architecture.md).
+        N_RANDOM_STEPS: steps with uniform random actions, not in RLtools; None: 1000, or a tenth of STEP_LIMIT where
+            that is less, and at least N_WARMUP_STEPS (docs/architecture.md says why).
         ACTOR_TARGET_UPDATE_INTERVAL: environment steps between updates of the target actor.
         TARGET_NEXT_ACTION_NOISE_STD: noise on the target actor's action, in units of the action's half range.
         TARGET_NEXT_ACTION_NOISE_CLIP: the largest such noise.
@@ -39,10 +38,10 @@ class Td3Options(OffPolicyOptions):
     EXPLORATION_NOISE: float = option(0.1, of.NOT_NEGATIVE)
 
     @property
-    def warmup_steps(self) -> int:
-        if self.N_WARMUP_STEPS is not None:
-            return self.N_WARMUP_STEPS
-        return max(self.ACTOR_BATCH_SIZE, min(_WARMUP_STEPS, self.STEP_LIMIT // 10))
+    def random_steps(self) -> int:
+        if self.N_RANDOM_STEPS is not None:
+            return self.N_RANDOM_STEPS
+        return max(self.warmup_steps, min(_RANDOM_STEPS, self.STEP_LIMIT // 10))
 
 
 @dataclass(frozen=True)

@@ -254,7 +254,11 @@ def test_ppo() -> None:
     sizes = {"N_ENVIRONMENTS": ENVIRONMENTS, "ON_POLICY_RUNNER_STEPS_PER_ENV": STEPS, "BATCH_SIZE": ROWS}
     options = {"LAMBDA": 0.8, "EPSILON_CLIP": 0.2, "ACTION_ENTROPY_COEFFICIENT": 0.1, "N_EPOCHS": 3, "STEP_LIMIT": 10}
     trainer = make(
-        PPO, **sizes, **options, **OPTIONS, ACTOR_ACTIVATION_FUNCTION="FAST_TANH", ADAPTIVE_LEARNING_RATE=False
+        PPO,
+        **{**sizes, **options, **OPTIONS},
+        ACTOR_ACTIVATION_FUNCTION="FAST_TANH",
+        ADAPTIVE_LEARNING_RATE=False,
+        NORMALIZE_VALUES=False,
     )
     rng = np.random.default_rng(1)
     adam = {name: Adam(numbers(trainer, name)) for name in ("actor", "critic", "log_std")}

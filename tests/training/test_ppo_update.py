@@ -108,11 +108,33 @@ def test_ignore_termination_bootstraps_always() -> None:
     np.testing.assert_allclose(rollout["advantage"], advantages(rollout, ignore_termination=True), atol=1e-6)
 
 
+class ValueUnit:
+    """Mean and standard deviation of all returns so far; each iteration's weigh 0.9 of the next one's."""
+
+    def __init__(self) -> None:
+        self.mean, self.std = 0.0, 1.0
+        self._returns: list[Array] = []
+
+    def follow(self, returns: Array, critic: Array) -> Array:
+        """The critic with its last layer changed so that its values stay."""
+        old_mean, old_std = self.mean, self.std
+        self._returns.append(returns)
+        weights = 0.9 ** np.arange(len(self._returns))[::-1].repeat(len(returns))
+        everything = np.concatenate(self._returns)
+        self.mean = float(np.average(everything, weights=weights))
+        variance = np.average((everything - self.mean) ** 2, weights=weights)
+        self.std = float(np.sqrt(variance + 1e-8))
+        body, weights, bias = np.split(critic, [-CRITIC_WIDTHS[-2] - 1, -1])
+        return np.concatenate([body, weights * old_std / self.std, (old_std * bias + old_mean - self.mean) / self.std])
+
+
+@pytest.mark.parametrize("normalized", [False, True])
 @pytest.mark.parametrize("adaptive", [False, True])
-def test_updates_agree_with_the_formulas_in_float64(adaptive: bool) -> None:
+def test_updates_agree_with_the_formulas_in_float64(adaptive: bool, normalized: bool) -> None:
     # Each divergence of the run is met: below half, between, and above twice the threshold.
     options = {"ADAPTIVE_LEARNING_RATE": adaptive, "ADAPTIVE_LEARNING_RATE_POLICY_KL_THRESHOLD": 1e-3}
-    trainer = trainer_of(**options)
+    trainer = trainer_of(**options, NORMALIZE_VALUES=normalized)
+    unit = ValueUnit()
     rng = np.random.default_rng(1)
     adam = {name: Adam() for name in ("actor", "critic", "log_std")}
     clipped = 0
@@ -128,11 +150,14 @@ def test_updates_agree_with_the_formulas_in_float64(adaptive: bool) -> None:
         old_mean = forward(before["actor"], ACTOR_WIDTHS, observation)
         old = log_probability(old_mean, before["log_std"], action)
         np.testing.assert_allclose(rollout["log_probability"], old, atol=1e-5)
-        np.testing.assert_allclose(
-            rollout["value"], forward(before["critic"], CRITIC_WIDTHS, observation)[:, 0], atol=1e-5
-        )
+        value = unit.mean + unit.std * forward(before["critic"], CRITIC_WIDTHS, observation)[:, 0]
+        np.testing.assert_allclose(rollout["value"], value, atol=1e-5)
         advantage = advantages(rollout)
         returns = advantage + rollout["value"]
+        if normalized:
+            after["critic"] = unit.follow(returns, before["critic"])
+            assert np.abs(after["critic"] - before["critic"]).max() > 0.01
+        returns = (returns - unit.mean) / unit.std
         normalised = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
 
         def actor_loss(actor: Array, log_std: Array) -> float:
@@ -160,12 +185,14 @@ def test_updates_agree_with_the_formulas_in_float64(adaptive: bool) -> None:
             after["log_std"] = adam["log_std"](log_std, by_log_std, rates[-1])
         check(trainer, before, after)
         np.testing.assert_allclose(numbers(trainer, "learning_rate"), rates[-1], rtol=1e-5)
+        np.testing.assert_allclose(numbers(trainer, "value_unit"), [unit.mean, unit.std], atol=1e-5)
     assert clipped > 0
     assert (len(set(rates)) > 2) == adaptive
 
 
 def test_warm_up_and_a_fixed_std_leave_numbers_as_they_are() -> None:
-    trainer = trainer_of(N_WARMUP_STEPS_CRITIC=1, N_WARMUP_STEPS_ACTOR=2, LEARN_ACTION_STD=False)
+    options = {"LEARN_ACTION_STD": False, "NORMALIZE_VALUES": False}
+    trainer = trainer_of(N_WARMUP_STEPS_CRITIC=1, N_WARMUP_STEPS_ACTOR=2, **options)
     rng = np.random.default_rng(3)
     changed: dict[str, list[int]] = {}
     before = {name: numbers(trainer, name) for name in ("actor", "critic", "log_std")}
@@ -180,14 +207,29 @@ def test_warm_up_and_a_fixed_std_leave_numbers_as_they_are() -> None:
     np.testing.assert_allclose(before["log_std"], np.log(0.5), rtol=1e-6)
 
 
+def test_values_stay_when_their_unit_changes() -> None:
+    trainer = trainer_of(N_WARMUP_STEPS_CRITIC=10**6)
+    rng = np.random.default_rng(3)
+    observations = rng.uniform(-1, 1, (50, OBSERVATIONS))
+    first = forward(numbers(trainer, "critic"), CRITIC_WIDTHS, observations)
+    units = set()
+    for _ in range(5):
+        collect(trainer, rng)
+        mean, std = numbers(trainer, "value_unit")
+        units.add((mean, std))
+        values = mean + std * forward(numbers(trainer, "critic"), CRITIC_WIDTHS, observations)
+        np.testing.assert_allclose(values, first, atol=1e-5)
+    assert len(units) == 5
+
+
 def test_the_first_policy_is_the_middle_of_the_range_whatever_it_observes() -> None:
     trainer = trainer_of()
     observations = np.random.default_rng(7).uniform(-1, 1, (50, OBSERVATIONS)).astype(np.float32)
     for observation in observations:
         action = np.empty(ACTIONS, np.float32)
         trainer.act(observation, action)
-        # A hundredth of ±1/sqrt(8), for 8 units in [-1, 1] and a bias.
-        assert np.abs(action).max() <= 0.01 * 9 / np.sqrt(8)
+        # A hundredth of: a vector of length 0.7 times 8 units in [-1, 1], and a bias of at most 1/sqrt(8).
+        assert np.abs(action).max() <= 0.01 * (0.7 * np.sqrt(8) + 1 / np.sqrt(8))
     assert np.abs(numbers(trainer, "critic")[-9:]).max() > 0.1  # the critic starts as large as ever
 
 

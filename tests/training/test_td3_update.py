@@ -117,7 +117,7 @@ def test_each_interval_is_its_own() -> None:
 
 
 def test_exploration_is_the_policy_with_noise_of_the_given_width_within_the_bounds() -> None:
-    trainer = make(TD3, EXPLORATION_NOISE=0.7, N_WARMUP_STEPS=0, STEP_LIMIT=5000, ACTOR_TRAINING_INTERVAL=10**6)
+    trainer = make(TD3, EXPLORATION_NOISE=0.7, N_RANDOM_STEPS=0, STEP_LIMIT=5000, ACTOR_TRAINING_INTERVAL=10**6)
     observation = np.zeros(OBSERVATIONS, np.float32)
     mean = np.zeros(ACTIONS, np.float32)
     trainer.act(observation, mean)
@@ -130,3 +130,21 @@ def test_exploration_is_the_policy_with_noise_of_the_given_width_within_the_boun
     np.testing.assert_allclose(seen.mean(axis=0), expected.mean(axis=0), atol=0.05)
     np.testing.assert_allclose(seen.std(axis=0), expected.std(axis=0), atol=0.05)
     assert np.abs(seen).max() == 1.0
+
+
+def test_actions_are_random_for_as_long_as_told_and_the_updates_do_not_wait() -> None:
+    trainer = make(TD3, EXPLORATION_NOISE=0.0, N_WARMUP_STEPS=4, N_RANDOM_STEPS=9)
+    critic = numbers(trainer, "critic_1")
+    by_the_policy, changed = [], []
+    for step in range(1, 13):
+        observation = np.random.default_rng(step).uniform(-1, 1, OBSERVATIONS).astype(np.float32)
+        wanted, given = np.empty((2, ACTIONS), np.float32)
+        trainer.act(observation, wanted)
+        trainer.explore(observation, given)
+        if np.array_equal(wanted, given):
+            by_the_policy.append(step)
+        assert observe(trainer, 1.0, observation, False, False)
+        if not np.array_equal(critic, critic := numbers(trainer, "critic_1")):
+            changed.append(step)
+    assert by_the_policy == [10, 11, 12]
+    assert changed == [5, 6, 7, 8, 9, 10, 11, 12]

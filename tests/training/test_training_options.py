@@ -176,10 +176,10 @@ _NETWORKS_AND_OPTIMIZER = {
     "OPTIMIZER_BETA_1": 0.9,
     "OPTIMIZER_BETA_2": 0.999,
     "OPTIMIZER_EPSILON": 1e-7,
+    "OPTIMIZER_EPSILON_SQRT": 1e-7,
 }
 _OFF_POLICY = {
     **_NETWORKS_AND_OPTIMIZER,
-    "OPTIMIZER_EPSILON_SQRT": 0.0,  # RLtools: 1e-7; why not stands in docs/architecture.md
     "ACTOR_BATCH_SIZE": 100,
     "CRITIC_BATCH_SIZE": 100,
     "CRITIC_TRAINING_INTERVAL": 1,
@@ -219,7 +219,6 @@ DEFAULTS_OF_RLTOOLS = {
     },
     PpoOptions: {
         **_NETWORKS_AND_OPTIMIZER,
-        "OPTIMIZER_EPSILON_SQRT": 1e-7,
         "LAMBDA": 0.95,
         "EPSILON_CLIP": 0.2,
         "INITIAL_ACTION_STD": 0.5,
@@ -247,9 +246,18 @@ DEFAULTS_OF_RLTOOLS = {
 }
 
 
+# Options that RLtools does not have.
+OURS = {
+    SacOptions: {"N_RANDOM_STEPS": None},
+    Td3Options: {"N_RANDOM_STEPS": None},
+    PpoOptions: {"NORMALIZE_VALUES": True},
+}
+
+
 @pytest.mark.parametrize("options", DEFAULTS_OF_RLTOOLS)
 def test_names_and_defaults_are_those_of_rltools(options: Any) -> None:
-    assert {field.name: field.default for field in dataclasses.fields(options)} == DEFAULTS_OF_RLTOOLS[options]
+    found = {field.name: field.default for field in dataclasses.fields(options)}
+    assert found == DEFAULTS_OF_RLTOOLS[options] | OURS[options]
 
 
 @pytest.mark.parametrize("options", DEFAULTS_OF_RLTOOLS)
@@ -268,10 +276,13 @@ def test_every_argument_of_a_training_is_documented() -> None:
     ("options", "steps"),
     [({}, 1000), ({"STEP_LIMIT": 10**6}, 1000), ({"STEP_LIMIT": 5000}, 500), ({"STEP_LIMIT": 900}, 100)],
 )
-def test_td3_warms_up_for_a_tenth_of_the_training_within_limits(options: dict[str, Any], steps: int) -> None:
-    assert Td3Options(**options).warmup_steps == steps
-    assert Td3Options(N_WARMUP_STEPS=100, **options).warmup_steps == 100
-    assert SacOptions(**options).warmup_steps == 100
+def test_td3_acts_at_random_for_a_tenth_of_the_training_within_limits(options: dict[str, Any], steps: int) -> None:
+    assert Td3Options(**options).random_steps == steps
+    assert Td3Options(N_RANDOM_STEPS=0, **options).random_steps == 0
+    assert Td3Options(N_WARMUP_STEPS=2000, **options).random_steps == 2000
+    assert SacOptions(**options).random_steps == 100
+    assert SacOptions(N_WARMUP_STEPS=7, **options).random_steps == 7
+    assert {kind(**options).warmup_steps for kind in (SacOptions, Td3Options)} == {100}
 
 
 def test_ppo_takes_as_many_iterations_as_fit_into_its_steps() -> None:
@@ -313,6 +324,7 @@ OFF_POLICY_NUMBERS = {
     "CRITIC_POLYAK": 0.5,
     "IGNORE_TERMINATION": True,
     "N_WARMUP_STEPS": 3,
+    "N_RANDOM_STEPS": 3,
     "REPLAY_BUFFER_CAP": 3,
     "SHARED_BATCH": False,
     **OPTIMIZER,
@@ -346,6 +358,7 @@ NUMBERS = {
         "ACTION_ENTROPY_COEFFICIENT": 0.3,
         "ADVANTAGE_EPSILON": 0.3,
         "NORMALIZE_ADVANTAGE": False,
+        "NORMALIZE_VALUES": False,
         "ADAPTIVE_LEARNING_RATE": True,
         "ADAPTIVE_LEARNING_RATE_POLICY_KL_THRESHOLD": 0.3,
         "POLICY_KL_EPSILON": 0.3,

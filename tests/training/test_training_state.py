@@ -115,8 +115,8 @@ def test_the_exported_policy_has_the_bits_of_action(kind: type[Training], box: A
 
 def test_a_ppo_policy_keeps_its_normaliser_its_log_std_and_its_bounds() -> None:
     box = spaces.Box(np.float32([-0.25]), np.float32([0.5]))
-    state = finish(small(PPO, factory=lambda: Line(action_space=box), NORMALIZE_OBSERVATIONS=True).State(0))
-    observations = np.random.default_rng(0).normal(0, 300, (2000, 2)).astype(np.float32)
+    state = finish(small(PPO, factory=lambda: Line(action_space=box), NORMALIZE_OBSERVATIONS=True).State(3))
+    observations = np.random.default_rng(0).normal(0, 30_000, (2000, 2)).astype(np.float32)
     policy = checkpoint.loads(state.export_policy())
     actions = state.action(observations)
     np.testing.assert_array_equal(actions.view(np.uint32), policy.evaluate(observations).view(np.uint32))

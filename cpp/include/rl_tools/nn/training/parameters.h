@@ -33,6 +33,20 @@ inline void for_each_array(const OPERATION& operation, nn_models::mlp::NeuralNet
     for_each_array(operation, first.layers, others.layers...);
 }
 
+// operation(layer) for each layer, the first one first.
+template <typename OPERATION, typename HEAD, typename... TAIL>
+inline void for_each_layer(const OPERATION& operation, Chain<HEAD, TAIL...>& chain) {
+    operation(chain.head);
+    if constexpr (sizeof...(TAIL) > 0) {
+        for_each_layer(operation, chain.tail);
+    }
+}
+
+template <typename OPERATION, typename... LAYERS>
+inline void for_each_layer(const OPERATION& operation, nn_models::mlp::NeuralNetwork<LAYERS...>& network) {
+    for_each_layer(operation, network.layers);
+}
+
 // Uniform in ±1/sqrt(inputs) for weights and biases: PyTorch's default for linear layers.
 template <typename SPEC>
 inline void initialize(layers::dense::Layer<SPEC>& layer, random::Engine& engine) {
@@ -46,38 +60,29 @@ inline void initialize(layers::dense::Layer<SPEC>& layer, random::Engine& engine
     }
 }
 
-template <typename HEAD, typename... TAIL>
-inline void initialize(Chain<HEAD, TAIL...>& chain, random::Engine& engine) {
-    initialize(chain.head, engine);
-    if constexpr (sizeof...(TAIL) > 0) {
-        initialize(chain.tail, engine);
-    }
-}
-
 template <typename... LAYERS>
 inline void initialize(nn_models::mlp::NeuralNetwork<LAYERS...>& network, random::Engine& engine) {
-    initialize(network.layers, engine);
+    for_each_layer([&engine](auto& layer) { initialize(layer, engine); }, network);
 }
 
-// Multiplies the last layer's weights and biases, and so what the network puts into its last activation.
+// What the network puts into its last activation becomes `factor` times itself, plus `shift`.
 template <typename HEAD, typename... TAIL, typename T>
-inline void scale_last_layer(Chain<HEAD, TAIL...>& chain, T factor) {
+inline void transform_outputs(Chain<HEAD, TAIL...>& chain, T factor, T shift) {
     if constexpr (sizeof...(TAIL) > 0) {
-        scale_last_layer(chain.tail, factor);
+        transform_outputs(chain.tail, factor, shift);
     } else {
-        for_each_array(
-            [factor](size_t size, T* numbers) {
-                for (size_t i = 0; i < size; i++) {
-                    numbers[i] *= factor;
-                }
-            },
-            chain.head);
+        for (auto& weight : chain.head.weights.values) {
+            weight *= factor;
+        }
+        for (auto& bias : chain.head.biases.values) {
+            bias = factor * bias + shift;
+        }
     }
 }
 
 template <typename... LAYERS, typename T>
-inline void scale_last_layer(nn_models::mlp::NeuralNetwork<LAYERS...>& network, T factor) {
-    scale_last_layer(network.layers, factor);
+inline void transform_outputs(nn_models::mlp::NeuralNetwork<LAYERS...>& network, T factor, T shift = 0) {
+    transform_outputs(network.layers, factor, shift);
 }
 
 // target = polyak * target + (1 - polyak) * source. Not inline, as `all_finite` and Adam's step: a copy for each

@@ -2,7 +2,7 @@
 // batches; and when which update is due. An algorithm derives from it and says how it explores, what the critics'
 // target is and how the actor learns. A step is one of each environment, then at most one update.
 //
-//  1. actions are uniform in the first N_WARMUP_STEPS steps, then the algorithm's own;
+//  1. actions are uniform in the first N_RANDOM_STEPS steps, then the algorithm's own;
 //  2. both critics share one target, computed once per update;
 //  3. a truncated transition bootstraps from the observation it led to, a terminated one does not;
 //  4. order of an update: critics, actor, targets; each with the values the ones before it left.
@@ -37,7 +37,7 @@ struct Options {
     size_t critic_training_interval;
     size_t actor_training_interval;
     size_t critic_target_update_interval;
-    size_t n_warmup_steps;
+    size_t n_random_steps;
     size_t n_warmup_steps_actor;
     size_t n_warmup_steps_critic;
     size_t replay_buffer_cap;
@@ -50,7 +50,7 @@ struct Options {
         critic_training_interval = settings.count("CRITIC_TRAINING_INTERVAL");
         actor_training_interval = settings.count("ACTOR_TRAINING_INTERVAL");
         critic_target_update_interval = settings.count("CRITIC_TARGET_UPDATE_INTERVAL");
-        n_warmup_steps = settings.count("N_WARMUP_STEPS");
+        n_random_steps = settings.count("N_RANDOM_STEPS");
         n_warmup_steps_actor = settings.count("N_WARMUP_STEPS_ACTOR");
         n_warmup_steps_critic = settings.count("N_WARMUP_STEPS_CRITIC");
         replay_buffer_cap = settings.count("REPLAY_BUFFER_CAP");
@@ -81,7 +81,7 @@ public:
     void explore(const float* observations, float* actions) override {
         for (auto& pending : pending_) {
             memcpy(pending.observation, observations, sizeof pending.observation);
-            if (step_ < options_.n_warmup_steps) {
+            if (step_ < options_.n_random_steps) {
                 for (float& number : pending.action) {
                     number = 2.0F * random::uniform(random_) - 1.0F;
                 }

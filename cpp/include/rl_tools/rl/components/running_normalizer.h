@@ -1,5 +1,5 @@
-// Mean and variance of all observations so far, number by number (Chan, Golub and LeVeque, 1983), in float64: millions
-// of observations are summed.
+// Mean and variance of all rows so far, number by number (Chan, Golub and LeVeque, 1983), in float64: millions
+// of rows are summed.
 #pragma once
 
 #include <rl_tools/rl/components/state.h>
@@ -10,23 +10,23 @@ namespace rl_tools::rl {
 
 template <size_t DIM>
 struct RunningNormalizer {
-    // Keeps the precision of an observation that never changes finite.
+    // Keeps the precision of a number that never changes finite.
     static constexpr double LEAST_VARIANCE = 1e-8;
     double count = 0;
     double mean[DIM]{};
     double squares[DIM]{};  // the sum of squared differences to the mean
 
-    void add(const float* observations, size_t added) {
+    void add(const float* rows, size_t added) {
         const double total = count + static_cast<double>(added);
         for (size_t i = 0; i < DIM; i++) {
             double sum = 0;
             for (size_t row = 0; row < added; row++) {
-                sum += static_cast<double>(observations[row * DIM + i]);
+                sum += static_cast<double>(rows[row * DIM + i]);
             }
             const double batch_mean = sum / static_cast<double>(added);
             double batch_squares = 0;
             for (size_t row = 0; row < added; row++) {
-                const double difference = static_cast<double>(observations[row * DIM + i]) - batch_mean;
+                const double difference = static_cast<double>(rows[row * DIM + i]) - batch_mean;
                 batch_squares += difference * difference;
             }
             const double difference = batch_mean - mean[i];
@@ -36,13 +36,21 @@ struct RunningNormalizer {
         count = total;
     }
 
-    RL_TOOLS_COLD void visit_state(StateVisitor& visitor) {
-        visitor("normalizer/count", count);
-        visitor("normalizer/mean", mean, DIM);
-        visitor("normalizer/squares", squares, DIM);
+    // Rows so far weigh this share of what they did: mean and variance follow those to come.
+    void discount(double share) {
+        count *= share;
+        for (double& number : squares) {
+            number *= share;
+        }
     }
 
-    // One over the standard deviation; 1 before there are two observations.
+    RL_TOOLS_COLD void visit_state(StateVisitor& visitor, const std::string& name) {
+        visitor(name + "/count", count);
+        visitor(name + "/mean", mean, DIM);
+        visitor(name + "/squares", squares, DIM);
+    }
+
+    // One over the standard deviation; 1 before there are two rows.
     [[nodiscard]] double precision(size_t i) const {
         return count < 2 ? 1.0 : 1.0 / std::sqrt(squares[i] / count + LEAST_VARIANCE);
     }

@@ -11,13 +11,15 @@
 //     the first minibatch of a training meets exactly the policy that collected it;
 //  7. the adaptive learning rate follows the divergence from the collecting policy, minibatch by minibatch, and is the
 //     actor's: the divergence says nothing about the critic;
-//  8. the actor's last layer starts a hundred times smaller than the others: the first policy is the middle of the
-//     range with the initial noise, whatever it observes (Andrychowicz et al., arXiv:2006.05990, section 3.2).
+//  8. the first policy is the middle of the action range with the initial noise, whatever it observes;
+//  9. the critic learns returns in units of their own: less their mean, by their standard deviation. When these move,
+//     its last layer moves with them, so that its values stay (PopArt; van Hasselt et al., arXiv:1602.07714).
 #pragma once
 
 #include <rl_tools/nn/layers/standardize/operations_generic.h>
 #include <rl_tools/rl/algorithms/ppo/losses.h>
 #include <rl_tools/rl/components/advantages.h>
+#include <rl_tools/rl/components/first_policy.h>
 #include <rl_tools/rl/components/normal.h>
 #include <rl_tools/rl/components/optimizer.h>
 #include <rl_tools/rl/components/running_normalizer.h>
@@ -53,6 +55,7 @@ struct Options {
     float learning_rate_max;
     bool learn_action_std;
     bool normalize_advantage;
+    bool normalize_values;
     bool adaptive_learning_rate;
     bool ignore_termination;
     size_t n_warmup_steps_actor;
@@ -75,6 +78,7 @@ struct Options {
         learning_rate_max = settings.number("ADAPTIVE_LEARNING_RATE_MAX");
         learn_action_std = settings.flag("LEARN_ACTION_STD");
         normalize_advantage = settings.flag("NORMALIZE_ADVANTAGE");
+        normalize_values = settings.flag("NORMALIZE_VALUES");
         adaptive_learning_rate = settings.flag("ADAPTIVE_LEARNING_RATE");
         ignore_termination = settings.flag("IGNORE_TERMINATION");
         n_warmup_steps_actor = settings.count("N_WARMUP_STEPS_ACTOR");
@@ -108,8 +112,7 @@ public:
           rescale_(rescale_of<ACTION_DIM>(settings)),
           adam_actor_(options_.adam),
           rollout_(options_.steps_per_env * ENVIRONMENTS) {
-        nn::training::initialize(actor(), random_);
-        nn::training::scale_last_layer(actor(), FIRST_MEAN_SCALE);
+        initialize_policy(actor(), random_, FIRST_GAIN);
         nn::training::initialize(critic_, random_);
         for (T& number : log_std_) {
             number = std::log(options_.initial_action_std);
@@ -185,6 +188,9 @@ public:
         if (name == "normalizer") {
             return normalizer_numbers();
         }
+        if (name == "value_unit") {
+            return {value_mean_, value_std_};
+        }
         if (name == "observations") {
             const size_t rows = (is_full_ ? options_.steps_per_env : step_) * ENVIRONMENTS;
             return {rollout_.observations.begin(),
@@ -211,7 +217,9 @@ public:
         visitor("actor/learning_rate", adam_actor_.learning_rate);
         visit_model(visitor, "critic", critic_);
         critic_optimizer_.visit_state(visitor, "critic/optimizer");
-        normalizer_.visit_state(visitor);
+        returns_normalizer_.visit_state(visitor, "returns");
+        read_value_unit();
+        normalizer_.visit_state(visitor, "normalizer");
         if (!options_.adaptive_learning_rate) {
             adam_actor_.learning_rate = options_.adam.learning_rate;
         }
@@ -227,7 +235,10 @@ public:
     }
 
 private:
-    static constexpr T FIRST_MEAN_SCALE = 0.01F;
+    static constexpr T FIRST_GAIN = T(0.7);
+
+    // Of the weight that an iteration's returns have in the critic's unit, so much is left an iteration later.
+    static constexpr double RETURNS_KEPT = 0.9;
 
     // All steps of all environments: step t of environment n is row t * ENVIRONMENTS + n.
     struct Rollout {
@@ -240,6 +251,7 @@ private:
         std::vector<T> rewards;
         std::vector<T> next_values;
         std::vector<T> advantages;
+        std::vector<T> returns;
         std::vector<uint8_t> terminated;
         std::vector<uint8_t> truncated;
         std::vector<uint32_t> order;
@@ -254,6 +266,7 @@ private:
               rewards(rows),
               next_values(rows),
               advantages(rows),
+              returns(rows),
               terminated(rows),
               truncated(rows),
               order(rows) {
@@ -304,6 +317,11 @@ private:
         }
     }
 
+    // In units of reward.
+    [[nodiscard]] T side_by_side_value(size_t environment) const {
+        return value_mean_ + value_std_ * side_by_side_.critic.last().output.row(0)[environment];
+    }
+
     void sample(size_t first, float* actions) {
         nn::training::Batch<T, ACTION_DIM, ENVIRONMENTS> action{};
         const auto& mean = side_by_side_.actor.last().output;
@@ -324,7 +342,7 @@ private:
                 rollout_.means[(first + i) * ACTION_DIM + row] = mean.row(row)[i];
             }
             rollout_.log_probabilities[first + i] = log_probability[i];
-            rollout_.values[first + i] = side_by_side_.critic.last().output.row(0)[i];
+            rollout_.values[first + i] = side_by_side_value(i);
             evaluate(device_, rescale_, stored, actions + i * ACTION_DIM);
         }
     }
@@ -335,7 +353,7 @@ private:
         set_columns(inputs, side_by_side_.input);
         nn::training::forward(critic_, side_by_side_.input, side_by_side_.critic);
         for (size_t i = 0; i < ENVIRONMENTS; i++) {
-            rollout_.next_values[first + i] = side_by_side_.critic.last().output.row(0)[i];
+            rollout_.next_values[first + i] = side_by_side_value(i);
         }
     }
 
@@ -368,6 +386,30 @@ private:
                                        rollout_.terminated.data(), rollout_.truncated.data()};
         estimate_advantages(options_.gamma, options_.lambda, options_.ignore_termination, options_.steps_per_env,
                             ENVIRONMENTS, experience, rollout_.advantages.data());
+        for (size_t i = 0; i < rollout_.returns.size(); i++) {
+            rollout_.returns[i] = rollout_.advantages[i] + rollout_.values[i];
+        }
+        if (options_.normalize_values) {
+            normalize_values();
+        }
+    }
+
+    // The returns so far decide the unit, the latest iterations most; the critic's last layer follows, its values stay.
+    void normalize_values() {
+        const T old_mean = value_mean_;
+        const T old_std = value_std_;
+        returns_normalizer_.discount(RETURNS_KEPT);
+        returns_normalizer_.add(rollout_.returns.data(), rollout_.returns.size());
+        read_value_unit();
+        nn::training::transform_outputs(critic_, old_std / value_std_, (old_mean - value_mean_) / value_std_);
+        for (T& number : rollout_.returns) {
+            number = (number - value_mean_) / value_std_;
+        }
+    }
+
+    void read_value_unit() {
+        value_mean_ = static_cast<T>(returns_normalizer_.mean[0]);
+        value_std_ = static_cast<T>(1 / returns_normalizer_.precision(0));
     }
 
     // Fisher and Yates.
@@ -390,7 +432,7 @@ private:
             }
             collected_.log_probability[sample] = rollout_.log_probabilities[row];
             collected_.advantage[sample] = rollout_.advantages[row];
-            returns_[sample] = rollout_.advantages[row] + rollout_.values[row];
+            returns_[sample] = rollout_.returns[row];
         }
         if (options_.normalize_advantage) {
             normalize(options_.advantage_epsilon, collected_.advantage);
@@ -470,6 +512,9 @@ private:
     Rescale<ACTION_DIM> rescale_;
     nn::training::adam::Settings<T> adam_actor_;
     RunningNormalizer<OBSERVATION_DIM> normalizer_;
+    RunningNormalizer<1> returns_normalizer_;
+    T value_mean_ = 0;
+    T value_std_ = 1;
     Rollout rollout_;
     size_t step_ = 0;
     size_t iteration_ = 0;

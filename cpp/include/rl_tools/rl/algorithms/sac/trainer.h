@@ -8,6 +8,7 @@
 #include <rl_tools/nn/layers/sample_and_squash/layer.h>
 #include <rl_tools/rl/algorithms/off_policy.h>
 #include <rl_tools/rl/algorithms/sac/losses.h>
+#include <rl_tools/rl/components/first_policy.h>
 
 namespace rl_tools::rl::sac {
 
@@ -34,7 +35,7 @@ public:
           target_entropy_(settings.number("TARGET_ENTROPY")),
           adaptive_alpha_(settings.flag("ADAPTIVE_ALPHA")),
           log_alpha_(std::log(settings.number("ALPHA"))) {
-        nn::training::initialize(actor(), random_);
+        initialize_policy(actor(), random_, FIRST_GAIN);
         critics_.initialize(random_);
         if constexpr (CONFIG::RESCALE) {
             policy_.modules.tail.tail.head = rescale_;
@@ -67,6 +68,8 @@ public:
     }
 
 private:
+    static constexpr T FIRST_GAIN = 1;
+
     using Base::batch_;
     using Base::critics_;
     using Base::device_;
