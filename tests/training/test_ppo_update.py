@@ -228,8 +228,8 @@ def test_the_first_policy_is_the_middle_of_the_range_whatever_it_observes() -> N
     for observation in observations:
         action = np.empty(ACTIONS, np.float32)
         trainer.act(observation, action)
-        # A hundredth of: a vector of length 0.7 times 8 units in [-1, 1], and a bias of at most 1/sqrt(8).
-        assert np.abs(action).max() <= 0.01 * (0.7 * np.sqrt(8) + 1 / np.sqrt(8))
+        # A hundredth of: a unit vector times 8 units in [-1, 1], and a bias of at most 1/sqrt(8).
+        assert np.abs(action).max() <= 0.01 * (np.sqrt(8) + 1 / np.sqrt(8))
     assert np.abs(numbers(trainer, "critic")[-9:]).max() > 0.1  # the critic starts as large as ever
 
 

@@ -112,7 +112,9 @@ public:
           rescale_(rescale_of<ACTION_DIM>(settings)),
           adam_actor_(options_.adam),
           rollout_(options_.steps_per_env * ENVIRONMENTS) {
-        initialize_policy(actor(), random_, FIRST_GAIN);
+        // Biases as well: from 0 more seeds fail (docs/architecture.md, "How training starts").
+        nn::training::initialize(actor(), random_);
+        initialize_policy(actor(), random_);
         nn::training::initialize(critic_, random_);
         for (T& number : log_std_) {
             number = std::log(options_.initial_action_std);
@@ -235,8 +237,6 @@ public:
     }
 
 private:
-    static constexpr T FIRST_GAIN = T(0.7);
-
     // Of the weight that an iteration's returns have in the critic's unit, so much is left an iteration later.
     static constexpr double RETURNS_KEPT = 0.9;
 

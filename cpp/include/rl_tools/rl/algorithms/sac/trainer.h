@@ -35,7 +35,7 @@ public:
           target_entropy_(settings.number("TARGET_ENTROPY")),
           adaptive_alpha_(settings.flag("ADAPTIVE_ALPHA")),
           log_alpha_(std::log(settings.number("ALPHA"))) {
-        initialize_policy(actor(), random_, FIRST_GAIN);
+        initialize_policy(actor(), random_);
         critics_.initialize(random_);
         if constexpr (CONFIG::RESCALE) {
             policy_.modules.tail.tail.head = rescale_;
@@ -68,8 +68,6 @@ public:
     }
 
 private:
-    static constexpr T FIRST_GAIN = 1;
-
     using Base::batch_;
     using Base::critics_;
     using Base::device_;

@@ -1,14 +1,13 @@
-// Orthogonal first weights (Saxe et al., arXiv:1312.6120): no unit of a layer begins as another's echo.
+// Orthonormal first weights (Saxe et al., arXiv:1312.6120): no unit of a layer begins as another's echo.
 #pragma once
 
 #include <rl_tools/nn/training/parameters.h>
 
 namespace rl_tools::nn::training {
 
-// Makes the rows of a row-major matrix orthogonal and of length `gain`, or its columns where they are fewer
-// (Gram and Schmidt, modified).
+// Makes the rows of a row-major matrix orthonormal, or its columns where they are fewer (Gram and Schmidt, modified).
 template <typename T>
-RL_TOOLS_NOINLINE void orthogonalize(T gain, size_t rows, size_t columns, T* numbers) {
+RL_TOOLS_NOINLINE void orthonormalize(size_t rows, size_t columns, T* numbers) {
     const bool by_rows = rows <= columns;
     const size_t vectors = by_rows ? rows : columns;
     const size_t length = by_rows ? columns : rows;
@@ -25,12 +24,12 @@ RL_TOOLS_NOINLINE void orthogonalize(T gain, size_t rows, size_t columns, T* num
         T* const vector = numbers + i * to_next_vector;
         for (size_t j = 0; j < i; j++) {
             const T* const other = numbers + j * to_next_vector;
-            const T along = dot(vector, other) / (gain * gain);
+            const T along = dot(vector, other);
             for (size_t k = 0; k < length; k++) {
                 vector[k * to_next_number] -= along * other[k * to_next_number];
             }
         }
-        const T scale = gain / std::sqrt(dot(vector, vector));
+        const T scale = 1 / std::sqrt(dot(vector, vector));
         for (size_t k = 0; k < length; k++) {
             vector[k * to_next_number] *= scale;
         }
