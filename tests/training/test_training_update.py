@@ -26,7 +26,7 @@ from update_reference import (
     observe,
 )
 
-from rltools_embed.training import PPO, SAC, Training
+from rltools_embed.training import SAC
 
 ACTOR_WIDTHS = (OBSERVATIONS, 8, 8, 2 * ACTIONS)
 NOISES = ("next_noise", "noise")
@@ -140,17 +140,3 @@ def test_the_interface_checks_its_buffers_itself(observation: Any, action: Any) 
 def test_the_interface_refuses_a_strided_buffer() -> None:
     with pytest.raises((ValueError, BufferError)):
         make(SAC).act(np.zeros(2 * OBSERVATIONS, np.float32)[::2], np.zeros(ACTIONS, np.float32))
-
-
-@pytest.mark.parametrize("kind", [SAC, PPO])
-def test_the_first_weights_of_an_actor_are_orthonormal_and_its_outputs_small(kind: type[Training]) -> None:
-    outputs = ACTIONS if kind is PPO else 2 * ACTIONS
-    actor = numbers(make(kind), "actor")
-    for inputs, units, scale in ((OBSERVATIONS, 8, 1.0), (8, 8, 1.0), (8, outputs, 0.01)):
-        weights, biases, actor = np.split(actor, [inputs * units, inputs * units + units])
-        matrix = weights.reshape(units, inputs) / scale
-        products = matrix @ matrix.T if units <= inputs else matrix.T @ matrix
-        np.testing.assert_allclose(products, np.eye(min(units, inputs)), atol=1e-6)
-        assert biases.any() == (kind is PPO)
-        assert np.abs(biases).max() <= scale / np.sqrt(inputs)
-    assert len(actor) == 0

@@ -2,6 +2,7 @@
 // (clipped double Q-learning; Fujimoto et al., arXiv:1802.09477).
 #pragma once
 
+#include <rl_tools/rl/components/first_weights.h>
 #include <rl_tools/rl/components/optimizer.h>
 #include <rl_tools/rl/components/squared_error.h>
 
@@ -20,7 +21,7 @@ struct TwinCritics {
 
     void initialize(random::Engine& engine) {
         for (size_t i = 0; i < 2; i++) {
-            nn::training::initialize(online[i], engine);
+            initialize_critic(online[i], engine);
             target[i] = online[i];
         }
     }

@@ -19,7 +19,7 @@
 #include <rl_tools/nn/layers/standardize/operations_generic.h>
 #include <rl_tools/rl/algorithms/ppo/losses.h>
 #include <rl_tools/rl/components/advantages.h>
-#include <rl_tools/rl/components/first_policy.h>
+#include <rl_tools/rl/components/first_weights.h>
 #include <rl_tools/rl/components/normal.h>
 #include <rl_tools/rl/components/optimizer.h>
 #include <rl_tools/rl/components/running_normalizer.h>

@@ -8,7 +8,7 @@
 #include <rl_tools/nn/layers/sample_and_squash/layer.h>
 #include <rl_tools/rl/algorithms/off_policy.h>
 #include <rl_tools/rl/algorithms/sac/losses.h>
-#include <rl_tools/rl/components/first_policy.h>
+#include <rl_tools/rl/components/first_weights.h>
 
 namespace rl_tools::rl::sac {
 
