@@ -336,7 +336,7 @@ def page(runs: Sequence[Run]) -> str:
         "- Differences of a few units of Pendulum-v1: any change of the arithmetic moves a seed's result by more.",
         "- Equal conditions: our TD3 acts at random for 1,000 steps"
         " ([why](architecture.md#why-td3-acts-at-random-for-longer)),",
-        "  RLtools' and Stable-Baselines3's for 100, and our SAC and PPO start otherwise than theirs",
+        "  RLtools' and Stable-Baselines3's for 100, and our networks start otherwise than theirs",
         "  ([how](architecture.md#how-training-starts)). All options that RLtools has are at its defaults.",
         "  Its Adam has a floor under the root, as ours has; Stable-Baselines3's has none.",
         "- RLtools' PPO kept in the action box. It may leave it in training, and Reacher-v5 charges for that:",
