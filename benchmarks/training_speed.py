@@ -282,7 +282,9 @@ def training_table(runs: Sequence[Run]) -> Iterator[str]:
         yield f"| {work} | {' | '.join(cells)} | {' | '.join(ratios)} |"
 
 
-def targets(runs: Sequence[Run], updates: Sequence[Update], action_us: float) -> Iterator[tuple[str, str, float, bool]]:
+def targets(
+    runs: Sequence[Run], updates: Sequence[Update], actions_us: Sequence[float]
+) -> Iterator[tuple[str, str, float, bool]]:
     """Figure, target, found, met."""
     least = (
         ("SAC", MKL, 1.5),
@@ -299,12 +301,13 @@ def targets(runs: Sequence[Run], updates: Sequence[Update], action_us: float) ->
     start = median(runs, OURS, "cached start", "wall_s")
     if start is not None:
         yield "cached start, import included, s", "≤ 0.3", start, start <= 0.3
+    action_us = statistics.median(actions_us)
     yield "`state.action(obs)`, µs", "≤ 1.5", action_us, action_us <= 1.5
     share = updates[0].share
     yield "SAC update, batch 100, 64 wide, share of a large product's speed", "≥ 0.6", share, share >= 0.6
 
 
-def section(runs: Sequence[Run], updates: Sequence[Update], action_us: float, earlier: Sequence[str]) -> str:
+def section(runs: Sequence[Run], updates: Sequence[Update], actions_us: Sequence[float], earlier: Sequence[str]) -> str:
     lines = [
         "## Training",
         "",
@@ -334,8 +337,10 @@ def section(runs: Sequence[Run], updates: Sequence[Update], action_us: float, ea
         "|---|---|---|---|",
         *(
             f"| {figure} | {bound} | {found:.3g} | {'' if met else 'missed'} |"
-            for figure, bound, found, met in targets(runs, updates, action_us)
+            for figure, bound, found, met in targets(runs, updates, actions_us)
         ),
+        "",
+        f"`state.action(obs)` was measured before each of these updates: {min(actions_us):.2f} to {max(actions_us):.2f} µs.",
     ]
     return "\n".join(lines)
 
@@ -431,15 +436,18 @@ def main() -> None:
         earlier = tuple(dict.fromkeys(run.library for run in read(rows)))
         measure_peers(rows, arguments.rltools, arguments.stable_baselines3, Path(name))
         runs = read(rows)
-    action_us = measure_action_us()
-    updates = [measure_update(hidden_dim, size) for hidden_dim in HIDDEN_DIMS for size in BATCH_SIZES]
-    text = section(runs, updates, action_us, earlier)
+    updates = []
+    actions_us = []
+    for hidden_dim, size in itertools.product(HIDDEN_DIMS, BATCH_SIZES):
+        actions_us.append(measure_action_us())
+        updates.append(measure_update(hidden_dim, size))
+    text = section(runs, updates, actions_us, earlier)
     sys.stdout.write(text + "\n")
     if arguments.rltools and arguments.stable_baselines3:
         pages.write_part(PAGE, "training", text)
         plot_times(runs)
         plot_updates(updates)
-    missed = [figure for figure, _, _, met in targets(runs, updates, action_us) if not met]
+    missed = [figure for figure, _, _, met in targets(runs, updates, actions_us) if not met]
     sys.exit(f"missed: {'; '.join(missed)}" if missed else 0)
 
 
