@@ -340,7 +340,8 @@ def section(runs: Sequence[Run], updates: Sequence[Update], actions_us: Sequence
             for figure, bound, found, met in targets(runs, updates, actions_us)
         ),
         "",
-        f"`state.action(obs)` was measured before each of these updates: {min(actions_us):.2f} to {max(actions_us):.2f} µs.",
+        "`state.action(obs)` was measured before each of these updates:",
+        f"{min(actions_us):.2f} to {max(actions_us):.2f} µs, the median counts.",
     ]
     return "\n".join(lines)
 
@@ -436,6 +437,8 @@ def main() -> None:
         earlier = tuple(dict.fromkeys(run.library for run in read(rows)))
         measure_peers(rows, arguments.rltools, arguments.stable_baselines3, Path(name))
         runs = read(rows)
+    if set(earlier) == {run.library for run in runs}:
+        earlier = ()  # all were measured then, in turn
     updates = []
     actions_us = []
     for hidden_dim, size in itertools.product(HIDDEN_DIMS, BATCH_SIZES):
