@@ -438,7 +438,7 @@ def main() -> None:
         measure_peers(rows, arguments.rltools, arguments.stable_baselines3, Path(name))
         runs = read(rows)
     if set(earlier) == {run.library for run in runs}:
-        earlier = ()  # all were measured then, in turn
+        earlier = ()  # each was measured then, in turn with the others
     updates = []
     actions_us = []
     for hidden_dim, size in itertools.product(HIDDEN_DIMS, BATCH_SIZES):
