@@ -1,5 +1,5 @@
-// The device tag under which a training host evaluates its policy: the inference arithmetic, one output per lane.
-// Each output keeps its accumulator and its order, so the bits are those of every other device.
+// How a training host evaluates its policy: the inference arithmetic, one output per lane. Each output keeps its
+// accumulator and its order, so the bits are those of every other device.
 #pragma once
 
 #include <rl_tools/devices/cpu.h>
@@ -10,11 +10,76 @@
 #include <rl_tools/nn_models/mlp/operations_generic.h>
 #include <rl_tools/nn_models/sequential/operations_generic.h>
 
+#include <cstring>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace rl_tools::layout {
+
+// The biases, then the weights for input 0, for input 1, …: each a column of all outputs, with zeros up to a whole
+// number of vectors.
+struct Columns {};
+
+}  // namespace rl_tools::layout
+
 namespace rl_tools::devices {
-struct TrainingHost : CPU<arithmetic::Separate> {};
+struct TrainingHost : CPU<arithmetic::Separate> {
+    using LAYOUT = layout::Columns;
+};
 }  // namespace rl_tools::devices
 
 namespace rl_tools::nn::layers::dense {
+
+template <typename T_SPEC>
+struct ColumnLayer {
+    using SPEC = T_SPEC;
+    using T = typename SPEC::T;
+    using TI = typename SPEC::TI;
+    static constexpr TI INPUT_DIM = SPEC::INPUT_DIM;
+    static constexpr TI OUTPUT_DIM = SPEC::OUTPUT_DIM;
+    static constexpr size_t STRIDE = training::padded<T>(OUTPUT_DIM);
+    alignas(training::VECTOR_BYTES) T biases[STRIDE];
+    alignas(training::VECTOR_BYTES) T weights[INPUT_DIM * STRIDE];
+};
+
+template <typename SPEC>
+inline ColumnLayer<SPEC> in_layout(layout::Columns, const Layer<SPEC>& layer) {
+    using T = typename SPEC::T;
+    constexpr size_t LANES = training::LANES<T>;
+    constexpr size_t STRIDE = ColumnLayer<SPEC>::STRIDE;
+    constexpr size_t WHOLE_ROWS = SPEC::OUTPUT_DIM / LANES * LANES;
+    constexpr size_t WHOLE_COLS = SPEC::INPUT_DIM / LANES * LANES;
+    ColumnLayer<SPEC> result{};
+    memcpy(result.biases, layer.biases.data(), sizeof layer.biases);
+    const auto copy = [&](size_t row, size_t col) {
+        result.weights[col * STRIDE + row] = layer.weights.data()[row * SPEC::INPUT_DIM + col];
+    };
+    // Squares in registers, then what is left of the rows and of the columns.
+    for (size_t row = 0; row < WHOLE_ROWS; row += LANES) {
+        for (size_t col = 0; col < WHOLE_COLS; col += LANES) {
+            training::Vector<T> square[LANES];
+            for (size_t i = 0; i < LANES; i++) {
+                square[i] = training::load(layer.weights.data() + (row + i) * SPEC::INPUT_DIM + col);
+            }
+            training::transpose<T>(square);
+            for (size_t i = 0; i < LANES; i++) {
+                training::store(result.weights + (col + i) * STRIDE + row, square[i]);
+            }
+        }
+        for (size_t i = row; i < row + LANES; i++) {
+            for (size_t col = WHOLE_COLS; col < SPEC::INPUT_DIM; col++) {
+                copy(i, col);
+            }
+        }
+    }
+    for (size_t row = WHOLE_ROWS; row < SPEC::OUTPUT_DIM; row++) {
+        for (size_t col = 0; col < SPEC::INPUT_DIM; col++) {
+            copy(row, col);
+        }
+    }
+    return result;
+}
 
 namespace host {
 
@@ -37,54 +102,87 @@ inline Vector<float> rounded(Vector<float> products) {
     return products;
 }
 
-// LANES outputs from `row` on, one per lane: each is summed in the order of every other device.
-template <typename SPEC>
-inline void outputs(const Layer<SPEC>& layer, size_t row, const float* input, float* output) {
-    constexpr size_t INPUTS = SPEC::INPUT_DIM;
-    constexpr size_t WHOLE = INPUTS / LANES<float> * LANES<float>;
-    const float* const weights = layer.weights.data() + row * INPUTS;
-    Vector<float> sums = training::load(layer.biases.data() + row);
-    for (size_t first = 0; first < WHOLE; first += LANES<float>) {
-        Vector<float> square[LANES<float>];
-        for (size_t i = 0; i < LANES<float>; i++) {
-            square[i] = training::load(weights + i * INPUTS + first);
-        }
-        training::transpose<float>(square);
-        for (size_t i = 0; i < LANES<float>; i++) {
-            sums += rounded(square[i] * input[first + i]);
-        }
+// OUTPUTS outputs from `row` on, before their activation: sums that do not wait for each other.
+template <size_t OUTPUTS, typename SPEC>
+inline void sums_of_outputs(const ColumnLayer<SPEC>& layer, size_t row, const float* input, float* output) {
+    constexpr size_t WHOLE = OUTPUTS / LANES<float>;
+    constexpr size_t REST = OUTPUTS % LANES<float>;
+    constexpr size_t VECTORS = WHOLE + (REST > 0 ? 1 : 0);
+    Vector<float> sums[VECTORS];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < VECTORS; i++) {
+        sums[i] = training::load(layer.biases + row + i * LANES<float>);
     }
-    for (size_t col = WHOLE; col < INPUTS; col++) {
-        float column[LANES<float>];
-        for (size_t i = 0; i < LANES<float>; i++) {
-            column[i] = weights[i * INPUTS + col];
+    const float* column = layer.weights + row;
+    for (size_t col = 0; col < SPEC::INPUT_DIM; col++) {
+#pragma GCC unroll 8
+        for (size_t i = 0; i < VECTORS; i++) {
+            sums[i] += rounded(training::load(column + i * LANES<float>) * input[col]);
         }
-        sums += rounded(training::load(column) * input[col]);
+        column += ColumnLayer<SPEC>::STRIDE;
     }
-    float numbers[LANES<float>];
-    training::store(numbers, sums);
-    for (size_t i = 0; i < LANES<float>; i++) {
-        output[row + i] = activate<SPEC::ACTIVATION_FUNCTION>(numbers[i]);
+#pragma GCC unroll 8
+    for (size_t i = 0; i < WHOLE; i++) {
+        training::store(output + i * LANES<float>, sums[i]);
+    }
+    if constexpr (REST > 0) {
+        float rest[LANES<float>];
+        training::store(rest, sums[WHOLE]);
+        memcpy(output + WHOLE * LANES<float>, rest, REST * sizeof(float));
     }
 }
 
 }  // namespace host
 
 template <typename SPEC>
-inline void evaluate(const devices::TrainingHost&, const Layer<SPEC>& layer, const float* input, float* output) {
+inline void evaluate(const devices::TrainingHost&, const ColumnLayer<SPEC>& layer, const float* input, float* output) {
     static_assert(std::is_same_v<typename SPEC::T, float>, "rl_tools: a policy is made of floats");
-    constexpr size_t WHOLE = SPEC::OUTPUT_DIM / host::LANES<float> * host::LANES<float>;
-    for (size_t row = 0; row < WHOLE; row += host::LANES<float>) {
-        host::outputs(layer, row, input, output);
+    constexpr size_t GROUP = 8 * host::LANES<float>;
+    constexpr size_t WHOLE = SPEC::OUTPUT_DIM / GROUP * GROUP;
+    for (size_t row = 0; row < WHOLE; row += GROUP) {
+        host::sums_of_outputs<GROUP>(layer, row, input, output + row);
     }
-    for (size_t row = WHOLE; row < SPEC::OUTPUT_DIM; row++) {
-        const float* const weights = layer.weights.data() + row * SPEC::INPUT_DIM;
-        float sum = layer.biases.data()[row];
-        for (size_t col = 0; col < SPEC::INPUT_DIM; col++) {
-            sum = arithmetic::multiply_add(arithmetic::Separate{}, sum, weights[col], input[col]);
-        }
-        output[row] = activate<SPEC::ACTIVATION_FUNCTION>(sum);
+    if constexpr (SPEC::OUTPUT_DIM > WHOLE) {
+        host::sums_of_outputs<SPEC::OUTPUT_DIM - WHOLE>(layer, WHOLE, input, output + WHOLE);
     }
+    activate_all<SPEC::ACTIVATION_FUNCTION, SPEC::OUTPUT_DIM>(output);
 }
 
 }  // namespace rl_tools::nn::layers::dense
+
+namespace rl_tools::rl {
+
+// A policy that is trained and used in turn: its model, and the model in the host's layout, made by the first use after
+// a change.
+template <typename T_MODEL>
+class HostPolicy {
+public:
+    using MODEL = T_MODEL;
+
+    [[nodiscard]] const MODEL& model() const { return model_; }
+
+    // To change it; what it returns may be written to until the policy is next used.
+    [[nodiscard]] MODEL& changing_model() {
+        in_layout_.reset();
+        return model_;
+    }
+
+    // One observation to the model's output, or to that of its first `layer_count` primitive layers.
+    void evaluate(const float* input, float* output, size_t layer_count = nn::Primitives<MODEL>::COUNT) {
+        if (in_layout_ == nullptr) {
+            // Where it stays: in an argument it would be on the stack, which is too small for a wide policy.
+            in_layout_.reset(new LAID_OUT(in_layout(devices::TrainingHost::LAYOUT{}, model_)));
+        }
+        nn_models::sequential::evaluate_prefix(device_, *in_layout_, input, output, buffer_, layer_count);
+    }
+
+private:
+    using LAID_OUT = decltype(in_layout(devices::TrainingHost::LAYOUT{}, std::declval<const MODEL&>()));
+
+    devices::TrainingHost device_;
+    MODEL model_{};
+    std::unique_ptr<const LAID_OUT> in_layout_;
+    typename LAID_OUT::template Buffer<1> buffer_{};
+};
+
+}  // namespace rl_tools::rl

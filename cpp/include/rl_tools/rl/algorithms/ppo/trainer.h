@@ -120,10 +120,10 @@ public:
             number = std::log(options_.initial_action_std);
         }
         if constexpr (CONFIG::NORMALIZE_OBSERVATIONS) {
-            policy_.modules.tail.tail.head = rescale_;
+            policy_.changing_model().modules.tail.tail.head = rescale_;
             read_normalizer();
         } else {
-            policy_.modules.tail.head = rescale_;
+            policy_.changing_model().modules.tail.head = rescale_;
         }
     }
 
@@ -131,9 +131,7 @@ public:
     [[nodiscard]] size_t observation_dim() const override { return OBSERVATION_DIM; }
     [[nodiscard]] size_t action_dim() const override { return ACTION_DIM; }
 
-    void act(const float* observation, float* action) override {
-        evaluate(device_, policy_, observation, action, policy_buffer_);
-    }
+    void act(const float* observation, float* action) override { policy_.evaluate(observation, action); }
 
     void explore(const float* observations, float* actions) override {
         if constexpr (CONFIG::NORMALIZE_OBSERVATIONS) {
@@ -284,16 +282,17 @@ private:
 
     Actor& actor() {
         if constexpr (CONFIG::NORMALIZE_OBSERVATIONS) {
-            return policy_.modules.tail.head;
+            return policy_.changing_model().modules.tail.head;
         } else {
-            return policy_.modules.head;
+            return policy_.changing_model().modules.head;
         }
     }
 
     void read_normalizer() {
+        auto& layer = policy_.changing_model().modules.head;
         for (size_t i = 0; i < OBSERVATION_DIM; i++) {
-            policy_.modules.head.mean.values[i] = static_cast<T>(normalizer_.mean[i]);
-            policy_.modules.head.precision.values[i] = static_cast<T>(normalizer_.precision(i));
+            layer.mean.values[i] = static_cast<T>(normalizer_.mean[i]);
+            layer.precision.values[i] = static_cast<T>(normalizer_.precision(i));
         }
     }
 
@@ -301,7 +300,7 @@ private:
     void standardize(const T* observations, T* inputs) {
         if constexpr (CONFIG::NORMALIZE_OBSERVATIONS) {
             for (size_t row = 0; row < ENVIRONMENTS; row++) {
-                evaluate(device_, policy_.modules.head, observations + row * OBSERVATION_DIM,
+                evaluate(device_, policy_.model().modules.head, observations + row * OBSERVATION_DIM,
                          inputs + row * OBSERVATION_DIM);
             }
         } else {
@@ -478,7 +477,7 @@ private:
     std::vector<float> normalizer_numbers() {
         std::vector<float> all;
         if constexpr (CONFIG::NORMALIZE_OBSERVATIONS) {
-            const auto& layer = policy_.modules.head;
+            const auto& layer = policy_.model().modules.head;
             all.insert(all.end(), layer.mean.data(), layer.mean.data() + OBSERVATION_DIM);
             all.insert(all.end(), layer.precision.data(), layer.precision.data() + OBSERVATION_DIM);
         }
@@ -521,8 +520,7 @@ private:
     bool is_full_ = false;
 
     // Zero-initialised: the padding of derivatives stays zero from here on.
-    Policy policy_{};
-    typename Policy::template Buffer<1> policy_buffer_{};
+    HostPolicy<Policy> policy_;
     Critic critic_{};
     T log_std_[ACTION_DIM]{};
     T collecting_log_std_[ACTION_DIM]{};

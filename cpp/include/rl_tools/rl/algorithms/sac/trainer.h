@@ -38,13 +38,11 @@ public:
         initialize_policy(actor(), random_);
         critics_.initialize(random_);
         if constexpr (CONFIG::RESCALE) {
-            policy_.modules.tail.tail.head = rescale_;
+            policy_.changing_model().modules.tail.tail.head = rescale_;
         }
     }
 
-    void act(const float* observation, float* action) override {
-        evaluate(device_, policy_, observation, action, policy_buffer_);
-    }
+    void act(const float* observation, float* action) override { policy_.evaluate(observation, action); }
 
     [[nodiscard]] RL_TOOLS_COLD std::vector<float> numbers(const std::string& name) override {
         if (name == "actor") {
@@ -70,18 +68,17 @@ public:
 private:
     using Base::batch_;
     using Base::critics_;
-    using Base::device_;
     using Base::options_;
     using Base::random_;
     using Base::rescale_;
     using Base::target_;
 
-    Actor& actor() { return policy_.modules.head; }
+    Actor& actor() { return policy_.changing_model().modules.head; }
 
     void sample(const float* observation, float* action) override {
         float head[2 * ACTION_DIM];
         float noise[ACTION_DIM];
-        nn_models::sequential::evaluate_prefix(device_, policy_, observation, head, policy_buffer_, Actor::NUM_LAYERS);
+        policy_.evaluate(observation, head, Actor::NUM_LAYERS);
         fill_normal(random_, noise, ACTION_DIM);
         for (size_t i = 0; i < ACTION_DIM; i++) {
             const float log_std =
@@ -126,8 +123,7 @@ private:
     T log_alpha_moments_[2]{};
 
     // Zero-initialised: the padding of derivatives stays zero from here on.
-    Policy policy_{};
-    typename Policy::template Buffer<1> policy_buffer_{};
+    HostPolicy<Policy> policy_;
     Optimizer<Actor> optimizer_;
     SampledActions<T, ACTION_DIM, BATCH_SIZE> target_sampled_{};
     ActorPass<T, Actor, Critic, OBSERVATION_DIM, ACTION_DIM, BATCH_SIZE> pass_{};

@@ -37,15 +37,13 @@ public:
         nn::training::initialize(actor(), random_);
         target_actor_ = actor();
         critics_.initialize(random_);
-        policy_.modules.tail.head.std = exploration_noise_;
+        policy_.changing_model().modules.tail.head.std = exploration_noise_;
         if constexpr (CONFIG::RESCALE) {
-            policy_.modules.tail.tail.head = rescale_;
+            policy_.changing_model().modules.tail.tail.head = rescale_;
         }
     }
 
-    void act(const float* observation, float* action) override {
-        evaluate(device_, policy_, observation, action, policy_buffer_);
-    }
+    void act(const float* observation, float* action) override { policy_.evaluate(observation, action); }
 
     [[nodiscard]] RL_TOOLS_COLD std::vector<float> numbers(const std::string& name) override {
         if (name == "actor") {
@@ -70,19 +68,17 @@ public:
 private:
     using Base::batch_;
     using Base::critics_;
-    using Base::device_;
     using Base::options_;
     using Base::random_;
     using Base::rescale_;
     using Base::step_;
     using Base::target_;
 
-    Actor& actor() { return policy_.modules.head; }
+    Actor& actor() { return policy_.changing_model().modules.head; }
 
     void sample(const float* observation, float* action) override {
         float noise[ACTION_DIM];
-        nn_models::sequential::evaluate_prefix(device_, policy_, observation, action, policy_buffer_,
-                                               Actor::NUM_LAYERS);
+        policy_.evaluate(observation, action, Actor::NUM_LAYERS);
         fill_normal(random_, noise, ACTION_DIM);
         for (size_t i = 0; i < ACTION_DIM; i++) {
             action[i] = clamped(action[i] + exploration_noise_ * noise[i], -1.0F, 1.0F);
@@ -119,8 +115,7 @@ private:
     size_t actor_target_update_interval_;
 
     // Zero-initialised: the padding of derivatives stays zero from here on.
-    Policy policy_{};
-    typename Policy::template Buffer<1> policy_buffer_{};
+    HostPolicy<Policy> policy_;
     Actor target_actor_{};
     Optimizer<Actor> optimizer_;
     typename Base::Actions noise_{};
