@@ -39,6 +39,8 @@ class OffPolicyOptions(CommonOptions):
         COLLECT_EPISODE_STATS: keep return and length of training episodes (`state.episodes`).
         EPISODE_STATS_BUFFER_SIZE: how many of them are kept.
         SHARED_BATCH: actor and critics are updated on the same transitions.
+        NORMALIZE_REWARDS: the critics learn rewards by their mean size before the first update, where that is above 1;
+            not in RLtools. The policy's, the temperature's and all returns' units stay the environment's.
     """
 
     ACTOR_BATCH_SIZE: int = option(100, of.BATCH)
@@ -57,6 +59,7 @@ class OffPolicyOptions(CommonOptions):
     COLLECT_EPISODE_STATS: bool = option(True, of.boolean)
     EPISODE_STATS_BUFFER_SIZE: int = option(1000, of.COUNT)
     SHARED_BATCH: bool = option(True, of.boolean)
+    NORMALIZE_REWARDS: bool = option(True, of.boolean)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -86,6 +89,7 @@ class OffPolicyOptions(CommonOptions):
 _SETTINGS = (
     "CRITIC_POLYAK",
     "SHARED_BATCH",
+    "NORMALIZE_REWARDS",
     "CRITIC_TRAINING_INTERVAL",
     "ACTOR_TRAINING_INTERVAL",
     "CRITIC_TARGET_UPDATE_INTERVAL",

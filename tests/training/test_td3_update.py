@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from update_reference import (
     ACTIONS,
     BATCH,
@@ -13,6 +14,7 @@ from update_reference import (
     Array,
     batch_of,
     check,
+    check_unit,
     critic_loss,
     critic_value,
     forward,
@@ -21,6 +23,7 @@ from update_reference import (
     make,
     numbers,
     observe,
+    rewards_of,
 )
 
 from rltools_embed.training import TD3
@@ -36,17 +39,22 @@ def actor_action(actor: Array, observations: Array) -> Array:
     return forward(actor, ACTOR_WIDTHS, observations, last=np.tanh)
 
 
-def test_updates_agree_with_the_formulas_in_float64() -> None:
-    trainer = make(TD3, **NOISE)
+@pytest.mark.parametrize(("largest_reward", "normalized"), [(1, True), (40, True), (40, False)])
+def test_updates_agree_with_the_formulas_in_float64(largest_reward: float, normalized: bool) -> None:
+    trainer = make(TD3, **NOISE, NORMALIZE_REWARDS=normalized)
     rng = np.random.default_rng(1)
     for step in range(BATCH):
-        interact(trainer, rng, step == 2, step == 3)
+        interact(trainer, rng, step == 2, step == 3, largest_reward=largest_reward)
+    unit = 0.0
     adam = {name: Adam() for name in LEARNERS}
     clipped = bounded = 0
     for step in range(BATCH + 1, BATCH + 5):
         before = {name: numbers(trainer, name) for name in (*LEARNERS, *TARGETS)}
-        interact(trainer, rng, False, False)
+        interact(trainer, rng, False, False, largest_reward=largest_reward)
         batch = batch_of(trainer, "next_noise")
+        unit = unit or (max(1, np.abs(rewards_of(trainer)).mean()) if normalized else 1)
+        assert (unit > 1) == (normalized and largest_reward > 1)
+        check_unit(trainer, batch, unit)
 
         shift = np.clip(0.9 * batch["next_noise"], -0.8, 0.8)
         action = actor_action(before["actor_target"], batch["next"]) + shift

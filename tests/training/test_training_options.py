@@ -248,8 +248,8 @@ DEFAULTS_OF_RLTOOLS = {
 
 # Options that RLtools does not have.
 OURS = {
-    SacOptions: {"N_RANDOM_STEPS": None},
-    Td3Options: {"N_RANDOM_STEPS": None},
+    SacOptions: {"N_RANDOM_STEPS": None, "NORMALIZE_REWARDS": True},
+    Td3Options: {"N_RANDOM_STEPS": None, "NORMALIZE_REWARDS": True},
     PpoOptions: {"NORMALIZE_VALUES": True},
 }
 
@@ -327,6 +327,7 @@ OFF_POLICY_NUMBERS = {
     "N_RANDOM_STEPS": 3,
     "REPLAY_BUFFER_CAP": 3,
     "SHARED_BATCH": False,
+    "NORMALIZE_REWARDS": False,
     **OPTIMIZER,
 }
 NUMBERS = {

@@ -106,6 +106,24 @@ def test_ppo_resumes_with_its_normaliser_its_learning_rate_and_its_count(
     assert everything(finish(resumed)) == everything(uninterrupted)
 
 
+def great_rewards() -> gymnasium.Env[Any, Any]:
+    return wrappers.TransformReward(line(), lambda reward: 50 * float(reward))
+
+
+@pytest.mark.parametrize("kind", [SAC, TD3])
+@pytest.mark.parametrize("steps", [3, 23])
+def test_the_unit_of_rewards_is_that_of_the_first_update(kind: type[Training], steps: int, tmp_path: Path) -> None:
+    training = small(kind, great_rewards)
+    uninterrupted = finish(training.State(3))
+    unit = uninterrupted._numbers("reward_unit")[0]
+    assert unit > 3
+    after(training, steps).save(tmp_path / "run.state")
+    assert everything(finish(load(kind, tmp_path / "run.state", great_rewards))) == everything(uninterrupted)
+    # The critics keep what they have learned: the option decides before the first update.
+    changed = finish(load(kind, tmp_path / "run.state", great_rewards, NORMALIZE_REWARDS=False))
+    assert changed._numbers("reward_unit")[0] == (unit if steps == 23 else 1)
+
+
 @pytest.mark.parametrize("steps", [6, 22])
 def test_a_replay_buffer_that_is_full_resumes_where_it_was_overwritten(steps: int, tmp_path: Path) -> None:
     training = small(SAC, REPLAY_BUFFER_CAP=9)

@@ -16,6 +16,7 @@ from update_reference import (
     Array,
     batch_of,
     check,
+    check_unit,
     critic_loss,
     critic_value,
     forward,
@@ -24,6 +25,7 @@ from update_reference import (
     make,
     numbers,
     observe,
+    rewards_of,
 )
 
 from rltools_embed.training import SAC
@@ -40,18 +42,25 @@ def actor_sample(actor: Array, observations: Array, noise: Array) -> tuple[Array
     return action, (density - np.log(1 - action**2 + 1e-6)).sum(axis=1)
 
 
-def test_updates_agree_with_the_formulas_in_float64() -> None:
-    trainer = make(SAC)
+@pytest.mark.parametrize(("largest_reward", "normalized"), [(1, True), (40, True), (40, False)])
+def test_updates_agree_with_the_formulas_in_float64(largest_reward: float, normalized: bool) -> None:
+    trainer = make(SAC, NORMALIZE_REWARDS=normalized)
     rng = np.random.default_rng(1)
     for step in range(BATCH):
-        interact(trainer, rng, step == 2, step == 3)
+        interact(trainer, rng, step == 2, step == 3, largest_reward=largest_reward)
+    assert numbers(trainer, "reward_unit") == 0
+    unit = 0.0
     adam = {name: Adam() for name in ("critic_1", "critic_2", "actor", "alpha")}
     names = ("actor", "critic_1", "critic_2", "critic_target_1", "critic_target_2")
     for _ in range(3):
         before = {name: numbers(trainer, name) for name in names}
-        alpha = numbers(trainer, "alpha")[0]
-        interact(trainer, rng, False, False)
+        temperature = numbers(trainer, "alpha")
+        interact(trainer, rng, False, False, largest_reward=largest_reward)
         batch = batch_of(trainer, *NOISES)
+        unit = unit or (max(1, np.abs(rewards_of(trainer)).mean()) if normalized else 1)
+        assert (unit > 1) == (normalized and largest_reward > 1)
+        check_unit(trainer, batch, unit)
+        alpha = temperature[0] / unit
 
         action, log_probability = actor_sample(before["actor"], batch["next"], batch["next_noise"])
         value = np.minimum(*(critic_value(before[f"critic_target_{i}"], batch["next"], action) for i in (1, 2)))
@@ -70,7 +79,7 @@ def test_updates_agree_with_the_formulas_in_float64() -> None:
         after["actor"] = adam["actor"](before["actor"], gradient(actor_loss, before["actor"]))
         _, log_probability = actor_sample(before["actor"], batch["observation"], batch["noise"])
         by_log_alpha = -alpha * np.mean(log_probability - ACTIONS)
-        after["alpha"] = np.exp(adam["alpha"](np.log([alpha]), np.array([by_log_alpha])))
+        after["alpha"] = np.exp(adam["alpha"](np.log(temperature), np.array([by_log_alpha])))
         for i in (1, 2):
             after[f"critic_target_{i}"] = POLYAK * before[f"critic_target_{i}"] + (1 - POLYAK) * after[f"critic_{i}"]
 

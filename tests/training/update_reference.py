@@ -95,11 +95,13 @@ def numbers(trainer: Any, name: str) -> Array:
     return np.frombuffer(trainer.numbers(name), np.float32).astype(np.float64)
 
 
-def interact(trainer: Any, rng: np.random.Generator, terminated: bool, truncated: bool) -> None:
+def interact(
+    trainer: Any, rng: np.random.Generator, terminated: bool, truncated: bool, *, largest_reward: float = 1
+) -> None:
     observation = rng.uniform(-1, 1, OBSERVATIONS).astype(np.float32)
     trainer.explore(observation, np.zeros(ACTIONS, np.float32))
     following = rng.uniform(-1, 1, OBSERVATIONS).astype(np.float32)
-    assert observe(trainer, rng.uniform(-1, 1), following, terminated, truncated)
+    assert observe(trainer, largest_reward * rng.uniform(-1, 1), following, terminated, truncated)
 
 
 def observe(trainer: Any, reward: float, following: Any, terminated: bool, truncated: bool) -> bool:
@@ -115,6 +117,20 @@ def batch_of(trainer: Any, *noises: str) -> dict[str, Array]:
     rows = numbers(trainer, "last_batch").reshape(-1, sum(sizes))
     parts = np.split(rows, np.cumsum(sizes)[:-1], axis=1)
     return {name: part[:, 0] if size == 1 else part for name, size, part in zip(names, sizes, parts, strict=True)}
+
+
+def check_unit(trainer: Any, batch: dict[str, Array], unit: float) -> None:
+    """The batch holds rewards of the replay buffer in `unit`."""
+    assert numbers(trainer, "reward_unit") == np.float32(unit)
+    assert np.isin(
+        batch["reward"].astype(np.float32), (rewards_of(trainer) / np.float32(unit)).astype(np.float32)
+    ).all()
+
+
+def rewards_of(trainer: Any) -> Array:
+    """All rewards of the replay buffer."""
+    rows = numbers(trainer, "transitions").reshape(-1, 2 * OBSERVATIONS + ACTIONS + 3)
+    return rows[:, OBSERVATIONS + ACTIONS].astype(np.float32)
 
 
 def check(trainer: Any, before: dict[str, Array], after: dict[str, Array]) -> None:

@@ -5,7 +5,9 @@
 //  1. actions are uniform in the first N_RANDOM_STEPS steps, then the algorithm's own;
 //  2. both critics share one target, computed once per update;
 //  3. a truncated transition bootstraps from the observation it led to, a terminated one does not;
-//  4. order of an update: critics, actor, targets; each with the values the ones before it left.
+//  4. order of an update: critics, actor, targets; each with the values the ones before it left;
+//  5. the critics learn values in a unit of their own: the mean size of the rewards before the first update, but not
+//     below 1. An option that is in units of reward stays so.
 #pragma once
 
 #include <rl_tools/rl/components/normal.h>
@@ -15,6 +17,7 @@
 #include <rl_tools/rl/policy.h>
 #include <rl_tools/rl/trainer.h>
 
+#include <cmath>
 #include <stdexcept>
 
 namespace rl_tools::rl::off_policy {
@@ -34,6 +37,7 @@ struct Options {
     nn::training::adam::Settings<float> adam;
     bool ignore_termination;
     bool shared_batch;
+    bool normalize_rewards;
     size_t critic_training_interval;
     size_t actor_training_interval;
     size_t critic_target_update_interval;
@@ -47,6 +51,7 @@ struct Options {
         critic_polyak = settings.number("CRITIC_POLYAK");
         ignore_termination = settings.flag("IGNORE_TERMINATION");
         shared_batch = settings.flag("SHARED_BATCH");
+        normalize_rewards = settings.flag("NORMALIZE_REWARDS");
         critic_training_interval = settings.count("CRITIC_TRAINING_INTERVAL");
         actor_training_interval = settings.count("ACTOR_TRAINING_INTERVAL");
         critic_target_update_interval = settings.count("CRITIC_TARGET_UPDATE_INTERVAL");
@@ -119,6 +124,9 @@ public:
         if (name == "critic_target_1" || name == "critic_target_2") {
             return nn::training::numbers_of(critics_.target[name == "critic_target_2" ? 1 : 0]);
         }
+        if (name == "reward_unit") {
+            return {reward_unit_};
+        }
         if (name == "observations") {
             return replayed([](std::vector<float>& all, const auto& transition) {
                 all.insert(all.end(), transition.observation, transition.observation + OBSERVATION_DIM);
@@ -140,6 +148,7 @@ public:
     RL_TOOLS_COLD void visit_state(StateVisitor& visitor) override {
         visitor("random", random_.state, 4);
         visit_integer(visitor, "step", step_);
+        visitor("reward_unit", reward_unit_);
         critics_.visit_state(visitor);
         buffer_.visit_state(visitor);
     }
@@ -168,8 +177,8 @@ protected:
         nn::training::copy_rows(action, input, OBSERVATION_DIM, ACTION_DIM);
     }
 
-    // Per sample of the last update: observation, action, reward, next observation, terminated, the target's noise,
-    // then what the algorithm adds, the target. Tests repeat the update from it in NumPy.
+    // Per sample of the last update: observation, action, reward in the critics' unit, next observation, terminated,
+    // the target's noise, then what the algorithm adds, the target. Tests repeat the update from it in NumPy.
     template <typename... COLUMNS>
     std::vector<float> last_batch_with(const COLUMNS&... columns) const {
         std::vector<float> all;
@@ -194,6 +203,7 @@ protected:
     random::Engine random_;
     Rescale<ACTION_DIM> rescale_;
     size_t step_ = 0;
+    T reward_unit_ = 0;  // 0: not known before the first update
 
     // Zero-initialised: the padding of derivatives stays zero from here on.
     TwinCritics<Critic, BATCH_SIZE> critics_;
@@ -209,7 +219,7 @@ private:
             step_ > options_.n_warmup_steps_actor && step_ % options_.actor_training_interval == 0;
         bool finite = true;
         if (critics_are_due || actor_is_due) {
-            gather(buffer_, random_, batch_);
+            gather_batch();
         }
         if (critics_are_due) {
             compute_target();
@@ -218,7 +228,7 @@ private:
         }
         if (actor_is_due) {
             if (critics_are_due && !options_.shared_batch) {
-                gather(buffer_, random_, batch_);
+                gather_batch();
             }
             update_actor();
             finite = finite && actor_is_finite();
@@ -228,6 +238,24 @@ private:
         }
         update_target_actor();
         return finite;
+    }
+
+    void gather_batch() {
+        if (reward_unit_ == 0) {
+            reward_unit_ = options_.normalize_rewards ? std::fmax(mean_reward_size(), T(1)) : T(1);
+        }
+        gather(buffer_, random_, batch_);
+        for (T& reward : batch_.reward) {
+            reward /= reward_unit_;
+        }
+    }
+
+    [[nodiscard]] RL_TOOLS_COLD T mean_reward_size() const {
+        double sum = 0;
+        for (size_t i = 0; i < buffer_.size(); i++) {
+            sum += std::fabs(static_cast<double>(buffer_[i].reward));
+        }
+        return static_cast<T>(sum / static_cast<double>(buffer_.size()));
     }
 
     template <typename APPEND>

@@ -71,9 +71,13 @@ private:
     using Base::options_;
     using Base::random_;
     using Base::rescale_;
+    using Base::reward_unit_;
     using Base::target_;
 
     Actor& actor() { return policy_.changing_model().modules.head; }
+
+    // The temperature in the critics' unit.
+    [[nodiscard]] T alpha() const { return std::exp(log_alpha_) / reward_unit_; }
 
     void sample(const float* observation, float* action) override {
         float head[2 * ACTION_DIM];
@@ -93,14 +97,13 @@ private:
         sample_actions(head_, pass_.actor.last().output, target_sampled_);
         this->join(batch_.next_observation, target_sampled_.action, pass_.critic_input);
         critics_.evaluate_targets(pass_.critic_input);
-        critic_target(options_.gamma, options_.ignore_termination, std::exp(log_alpha_), batch_.reward,
-                      batch_.terminated, critics_.value(0), critics_.value(1), target_sampled_.log_probability.row(0),
-                      target_);
+        critic_target(options_.gamma, options_.ignore_termination, alpha(), batch_.reward, batch_.terminated,
+                      critics_.value(0), critics_.value(1), target_sampled_.log_probability.row(0), target_);
     }
 
     void update_actor() override {
         this->draw_noise(pass_.sampled.noise);
-        const T alpha = std::exp(log_alpha_);
+        const T alpha = this->alpha();
         pass_.loss_and_gradient(head_, alpha, actor(), critics_.online, critics_.tape, batch_.observation,
                                 optimizer_.gradient);
         optimizer_.step(options_.adam, actor());
