@@ -244,8 +244,8 @@ def test_a_number_that_is_not_finite_stops_training_and_the_policy_survives(spoi
 
 @pytest.mark.parametrize("kind", ALGORITHMS)
 def test_weights_that_diverge_stop_training(kind: type[Training]) -> None:
-    # A reward at float32's edge: the squared error is infinite, and so are the gradients.
-    state = small(kind, factory=lambda: Line(spoil=replacing(1, 3e38, 3))).State(0)
+    # A reward at float32's edge, too late for the unit of rewards: the squared error is infinite, so are the gradients.
+    state = small(kind, factory=lambda: Line(spoil=replacing(1, 3e38, 13))).State(0)
     with pytest.raises(TrainingError, match=r"Line: a weight or its gradient is not finite at step \d+"):
         finish(state)
 
