@@ -10,6 +10,7 @@
 //     below 1. An option that is in units of reward stays so.
 #pragma once
 
+#include <rl_tools/nn/training/subnormals.h>
 #include <rl_tools/rl/components/normal.h>
 #include <rl_tools/rl/components/replay_buffer.h>
 #include <rl_tools/rl/components/twin_critics.h>
@@ -213,6 +214,7 @@ protected:
 private:
     // False: a parameter or its gradient is not finite.
     [[nodiscard]] bool update() {
+        const nn::training::SubnormalsAreZero subnormals;
         const bool critics_are_due =
             step_ > options_.n_warmup_steps_critic && step_ % options_.critic_training_interval == 0;
         const bool actor_is_due =

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <rl_tools/nn/layers/standardize/operations_generic.h>
+#include <rl_tools/nn/training/subnormals.h>
 #include <rl_tools/rl/algorithms/ppo/losses.h>
 #include <rl_tools/rl/components/advantages.h>
 #include <rl_tools/rl/components/first_weights.h>
@@ -357,6 +358,7 @@ private:
     }
 
     void train() {
+        const nn::training::SubnormalsAreZero subnormals;
         is_full_ = true;
         iteration_++;
         finish_rollout();
