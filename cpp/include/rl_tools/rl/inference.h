@@ -6,7 +6,7 @@
 #include <rl_tools/nn/layers/dense/operations_generic.h>
 #include <rl_tools/nn/layers/rescale/operations_generic.h>
 #include <rl_tools/nn/layers/sample_and_squash/operations_generic.h>
-#include <rl_tools/nn/training/vector.h>
+#include <rl_tools/nn/training/columns.h>
 #include <rl_tools/nn_models/mlp/operations_generic.h>
 #include <rl_tools/nn_models/sequential/operations_generic.h>
 
@@ -17,8 +17,7 @@
 
 namespace rl_tools::layout {
 
-// The biases, then the weights for input 0, for input 1, …: each a column of all outputs, with zeros up to a whole
-// number of vectors.
+// rl_tools/nn/training/columns.h
 struct Columns {};
 
 }  // namespace rl_tools::layout
@@ -31,53 +30,10 @@ struct TrainingHost : CPU<arithmetic::Separate> {
 
 namespace rl_tools::nn::layers::dense {
 
-template <typename T_SPEC>
-struct ColumnLayer {
-    using SPEC = T_SPEC;
-    using T = typename SPEC::T;
-    using TI = typename SPEC::TI;
-    static constexpr TI INPUT_DIM = SPEC::INPUT_DIM;
-    static constexpr TI OUTPUT_DIM = SPEC::OUTPUT_DIM;
-    static constexpr size_t STRIDE = training::padded<T>(OUTPUT_DIM);
-    alignas(training::VECTOR_BYTES) T biases[STRIDE];
-    alignas(training::VECTOR_BYTES) T weights[INPUT_DIM * STRIDE];
-};
-
 template <typename SPEC>
 inline ColumnLayer<SPEC> in_layout(layout::Columns, const Layer<SPEC>& layer) {
-    using T = typename SPEC::T;
-    constexpr size_t LANES = training::LANES<T>;
-    constexpr size_t STRIDE = ColumnLayer<SPEC>::STRIDE;
-    constexpr size_t WHOLE_ROWS = SPEC::OUTPUT_DIM / LANES * LANES;
-    constexpr size_t WHOLE_COLS = SPEC::INPUT_DIM / LANES * LANES;
     ColumnLayer<SPEC> result{};
-    memcpy(result.biases, layer.biases.data(), sizeof layer.biases);
-    const auto copy = [&](size_t row, size_t col) {
-        result.weights[col * STRIDE + row] = layer.weights.data()[row * SPEC::INPUT_DIM + col];
-    };
-    // Squares in registers, then what is left of the rows and of the columns.
-    for (size_t row = 0; row < WHOLE_ROWS; row += LANES) {
-        for (size_t col = 0; col < WHOLE_COLS; col += LANES) {
-            training::Vector<T> square[LANES];
-            for (size_t i = 0; i < LANES; i++) {
-                square[i] = training::load(layer.weights.data() + (row + i) * SPEC::INPUT_DIM + col);
-            }
-            training::transpose<T>(square);
-            for (size_t i = 0; i < LANES; i++) {
-                training::store(result.weights + (col + i) * STRIDE + row, square[i]);
-            }
-        }
-        for (size_t i = row; i < row + LANES; i++) {
-            for (size_t col = WHOLE_COLS; col < SPEC::INPUT_DIM; col++) {
-                copy(i, col);
-            }
-        }
-    }
-    for (size_t row = WHOLE_ROWS; row < SPEC::OUTPUT_DIM; row++) {
-        for (size_t col = 0; col < SPEC::INPUT_DIM; col++) {
-            copy(row, col);
-        }
-    }
+    result.take(layer);
     return result;
 }
 

@@ -29,7 +29,7 @@ inline bool is_right() {
     static float a[(ROWS + 3) * (K + 3)], b[K * STRIDE], expected[ROWS * STRIDE], found[ROWS * STRIDE];
     fill(a, sizeof a / sizeof a[0], 1);
     fill(b, sizeof b / sizeof b[0], 2);
-    const auto start = [](size_t row) { return static_cast<float>(row); };
+    const auto start = [](size_t row, size_t) { return broadcast(static_cast<float>(row)); };
     const auto into = [](float* products) {
         return [products](size_t row, size_t col, Vector<float> sum) { store(products + row * STRIDE + col, sum); };
     };

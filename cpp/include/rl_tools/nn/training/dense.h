@@ -1,53 +1,79 @@
 // A dense layer on a batch: forward, and the three derivatives. The layer itself is the inference library's:
 // what a target runs carries no training vocabulary, the state of training lives beside it.
+//
+// A network reads and gives a batch by features (`Batch`), and has one row per sample (`SampleRows`) between its
+// layers. So a product's vectors lie along a layer's outputs, and nothing is transposed but weights.
 #pragma once
 
-#include <rl_tools/nn/layers/dense/layer.h>
 #include <rl_tools/nn/training/activation.h>
 #include <rl_tools/nn/training/batch.h>
+#include <rl_tools/nn/training/columns.h>
 #include <rl_tools/nn/training/multiply.h>
+#include <rl_tools/nn/training/sums.h>
 
 namespace rl_tools::nn::training {
 
 struct Nothing {};
 
-namespace weights {
+// A layer's weights with its rows padded to whole vectors: the copy that a kernel needs where the layer's are not.
+template <typename SPEC>
+struct PaddedWeights {
+    using T = typename SPEC::T;
+    static constexpr size_t STRIDE = padded<T>(SPEC::INPUT_DIM);
+    static constexpr bool ARE_THE_LAYERS = STRIDE == SPEC::INPUT_DIM;
+    struct Copy {
+        alignas(VECTOR_BYTES) T numbers[SPEC::OUTPUT_DIM * STRIDE];
+    };
+    std::conditional_t<ARE_THE_LAYERS, Nothing, Copy> copy;
 
-// Vector instructions that each of the two ways takes, roughly: eight more for the sum across a vector's lanes;
-// one per two numbers to transpose the inputs.
-template <typename T, size_t INPUTS, size_t OUTPUTS, size_t SAMPLES>
-constexpr bool DOT_PRODUCTS_ARE_CHEAPER = INPUTS * OUTPUTS * (padded<T>(SAMPLES) / LANES<T> + 8) <
-                                          OUTPUTS * padded<T>(INPUTS) / LANES<T> * SAMPLES + INPUTS * SAMPLES / 2;
-
-}  // namespace weights
+    // Zero-initialised, the padding stays zero.
+    const T* of(const layers::dense::Layer<SPEC>& layer) {
+        if constexpr (ARE_THE_LAYERS) {
+            return layer.weights.data();
+        } else {
+            for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
+                memcpy(copy.numbers + row * STRIDE, layer.weights.data() + row * SPEC::INPUT_DIM,
+                       SPEC::INPUT_DIM * sizeof(T));
+            }
+            return copy.numbers;
+        }
+    }
+};
 
 // What a pass through a layer leaves behind: its outputs, its inputs to the activation where the derivative needs
-// them, and the loss's derivative by those inputs.
-template <typename LAYER, size_t SAMPLES>
+// them, and the loss's derivative by those inputs; beside them the weights in the orders that the kernels read.
+template <typename LAYER, typename T_OUTPUT>
 struct LayerTape {
-    using OUTPUT = Batch<typename LAYER::T, LAYER::OUTPUT_DIM, SAMPLES>;
+    using OUTPUT = T_OUTPUT;
     OUTPUT output;
     OUTPUT delta;
     std::conditional_t<NEEDS_INPUT<LAYER::SPEC::ACTIVATION_FUNCTION>, OUTPUT, Nothing> before_activation;
-    // The layer's inputs, one row per sample: scratch for the derivative by the weights.
-    using INPUT_SAMPLES = Batch<typename LAYER::T, SAMPLES, LAYER::INPUT_DIM>;
-    std::conditional_t<
-        weights::DOT_PRODUCTS_ARE_CHEAPER<typename LAYER::T, LAYER::INPUT_DIM, LAYER::OUTPUT_DIM, SAMPLES>, Nothing,
-        INPUT_SAMPLES>
-        input_samples;
+    PaddedWeights<typename LAYER::SPEC> weights;
 };
+
+// Of a layer that another one follows.
+template <typename LAYER, size_t SAMPLES>
+struct HiddenTape : LayerTape<LAYER, SampleRows<typename LAYER::T, SAMPLES, LAYER::OUTPUT_DIM>> {
+    using COLUMNS = layers::dense::ColumnLayer<typename LAYER::SPEC>;
+    COLUMNS columns;           // the weights of the last forward pass
+    COLUMNS gradient_columns;  // scratch of a network's first layer
+};
+
+// Of a network's last layer.
+template <typename LAYER, size_t SAMPLES>
+struct OutputTape : LayerTape<LAYER, Batch<typename LAYER::T, LAYER::OUTPUT_DIM, SAMPLES>> {};
 
 // What a product starts from, and where its sums go. They know no more of a layer than the kernel needs, and no
 // lambda's type: layers that differ in something else share the kernel's code.
 template <typename T>
 struct FromZero {
-    T operator()(size_t) const { return T(0); }
+    Vector<T> operator()(size_t, size_t) const { return Vector<T>{}; }
 };
 
 template <typename T>
 struct FromBiases {
     const T* biases;
-    T operator()(size_t row) const { return biases[row]; }
+    Vector<T> operator()(size_t, size_t col) const { return load(biases + col); }
 };
 
 template <typename T, ActivationFunction FUNCTION, size_t STRIDE>
@@ -64,19 +90,14 @@ struct Activated {
     }
 };
 
-template <typename SPEC, size_t SAMPLES>
-inline void forward(const layers::dense::Layer<SPEC>& layer,
-                    const Batch<typename SPEC::T, SPEC::INPUT_DIM, SAMPLES>& input,
-                    LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape) {
-    using T = typename SPEC::T;
-    constexpr auto FUNCTION = SPEC::ACTIVATION_FUNCTION;
-    constexpr size_t STRIDE = padded<T>(SAMPLES);
-    Activated<T, FUNCTION, STRIDE> activated{tape.output.numbers, nullptr};
+template <typename LAYER, typename OUTPUT>
+inline auto activated_into(LayerTape<LAYER, OUTPUT>& tape) {
+    constexpr auto FUNCTION = LAYER::SPEC::ACTIVATION_FUNCTION;
+    Activated<typename LAYER::T, FUNCTION, OUTPUT::STRIDE> activated{tape.output.numbers, nullptr};
     if constexpr (NEEDS_INPUT<FUNCTION>) {
         activated.before = tape.before_activation.numbers;
     }
-    multiply<T, SPEC::OUTPUT_DIM, SAMPLES, SPEC::INPUT_DIM, SPEC::INPUT_DIM, 1, STRIDE>(
-        layer.weights.data(), input.numbers, FromBiases<T>{layer.biases.data()}, activated);
+    return activated;
 }
 
 // Multiplies by the derivative of the activation where the tape has stood since the forward pass, and stores that as
@@ -92,11 +113,10 @@ struct ThroughActivation {
     }
 };
 
-template <typename SPEC, size_t SAMPLES>
-inline auto through_activation_of(LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape) {
-    using T = typename SPEC::T;
-    constexpr auto FUNCTION = SPEC::ACTIVATION_FUNCTION;
-    using Through = ThroughActivation<T, FUNCTION, padded<T>(SAMPLES)>;
+template <typename LAYER, typename OUTPUT>
+inline auto through_activation_of(LayerTape<LAYER, OUTPUT>& tape) {
+    constexpr auto FUNCTION = LAYER::SPEC::ACTIVATION_FUNCTION;
+    using Through = ThroughActivation<typename LAYER::T, FUNCTION, OUTPUT::STRIDE>;
     if constexpr (NEEDS_INPUT<FUNCTION>) {
         return Through{tape.before_activation.numbers, tape.delta.numbers};
     } else {
@@ -104,9 +124,50 @@ inline auto through_activation_of(LayerTape<layers::dense::Layer<SPEC>, SAMPLES>
     }
 }
 
-// From the loss's derivative by the layer's output to that by its activation's input, in place.
+// ------------------------------------------------------------------------------------------------------------- forward
+
+// INPUT: a batch in either order.
+template <typename SPEC, typename INPUT, size_t SAMPLES>
+inline void forward(const layers::dense::Layer<SPEC>& layer, const INPUT& input,
+                    HiddenTape<layers::dense::Layer<SPEC>, SAMPLES>& tape) {
+    using T = typename SPEC::T;
+    constexpr size_t STRIDE = layers::dense::ColumnLayer<SPEC>::STRIDE;
+    tape.columns.take(layer);
+    multiply<T, SAMPLES, SPEC::OUTPUT_DIM, SPEC::INPUT_DIM, INPUT::SAMPLE_STRIDE, INPUT::FEATURE_STRIDE, STRIDE>(
+        input.numbers, tape.columns.weights, FromBiases<T>{tape.columns.biases}, activated_into(tape));
+}
+
+// The dot product of each sample's row with each of `others`, each vector of samples handed to
+// `store_vector(other, sample, vector)`.
+template <typename T, size_t SAMPLES, size_t FEATURES, typename STORE>
+inline void multiply_rows(const SampleRows<T, SAMPLES, FEATURES>& rows, const T* others, size_t count,
+                          const STORE& store_vector) {
+    constexpr size_t STRIDE = SampleRows<T, SAMPLES, FEATURES>::STRIDE;
+    for (size_t sample = 0; sample < SAMPLES; sample += LANES<T>) {
+        for (size_t other = 0; other < count; other++) {
+            store_vector(other, sample,
+                         dot_products<T, STRIDE>(rows.numbers + sample * STRIDE, others + other * STRIDE));
+        }
+    }
+}
+
 template <typename SPEC, size_t SAMPLES>
-inline void through_activation(LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape) {
+inline void forward(const layers::dense::Layer<SPEC>& layer,
+                    const SampleRows<typename SPEC::T, SAMPLES, SPEC::INPUT_DIM>& input,
+                    OutputTape<layers::dense::Layer<SPEC>, SAMPLES>& tape) {
+    using T = typename SPEC::T;
+    const auto activated = activated_into(tape);
+    const T* const biases = layer.biases.data();
+    multiply_rows(input, tape.weights.of(layer), SPEC::OUTPUT_DIM, [&](size_t output, size_t sample, Vector<T> sums) {
+        activated(output, sample, sums + broadcast(biases[output]));
+    });
+}
+
+// ------------------------------------------------------------------------------------------------------------ backward
+
+// From the loss's derivative by the network's output to that by its activation's input, in place.
+template <typename SPEC, size_t SAMPLES>
+inline void through_activation(OutputTape<layers::dense::Layer<SPEC>, SAMPLES>& tape) {
     using T = typename SPEC::T;
     if constexpr (SPEC::ACTIVATION_FUNCTION != ActivationFunction::IDENTITY) {
         const auto through = through_activation_of(tape);
@@ -118,120 +179,77 @@ inline void through_activation(LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& t
     }
 }
 
-// The loss's derivative by inputs FIRST .. FIRST + COUNT, each vector handed to `store_vector(input, col, vector)`.
-template <size_t FIRST, size_t COUNT, typename SPEC, size_t SAMPLES, typename STORE>
-inline void backward_input(const layers::dense::Layer<SPEC>& layer,
-                           const LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape, const STORE& store_vector) {
+// From a layer's delta to that of the layer before it.
+template <typename SPEC, typename TAPE, typename BEFORE>
+inline void backward_input(const layers::dense::Layer<SPEC>& layer, TAPE& tape, BEFORE& before) {
     using T = typename SPEC::T;
-    constexpr size_t STRIDE = padded<T>(SAMPLES);
-    multiply<T, COUNT, SAMPLES, SPEC::OUTPUT_DIM, 1, SPEC::INPUT_DIM, STRIDE>(
-        layer.weights.data() + FIRST, tape.delta.numbers, FromZero<T>{}, store_vector);
+    using DELTA = typename TAPE::OUTPUT;
+    multiply<T, DELTA::SAMPLES, SPEC::INPUT_DIM, SPEC::OUTPUT_DIM, DELTA::SAMPLE_STRIDE, DELTA::FEATURE_STRIDE,
+             PaddedWeights<SPEC>::STRIDE>(tape.delta.numbers, tape.weights.of(layer), FromZero<T>{},
+                                          through_activation_of(before));
 }
 
-namespace weights {
-
-// How many rows of each operand are multiplied with one another at a time: so many sums lie in registers, and the sums
-// across their lanes are taken together.
-template <typename T>
-constexpr size_t BLOCK_ROWS = LANES<T> >= 16 ? 4 : 2;
-
-// The sum of each row. Neither it nor `products_of_rows` knows sizes: a copy for each layer would compile for longer.
-template <typename T>
-RL_TOOLS_NOINLINE void sums_of_rows(const T* rows, size_t count, size_t stride, T* target) {
-    for (size_t first = 0; first < count; first += LANES<T>) {
-        Vector<T> items[LANES<T>];
-        for (size_t i = 0; i < LANES<T>; i++) {
-            Vector<T> sum{};
-            for (size_t col = 0; first + i < count && col < stride; col += LANES<T>) {
-                sum += load(rows + (first + i) * stride + col);
-            }
-            items[i] = sum;
-        }
-        const Vector<T> sums = sums_of<T>(items);
-        memcpy(target + first, &sums, (count - first < LANES<T> ? count - first : LANES<T>)*sizeof(T));
-    }
+// The loss's derivative by inputs FIRST .. FIRST + COUNT of a network, of which this is the first layer's tape.
+template <size_t FIRST, size_t COUNT, typename LAYER, size_t SAMPLES>
+inline void backward_input(const HiddenTape<LAYER, SAMPLES>& tape,
+                           Batch<typename LAYER::T, COUNT, SAMPLES>& derivative_by_input) {
+    static_assert(FIRST + COUNT <= LAYER::INPUT_DIM, "rl_tools: the network has no such inputs");
+    using T = typename LAYER::T;
+    multiply_rows(
+        tape.delta, tape.columns.weights + FIRST * tape.columns.STRIDE, COUNT,
+        [&](size_t input, size_t sample, Vector<T> sums) { store(derivative_by_input.row(input) + sample, sums); });
 }
 
-// The dot product of each row of `a` with each of `b`, a's rows outside; ROWS of a at a time.
-template <typename T, size_t ROWS>
-RL_TOOLS_NOINLINE void products_of_rows(const T* a, size_t a_rows, const T* b, size_t b_rows, size_t stride,
-                                        T* target) {
-    constexpr size_t COLS = LANES<T> / ROWS;
-    for (size_t row = 0; row < a_rows; row += ROWS) {
-        for (size_t col = 0; col < b_rows; col += COLS) {
-            // Beyond the last row stands the last one again; those products are not kept.
-            const T* of_a[ROWS];
-            const T* of_b[COLS];
-            for (size_t i = 0; i < ROWS; i++) {
-                of_a[i] = a + (row + i < a_rows ? row + i : a_rows - 1) * stride;
-            }
-            for (size_t i = 0; i < COLS; i++) {
-                of_b[i] = b + (col + i < b_rows ? col + i : b_rows - 1) * stride;
-            }
-            Vector<T> items[LANES<T>]{};
-#pragma GCC unroll 1
-            for (size_t sample = 0; sample < stride; sample += LANES<T>) {
-#pragma GCC unroll 16
-                for (size_t i = 0; i < LANES<T>; i++) {
-                    items[i] += load(of_a[i / COLS] + sample) * load(of_b[i % COLS] + sample);
-                }
-            }
-            const Vector<T> sums = sums_of<T>(items);
-            for (size_t i = 0; i < ROWS && row + i < a_rows; i++) {
-                const size_t count = b_rows - col < COLS ? b_rows - col : COLS;
-                memcpy(target + (row + i) * b_rows + col, reinterpret_cast<const T*>(&sums) + i * COLS,
-                       count * sizeof(T));
-            }
+// Rows of COLS numbers each, without padding.
+template <typename T, size_t COLS>
+struct IntoRows {
+    T* target;
+
+    void operator()(size_t row, size_t col, Vector<T> sum) const {
+        if (COLS % LANES<T> == 0 || col + LANES<T> <= COLS) {
+            store(target + row * COLS + col, sum);
+        } else {
+            memcpy(target + row * COLS + col, &sum, (COLS - col) * sizeof(T));
         }
     }
-}
+};
 
-// One row per sample.
 template <typename T, size_t FEATURES, size_t SAMPLES>
-inline void transpose(const Batch<T, FEATURES, SAMPLES>& batch, Batch<T, SAMPLES, FEATURES>& transposed) {
-    for (size_t feature = 0; feature < FEATURES; feature += LANES<T>) {
-        for (size_t sample = 0; sample < SAMPLES; sample += LANES<T>) {
-            Vector<T> square[LANES<T>];
-            for (size_t i = 0; i < LANES<T>; i++) {
-                square[i] = feature + i < FEATURES ? load(batch.row(feature + i) + sample) : Vector<T>{};
-            }
-            training::transpose<T>(square);
-            for (size_t i = 0; i < LANES<T> && sample + i < SAMPLES; i++) {
-                store(transposed.row(sample + i) + feature, square[i]);
-            }
-        }
-    }
+inline void backward_biases(const Batch<T, FEATURES, SAMPLES>& delta, T* gradient) {
+    sums_of_rows(delta.numbers, FEATURES, delta.STRIDE, gradient);
 }
 
-}  // namespace weights
+template <typename T, size_t SAMPLES, size_t FEATURES>
+inline void backward_biases(const SampleRows<T, SAMPLES, FEATURES>& delta, T* gradient) {
+    sums_of_columns(delta.numbers, SAMPLES, delta.STRIDE, FEATURES, gradient);
+}
 
 // The loss's derivative by weights and biases: a gradient is a layer. Overwrites `gradient`.
-template <typename SPEC, size_t SAMPLES>
-inline void backward_parameters(const Batch<typename SPEC::T, SPEC::INPUT_DIM, SAMPLES>& input,
-                                LayerTape<layers::dense::Layer<SPEC>, SAMPLES>& tape,
+template <typename SPEC, size_t SAMPLES, typename TAPE>
+inline void backward_parameters(const SampleRows<typename SPEC::T, SAMPLES, SPEC::INPUT_DIM>& input, const TAPE& tape,
                                 layers::dense::Layer<SPEC>& gradient) {
     using T = typename SPEC::T;
-    constexpr size_t INPUTS = SPEC::INPUT_DIM;
-    constexpr size_t OUTPUTS = SPEC::OUTPUT_DIM;
-    constexpr size_t STRIDE = padded<T>(SAMPLES);
-    weights::sums_of_rows(tape.delta.numbers, OUTPUTS, STRIDE, gradient.biases.data());
-    if constexpr (weights::DOT_PRODUCTS_ARE_CHEAPER<T, INPUTS, OUTPUTS, SAMPLES>) {
-        constexpr size_t ROWS = OUTPUTS < weights::BLOCK_ROWS<T> ? 1 : weights::BLOCK_ROWS<T>;
-        weights::products_of_rows<T, ROWS>(tape.delta.numbers, OUTPUTS, input.numbers, INPUTS, STRIDE,
-                                           gradient.weights.data());
-    } else {
-        weights::transpose(input, tape.input_samples);
-        T* const target = gradient.weights.data();
-        multiply<T, OUTPUTS, INPUTS, SAMPLES, STRIDE, 1, padded<T>(INPUTS)>(
-            tape.delta.numbers, tape.input_samples.numbers, FromZero<T>{},
-            [target](size_t row, size_t col, Vector<T> sum) {
-                if (INPUTS % LANES<T> == 0 || col + LANES<T> <= INPUTS) {
-                    store(target + row * INPUTS + col, sum);
-                } else {
-                    memcpy(target + row * INPUTS + col, &sum, (INPUTS - col) * sizeof(T));
-                }
-            });
-    }
+    using DELTA = typename TAPE::OUTPUT;
+    backward_biases(tape.delta, gradient.biases.data());
+    constexpr size_t STRIDE = SampleRows<T, SAMPLES, SPEC::INPUT_DIM>::STRIDE;
+    multiply<T, SPEC::OUTPUT_DIM, SPEC::INPUT_DIM, SAMPLES, DELTA::FEATURE_STRIDE, DELTA::SAMPLE_STRIDE, STRIDE>(
+        tape.delta.numbers, input.numbers, FromZero<T>{}, IntoRows<T, SPEC::INPUT_DIM>{gradient.weights.data()});
+}
+
+// Of a network's first layer: its input stands by features, so the product is the gradient's columns.
+template <typename SPEC, size_t SAMPLES>
+inline void backward_parameters(const Batch<typename SPEC::T, SPEC::INPUT_DIM, SAMPLES>& input,
+                                HiddenTape<layers::dense::Layer<SPEC>, SAMPLES>& tape,
+                                layers::dense::Layer<SPEC>& gradient) {
+    using T = typename SPEC::T;
+    using INPUT = Batch<T, SPEC::INPUT_DIM, SAMPLES>;
+    constexpr size_t STRIDE = layers::dense::ColumnLayer<SPEC>::STRIDE;
+    T* const columns = tape.gradient_columns.weights;
+    backward_biases(tape.delta, gradient.biases.data());
+    multiply<T, SPEC::INPUT_DIM, SPEC::OUTPUT_DIM, SAMPLES, INPUT::FEATURE_STRIDE, INPUT::SAMPLE_STRIDE, STRIDE>(
+        input.numbers, tape.delta.numbers, FromZero<T>{},
+        [columns](size_t row, size_t col, Vector<T> sum) { store(columns + row * STRIDE + col, sum); });
+    transpose(columns, SPEC::INPUT_DIM, SPEC::OUTPUT_DIM, STRIDE, gradient.weights.data(), SPEC::INPUT_DIM);
 }
 
 }  // namespace rl_tools::nn::training

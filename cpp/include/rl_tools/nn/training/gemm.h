@@ -1,6 +1,6 @@
 // The one kernel that training's time goes into: a matrix product of sizes known to the compiler.
 //
-//     C[row][col] = start(row) + sum over k of A[row][k] * B[k][col]
+//     C[row][col] = start(row, col) + sum over k of A[row][k] * B[k][col]
 //
 // A's numbers are broadcast (so A may be transposed at no cost), B's and C's are loaded as vectors along `col`.
 // A tile of C stays in registers for the whole sum. This is the default of `multiply.h`, and what a BLAS is checked by.
@@ -41,9 +41,12 @@ RL_TOOLS_ALWAYS_INLINE void tile(const T* a, const T* b, size_t row, size_t col,
     for (size_t r = 0; r < ROWS; r++) {
 #pragma GCC unroll 4
         for (size_t v = 0; v < WHOLE; v++) {
-            sums[r][v] = broadcast<T>(start(row + r));
+            sums[r][v] = start(row + r, col + v * LANES<T>);
         }
-        narrow_sums[r] = start(row + r) - Narrow{};
+        if constexpr (HAS_NARROW) {
+            const Vector<T> first = start(row + r, col + WHOLE * LANES<T>);
+            memcpy(&narrow_sums[r], &first, LAST);
+        }
     }
     a += row * A_ROW_STRIDE;
     b += col;
@@ -86,10 +89,11 @@ RL_TOOLS_ALWAYS_INLINE void tile(const T* a, const T* b, size_t row, size_t col,
     }
 }
 
-// All rows of VECTORS vectors' columns.
+// All rows of VECTORS vectors' columns. `start` and `store_vector` are copies: no store of a number can change what
+// they hold, so it stays in registers.
 template <typename T, size_t ROWS, size_t VECTORS, size_t LAST, size_t K, size_t A_ROW_STRIDE, size_t A_K_STRIDE,
           size_t B_STRIDE, typename START, typename STORE>
-inline void panel(const T* a, const T* b, size_t col, const START& start, const STORE& store_vector) {
+inline void panel(const T* a, const T* b, size_t col, const START start, const STORE store_vector) {
     // Short sums are loads and stores: larger tiles of them would only be more code.
     constexpr size_t LARGEST = K < 8 ? 2 : 8;
     constexpr size_t MOST = ACCUMULATORS / VECTORS < LARGEST ? ACCUMULATORS / VECTORS : LARGEST;
@@ -103,8 +107,8 @@ inline void panel(const T* a, const T* b, size_t col, const START& start, const 
     }
 }
 
-// B's and C's rows are padded to whole vectors. `start(row)` gives a sum's first value, `store_vector(row, col,
-// vector)` takes LANES results: bias, activation and derivative are fused there.
+// B's and C's rows are padded to whole vectors. `start(row, col)` gives the first values of LANES sums,
+// `store_vector(row, col, vector)` takes their results: bias, activation and derivative are fused there.
 template <typename T, size_t ROWS, size_t COLS, size_t K, size_t A_ROW_STRIDE, size_t A_K_STRIDE, size_t B_STRIDE,
           typename START, typename STORE>
 inline void multiply(const T* a, const T* b, const START& start, const STORE& store_vector) {

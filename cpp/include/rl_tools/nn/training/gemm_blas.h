@@ -60,7 +60,7 @@ inline void multiply(const T* a, const T* b, const START& start, const STORE& st
         product<ROWS, COLS, K, A_ROW_STRIDE, A_K_STRIDE, B_STRIDE>(a, b, products);
         for (size_t row = 0; row < ROWS; row++) {
             for (size_t col = 0; col < COLS; col += LANES<T>) {
-                store_vector(row, col, load(products + row * STRIDE + col) + start(row));
+                store_vector(row, col, load(products + row * STRIDE + col) + start(row, col));
             }
         }
     } else {

@@ -36,14 +36,14 @@ struct ChainTape;
 
 template <typename HEAD, size_t SAMPLES>
 struct ChainTape<Chain<HEAD>, SAMPLES> {
-    LayerTape<HEAD, SAMPLES> head;
+    OutputTape<HEAD, SAMPLES> head;
     auto& last() { return head; }
     const auto& last() const { return head; }
 };
 
 template <typename HEAD, typename NEXT, typename... TAIL, size_t SAMPLES>
 struct ChainTape<Chain<HEAD, NEXT, TAIL...>, SAMPLES> {
-    LayerTape<HEAD, SAMPLES> head;
+    HiddenTape<HEAD, SAMPLES> head;
     ChainTape<Chain<NEXT, TAIL...>, SAMPLES> tail;
     auto& last() { return tail.last(); }
     const auto& last() const { return tail.last(); }
@@ -75,7 +75,7 @@ inline void backward_deltas(const Chain<HEAD, TAIL...>& chain, ChainTape<Chain<H
         through_activation(tape.head);
     } else {
         backward_deltas(chain.tail, tape.tail);
-        backward_input<0, HEAD::OUTPUT_DIM>(chain.tail.head, tape.tail.head, through_activation_of(tape.head));
+        backward_input(chain.tail.head, tape.tail.head, tape.head);
     }
 }
 
@@ -96,15 +96,13 @@ inline void backward(const nn_models::mlp::NeuralNetwork<LAYERS...>& network, co
     backward_parameters(input, tape, gradient.layers);
 }
 
-// To the inputs FIRST .. FIRST + COUNT only.
+// To the inputs FIRST .. FIRST + COUNT only, through the weights of the forward pass.
 template <size_t FIRST, typename... LAYERS, typename T, size_t COUNT, size_t SAMPLES>
 inline void backward_to_input(const nn_models::mlp::NeuralNetwork<LAYERS...>& network,
                               ChainTape<Chain<LAYERS...>, SAMPLES>& tape,
                               Batch<T, COUNT, SAMPLES>& derivative_by_input) {
     backward_deltas(network.layers, tape);
-    backward_input<FIRST, COUNT>(network.layers.head, tape.head, [&](size_t row, size_t col, Vector<T> sum) {
-        store(derivative_by_input.row(row) + col, sum);
-    });
+    backward_input<FIRST>(tape.head, derivative_by_input);
 }
 
 }  // namespace rl_tools::nn::training

@@ -195,15 +195,17 @@ RL_TOOLS_ALWAYS_INLINE void transpose(Vector<T> (&rows)[LANES<T>]) {
     }
 }
 
-// The sum of each vector's lanes, as the lanes of one.
+// The sum of each vector's lanes, as the lanes of one: two vectors become one of both's halves added up, until each
+// lane is a vector's sum.
 template <typename T>
 RL_TOOLS_ALWAYS_INLINE Vector<T> sums_of(Vector<T> (&vectors)[LANES<T>]) {
-    transpose<T>(vectors);
+    constexpr std::make_index_sequence<LANES<T>> ALL{};
 #pragma GCC unroll 4
     for (size_t half = LANES<T> / 2; half > 0; half /= 2) {
 #pragma GCC unroll 8
         for (size_t i = 0; i < half; i++) {
-            vectors[i] += vectors[i + half];
+            vectors[i] = interleaved<T, 0>(vectors[i], vectors[i + half], ALL) +
+                         interleaved<T, LANES<T> / 2>(vectors[i], vectors[i + half], ALL);
         }
     }
     return vectors[0];
