@@ -83,7 +83,7 @@ class Environment:
     def step(self, action: Float32Array, where: str) -> Step:
         """Act once. The environment gets a copy in its own dtype, never outside of its bounds."""
         observation = np.empty(self._shape, dtype=np.float32)
-        return Step(observation, *self.step_into(self.bounded(action), observation, where))
+        return Step(observation, *self.take(self._env.step(self.bounded(action)), observation, where))
 
     def bounded(self, actions: Float32Array) -> npt.NDArray[Any]:
         """A copy of actions (m,) or (N, m), in the environment's dtype and bounds."""
@@ -91,18 +91,25 @@ class Environment:
         return within.astype(self._action_dtype, copy=False)
 
     def training_actions(self, actions: Float32Array) -> npt.NDArray[Any]:
-        """As `bounded`, of actions that a trainer explores: they are within the bounds as float32 tells those."""
+        """As `bounded`, of actions that a trainer explores: they are within the bounds as float32 tells those.
+
+        The environment may keep them.
+        """
         return actions.copy() if self._action_dtype == np.float32 else self.bounded(actions)
 
-    def step_into(self, bounded: npt.NDArray[Any], target: Float32Array, when: int | str) -> tuple[float, bool, bool]:
-        """What `step` does, for training's loop, which is as long as this is: reward, terminated and truncated.
+    @property
+    def own_step(self) -> Callable[[npt.NDArray[Any]], object]:
+        """The environment's own `step`, for training's loop: of an action (m,) from `training_actions`; see `take`."""
+        step: Callable[[npt.NDArray[Any]], object] = self._env.step
+        return step
+
+    def take(self, result: object, target: Float32Array, when: int | str) -> tuple[float, bool, bool]:
+        """Reward, terminated and truncated of what the environment's own `step` gave.
 
         Args:
-            bounded: the action (m,), from `bounded` or `training_actions`; the environment may keep it.
             target: the observation (n,) is written to it.
             when: the number of the step or other words, for errors.
         """
-        result = self._env.step(bounded)
         if type(result) is tuple and len(result) == 5:
             observation, reward, terminated, truncated, _ = result
             if (

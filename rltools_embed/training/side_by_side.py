@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -191,23 +191,36 @@ class SideBySide(ABC):
 
 
 class OneByOne(SideBySide):
-    """Python's environments, stepped one after another."""
+    """Python's environments, stepped one after another.
 
-    def __init__(self, environments: Sequence[Environment], episode_step_limit: int | None) -> None:
+    Args:
+        stepper: the compiled interface's `Stepper`, which takes the results that are as expected.
+    """
+
+    def __init__(
+        self, environments: Sequence[Environment], episode_step_limit: int | None, stepper: Callable[..., Any]
+    ) -> None:
         super().__init__(environments, episode_step_limit)
+        self._steps = tuple(environment.own_step for environment in environments)
         self._to_environment = environments[0].training_actions
-        self._steps = tuple(environment.step_into for environment in environments)
-        self._rows = tuple(self.next_observations)  # views
+        self._take = tuple(environment.take for environment in environments)
+        arrays = (self.next_observations, self.rewards, self.terminated, self.truncated)
+        limit = episode_step_limit or 0
+        self._step_each = stepper(*arrays, self._returns, self._lengths, limit, np.bool_).step_each
 
     def act(self, actions: Float32Array, steps_before: int) -> None:
         actions = self._to_environment(actions)
-        for index, (step, row) in enumerate(zip(self._steps, self._rows, strict=True)):
-            reward, terminated, truncated = step(actions[index], row, steps_before + index + 1)
+        untaken = self._step_each(self._steps, actions, 0)
+        while untaken is not None:
+            index, result = untaken
+            row = self.next_observations[index]
+            reward, terminated, truncated = self._take[index](result, row, steps_before + index + 1)
             self._returns[index] += reward
-            length = self._lengths[index] = self._lengths[index] + 1
+            self._lengths[index] += 1
             self.rewards[index] = reward
             self.terminated[index] = terminated
-            self.truncated[index] = truncated or length == self._limit
+            self.truncated[index] = truncated or self._lengths[index] == self._limit
+            untaken = self._step_each(self._steps, actions, index + 1)
 
 
 def check_finite(name: str, observations: Float32Array, rewards: Float32Array, where: Callable[[int], str]) -> None:

@@ -263,7 +263,8 @@ class Training:
             return resources.enter_context(contextlib.closing(self._source.make(limit)))
         factory = self._source.factory
         closing = (contextlib.closing(Environment(factory, self.spec)) for _ in range(count))
-        return OneByOne([resources.enter_context(environment) for environment in closing], limit)
+        environments = [resources.enter_context(environment) for environment in closing]
+        return OneByOne(environments, limit, self._interface.Stepper)
 
     def make_trainer(self, seed: int) -> Any:
         """The C++ trainer behind a `State`."""

@@ -114,3 +114,156 @@ def test_an_actor_is_made_by_a_trainer_only(trainer: Any) -> None:
         type(trainer)(0)
     with pytest.raises(TypeError):
         type(trainer)(seed=0)
+
+
+# ------------------------------------------------------------------------------------------------------------- stepper
+
+OBSERVATION = np.array([1.0, -2.5], np.float32)
+
+
+class Stepped:
+    """Three environments of two observations behind a stepper, and what it writes to. `results`: what they give."""
+
+    def __init__(self, limit: int = 0) -> None:
+        self.next_observations = np.zeros((3, 2), np.float32)
+        self.rewards = np.zeros(3, np.float32)
+        self.terminated = np.zeros(3, np.bool_)
+        self.truncated = np.zeros(3, np.bool_)
+        self.returns = [0.0] * 3
+        self.lengths = [0] * 3
+        self.results: list[Any] = [(OBSERVATION, 0.5, False, False, {})] * 3
+        self.actions: list[Any] = []
+        self.steps = tuple(self.step_of(index) for index in range(3))
+        self.stepper = SAC(Line, **SMALL)._interface.Stepper(*self.arguments(), limit, np.bool_)
+
+    def arguments(self) -> list[Any]:
+        arrays = [self.next_observations, self.rewards, self.terminated, self.truncated]
+        return [*arrays, self.returns, self.lengths]
+
+    def step_of(self, index: int) -> Any:
+        def step(action: Any) -> Any:
+            self.actions.append(action)
+            return self.results[index]
+
+        return step
+
+    def step_each(self, first: int = 0) -> Any:
+        return self.stepper.step_each(self.steps, np.array([[1.0], [2.0], [3.0]], np.float32), first)
+
+
+def test_a_stepper_steps_each_environment_with_its_action() -> None:
+    stepped = Stepped()
+    stepped.results[1] = (np.array([0.1, 1e-50]), np.float64(0.1), np.True_, False, None)
+    stepped.results[2] = (OBSERVATION * 2, 1.0, False, True, {})
+    assert stepped.step_each() is None
+    assert stepped.step_each(1) is None
+    assert [float(action[0]) for action in stepped.actions] == [1, 2, 3, 2, 3]
+    assert stepped.next_observations.tolist() == [[1, -2.5], [float(np.float32(0.1)), 0], [2, -5]]
+    assert stepped.rewards.tolist() == [0.5, float(np.float32(0.1)), 1]
+    assert (stepped.terminated.tolist(), stepped.truncated.tolist()) == ([False, True, False], [False, False, True])
+    assert (stepped.returns, stepped.lengths) == ([0.5, 0.2, 2.0], [1, 2, 2])
+
+
+def test_a_stepper_truncates_at_the_length_limit() -> None:
+    stepped = Stepped(limit=2)
+    stepped.step_each()
+    assert not stepped.truncated.any()
+    stepped.step_each(1)
+    assert stepped.truncated.tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        None,
+        [OBSERVATION, 0.5, False, False, {}],
+        (OBSERVATION, 0.5, False, {}),
+        (OBSERVATION.tolist(), 0.5, False, False, {}),
+        (OBSERVATION.astype(np.float16), 0.5, False, False, {}),
+        (np.array([1, 2]), 0.5, False, False, {}),
+        (np.zeros(4, np.float32)[::2], 0.5, False, False, {}),
+        (np.zeros((1, 2), np.float32), 0.5, False, False, {}),
+        (np.zeros(3, np.float32), 0.5, False, False, {}),
+        (np.array([np.nan, 0], np.float32), 0.5, False, False, {}),
+        (np.array([0, -np.inf]), 0.5, False, False, {}),
+        (np.array([1e39, 0]), 0.5, False, False, {}),
+        (OBSERVATION, 1, False, False, {}),
+        (OBSERVATION, np.float32(1), False, False, {}),
+        (OBSERVATION, float("nan"), False, False, {}),
+        (OBSERVATION, 1e39, False, False, {}),
+        (OBSERVATION, 0.5, 0, False, {}),
+        (OBSERVATION, 0.5, False, None, {}),
+    ],
+)
+def test_a_stepper_hands_back_what_is_not_as_expected_and_counts_nothing_of_it(result: Any) -> None:
+    stepped = Stepped()
+    stepped.results[1] = result
+    untaken = stepped.step_each()
+    assert untaken[0] == 1
+    assert untaken[1] is result
+    assert (stepped.returns, stepped.lengths) == ([0.5, 0, 0], [1, 0, 0])
+    assert stepped.rewards.tolist() == [0.5, 0, 0]
+    assert len(stepped.actions) == 2
+
+
+def test_an_exception_of_a_step_passes_through_a_stepper() -> None:
+    stepped = Stepped()
+
+    def fail(action: Any) -> Any:
+        raise LookupError("a sensor")
+
+    stepped.steps = (stepped.steps[0], fail, stepped.steps[2])
+    with pytest.raises(LookupError, match="a sensor"):
+        stepped.step_each()
+    assert stepped.lengths == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("position", "wrong"),
+    [
+        (0, np.zeros((3, 2))),
+        (0, np.zeros(7, np.float32)),
+        (1, np.zeros(0, np.float32)),
+        (2, np.zeros(3, np.float32)),
+        (3, np.zeros(2, np.bool_)),
+        (4, (0.0, 0.0, 0.0)),
+        (5, [0, 0]),
+    ],
+)
+def test_a_stepper_refuses_what_it_cannot_write_to(position: int, wrong: Any) -> None:
+    stepped = Stepped()
+    arguments = stepped.arguments()
+    arguments[position] = wrong
+    with pytest.raises(ValueError, match="expected"):
+        type(stepped.stepper)(*arguments, 0, np.bool_)
+
+
+def test_a_stepper_refuses_other_steps_and_actions_than_it_has_environments() -> None:
+    stepped = Stepped()
+    with pytest.raises(ValueError, match="expected a tuple of 3"):
+        stepped.stepper.step_each(stepped.steps[:2], np.zeros((3, 1), np.float32), 0)
+    with pytest.raises(IndexError):
+        stepped.stepper.step_each(stepped.steps, np.zeros((2, 1), np.float32), 0)
+
+
+def test_a_stepper_keeps_and_loses_no_reference() -> None:
+    stepped = Stepped()
+    taken, untaken, steps = stepped.results[0], ("not", "as", "expected"), []
+    for index in range(3):
+        steps.append(lambda action, index=index: untaken if index == 1 else taken)
+    actions = np.zeros((3, 1), np.float32)
+    objects = [*taken[:2], taken, untaken, *stepped.arguments(), actions, *steps, tuple(steps), np.bool_]
+
+    def call() -> None:
+        assert stepped.stepper.step_each(objects[-2], actions, 0)[1] is untaken
+        assert stepped.stepper.step_each(objects[-2], actions, 2) is None
+        with pytest.raises(ValueError, match="expected"):
+            stepped.stepper.step_each((), actions, 0)
+
+    call()
+    gc.collect()
+    before = [sys.getrefcount(item) for item in objects]
+    for _ in range(CALLS):
+        call()
+    gc.collect()
+    assert [sys.getrefcount(item) for item in objects] == before
