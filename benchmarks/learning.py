@@ -4,6 +4,7 @@
 
 PYTHON: an interpreter that has the library (`rltools[mkl]==2.2.1`, `stable-baselines3` with torch for the CPU) and
 `gymnasium[mujoco]`; ours needs the extra `[benchmark]`. All three train on the same environments and seeds.
+`--jobs 2` trains two at a time: the returns are the same, the seconds in the rows are not those of an idle machine.
 Finished runs are kept in `--rows`: what stands there is not trained again.
 When they are all there, docs/learning.md, its plots and docs/learning.jsonl are written. From these rows the page is
 made again without training: `--rows docs/learning.jsonl`.
@@ -19,7 +20,9 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -62,6 +65,7 @@ ENVIRONMENTS = (
         name="Pendulum-v1",
         described="A pendulum swings up and stays there; 3 observations, 1 action, episodes of 200 steps.",
         digits=1,
+        seeds=20,
         targets={"SAC": -155.0, "TD3": -165.0, "PPO": -180.0},
     ),
     Environment(
@@ -121,20 +125,20 @@ def dumps(run: Run) -> str:
     return json.dumps(asdict(run), separators=(",", ":")) + "\n"
 
 
+_writing = threading.Lock()
+
+
 def train(python: str, trainer: str, environment: str, algorithm: str, seeds: Sequence[int], rows: Path) -> None:
     """Append a row per seed."""
     command = [python, "-W", "ignore", str(TRAINERS), trainer, environment, algorithm, *map(str, seeds)]
     variables = {**os.environ, **ONE_THREAD}
-    with (
-        subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, text=True) as process,
-        rows.open("a", encoding="utf-8") as file,
-    ):
+    with subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():
             if not line.startswith("{"):  # libraries have their say as well
                 continue
             run = parse(line)
-            file.write(dumps(run))
-            file.flush()
+            with _writing, rows.open("a", encoding="utf-8") as file:
+                file.write(dumps(run))
             told = f"{trainer} {environment} {algorithm} {run.seed}: {run.mean_return:.5g}, {run.cpu_s:.1f} s"
             sys.stderr.write(f"{told}\n")
     if process.returncode != 0:
@@ -312,7 +316,7 @@ def page(runs: Sequence[Run]) -> str:
     lines = [
         "# Learning\n",
         "`python benchmarks/learning.py --rltools PYTHON --stable-baselines3 PYTHON` trains all of this again",
-        "and rewrites this page; it takes about two hours, most of them for Stable-Baselines3.",
+        "and rewrites this page; it takes about two hours, most of them Stable-Baselines3's (`--jobs 2`: half of it).",
         "With `--rows docs/learning.jsonl` it makes the page again from the [runs' returns](learning.jsonl).\n",
         f"The return is the deterministic policy's, the mean over {len(STARTS)} starts"
         f" (seeds {STARTS[0]} to {STARTS[-1]}),",
@@ -393,6 +397,7 @@ def main() -> None:
     parser.add_argument("--environments", nargs="+", choices=names, default=names)
     parser.add_argument("--algorithms", nargs="+", choices=list(STEPS), default=list(STEPS))
     parser.add_argument("--seeds", type=int, help="how many (default: each environment's)")
+    parser.add_argument("--jobs", type=int, default=1, help="how many to train at a time")
     parser.add_argument("--rltools", metavar="PYTHON")
     parser.add_argument("--stable-baselines3", metavar="PYTHON")
     parser.add_argument("--rows", type=Path, default=ROOT / "build" / "learning.jsonl")
@@ -401,12 +406,18 @@ def main() -> None:
     pythons = {OURS: sys.executable, "rltools": arguments.rltools, "stable_baselines3": arguments.stable_baselines3}
     arguments.rows.parent.mkdir(parents=True, exist_ok=True)
     chosen = [environment for environment in ENVIRONMENTS if environment.name in arguments.environments]
-    for environment, algorithm in itertools.product(chosen, arguments.algorithms):
-        for trainer in environment.trainers:
-            done = {run.seed for run in select(read(arguments.rows), environment.name, algorithm).get(trainer, ())}
-            missing = [seed for seed in range(arguments.seeds or environment.seeds) if seed not in done]
-            if pythons[trainer] and missing:
-                train(pythons[trainer], trainer, environment.name, algorithm, missing, arguments.rows)
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        training = []
+        for environment, algorithm in itertools.product(chosen, arguments.algorithms):
+            found = select(read(arguments.rows), environment.name, algorithm)
+            for trainer in environment.trainers:
+                done = {run.seed for run in found.get(trainer, ())}
+                missing = [seed for seed in range(arguments.seeds or environment.seeds) if seed not in done]
+                if (python := pythons[trainer]) and missing:
+                    work = (python, trainer, environment.name, algorithm, missing, arguments.rows)
+                    training.append(pool.submit(train, *work))
+        for one in training:
+            one.result()
     runs = read(arguments.rows)
     for environment in chosen:
         sys.stdout.write("\n".join(section(runs, environment)) + "\n")

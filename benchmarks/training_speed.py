@@ -13,6 +13,7 @@ import argparse
 import itertools
 import json
 import os
+import platform
 import re
 import shutil
 import statistics
@@ -153,6 +154,17 @@ class Update:
     share: float
 
 
+def cpu() -> str:
+    """The CPU's name, and the width of the vectors that our kernels use on it."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return platform.processor() or platform.machine()
+    found = dict(re.findall(r"^(model name|flags)\s*: (.*)$", info.read_text(encoding="utf-8"), re.MULTILINE))
+    flags = found.get("flags", "").split()
+    vectors = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "no AVX2"
+    return f"{found.get('model name', platform.machine())}, {vectors}"
+
+
 def silent(line: str) -> None:
     """No progress."""
 
@@ -195,8 +207,10 @@ def measure_update(hidden_dim: int, batch_size: int) -> Update:
     gflop = sac_gflop(hidden_dim, batch_size)
     steps = max(20, int(1.0 / gflop))  # about a second's worth per chunk at 100 GFLOP/s, less where it is slower
     steps = min(steps, 2000)
+    # Until there is a batch to learn from, and, where it does not take long, until units have stopped learning.
+    before = batch_size + max(200, min(2000, int(20 / gflop)))
     with training.State(0) as state:
-        for _ in range(batch_size + 200):  # until there is a batch to learn from
+        for _ in range(before):
             state.step()
         best_s, best_speed = float("inf"), 0.0
         for _ in range(REPEATS):
@@ -315,7 +329,8 @@ def section(runs: Sequence[Run], updates: Sequence[Update], actions_us: Sequence
         "Default training on Pendulum-v1 (SAC and TD3 10,000 steps, PPO 98,304), seed 0, evaluation off;",
         "compiling is apart.",
         "Stable-Baselines3 has RLtools' numbers where it has the option (`benchmarks/learning_trainers.py`).",
-        f"CPU / wall seconds on one thread, medians of {REPEATS} runs, the libraries in turn.",
+        f"CPU / wall seconds on one thread, medians of {REPEATS} runs, the libraries in turn; one core of",
+        f"{cpu()}.",
         "Ratios are of CPU seconds.",
         *([f"Of an earlier run, not in turn with the others: {', '.join(earlier)}."] if earlier else []),
         "",
