@@ -22,7 +22,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -145,6 +145,16 @@ def train(python: str, trainer: str, environment: str, algorithm: str, seeds: Se
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
 
 
+def train_all(work: Sequence[tuple[str, str, str, str, Sequence[int], Path]], jobs: int) -> None:
+    """`train` with each of these arguments, so many at a time. After a failure none begins any more."""
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        for one in as_completed([pool.submit(train, *arguments) for arguments in work]):
+            one.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def select(runs: Sequence[Run], environment: str, algorithm: str) -> dict[str, list[Run]]:
     """The trainers' runs, by seed."""
     found = [run for run in runs if (run.environment, run.algorithm) == (environment, algorithm)]
@@ -156,12 +166,12 @@ def select(runs: Sequence[Run], environment: str, algorithm: str) -> dict[str, l
 
 
 def is_complete(runs: Sequence[Run]) -> bool:
-    """Whether everyone who should has trained, with the same seeds."""
+    """Whether everyone who should has trained, with each of the environment's seeds."""
     for environment, algorithm in itertools.product(ENVIRONMENTS, STEPS):
         found = select(runs, environment.name, algorithm)
         if set(found) != set(environment.trainers):
             return False
-        if len({tuple(run.seed for run in theirs) for theirs in found.values()}) != 1:
+        if {tuple(run.seed for run in theirs) for theirs in found.values()} != {tuple(range(environment.seeds))}:
             return False
     return True
 
@@ -406,18 +416,16 @@ def main() -> None:
     pythons = {OURS: sys.executable, "rltools": arguments.rltools, "stable_baselines3": arguments.stable_baselines3}
     arguments.rows.parent.mkdir(parents=True, exist_ok=True)
     chosen = [environment for environment in ENVIRONMENTS if environment.name in arguments.environments]
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        training = []
-        for environment, algorithm in itertools.product(chosen, arguments.algorithms):
-            found = select(read(arguments.rows), environment.name, algorithm)
-            for trainer in environment.trainers:
-                done = {run.seed for run in found.get(trainer, ())}
-                missing = [seed for seed in range(arguments.seeds or environment.seeds) if seed not in done]
-                if (python := pythons[trainer]) and missing:
-                    work = (python, trainer, environment.name, algorithm, missing, arguments.rows)
-                    training.append(pool.submit(train, *work))
-        for one in training:
-            one.result()
+    work = []
+    kept = read(arguments.rows)
+    for environment, algorithm in itertools.product(chosen, arguments.algorithms):
+        found = select(kept, environment.name, algorithm)
+        for trainer in environment.trainers:
+            done = {run.seed for run in found.get(trainer, ())}
+            missing = [seed for seed in range(arguments.seeds or environment.seeds) if seed not in done]
+            if (python := pythons[trainer]) and missing:
+                work.append((python, trainer, environment.name, algorithm, missing, arguments.rows))
+    train_all(work, arguments.jobs)
     runs = read(arguments.rows)
     for environment in chosen:
         sys.stdout.write("\n".join(section(runs, environment)) + "\n")

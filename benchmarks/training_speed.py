@@ -155,14 +155,15 @@ class Update:
 
 
 def cpu() -> str:
-    """The CPU's name, and the width of the vectors that our kernels use on it."""
+    """The CPU's name; on an x86 also the vectors that our kernels use there."""
     info = Path("/proc/cpuinfo")
-    if not info.exists():
-        return platform.processor() or platform.machine()
-    found = dict(re.findall(r"^(model name|flags)\s*: (.*)$", info.read_text(encoding="utf-8"), re.MULTILINE))
+    found = dict(
+        re.findall(r"^(model name|flags)\s*: (.*)$", info.read_text(encoding="utf-8") if info.exists() else "", re.M)
+    )
+    name = found.get("model name", platform.processor() or platform.machine())
     flags = found.get("flags", "").split()
-    vectors = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "no AVX2"
-    return f"{found.get('model name', platform.machine())}, {vectors}"
+    sizes = [size for flag, size in (("avx512f", 64), ("avx", 32), ("sse2", 16)) if flag in flags]
+    return f"{name}, vectors of {sizes[0]} B" if sizes else name
 
 
 def silent(line: str) -> None:

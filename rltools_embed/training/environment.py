@@ -98,10 +98,9 @@ class Environment:
         return actions.copy() if self._action_dtype == np.float32 else self.bounded(actions)
 
     @property
-    def own_step(self) -> Callable[[npt.NDArray[Any]], object]:
-        """The environment's own `step`, for training's loop: of an action (m,) from `training_actions`; see `take`."""
-        step: Callable[[npt.NDArray[Any]], object] = self._env.step
-        return step
+    def wrapped(self) -> gymnasium.Env[Any, Any]:
+        """The environment itself, for training's loop: its `step` gets actions of `training_actions`; see `take`."""
+        return self._env
 
     def take(self, result: object, target: Float32Array, when: int | str) -> tuple[float, bool, bool]:
         """Reward, terminated and truncated of what the environment's own `step` gave.

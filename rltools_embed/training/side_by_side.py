@@ -201,7 +201,7 @@ class OneByOne(SideBySide):
         self, environments: Sequence[Environment], episode_step_limit: int | None, stepper: Callable[..., Any]
     ) -> None:
         super().__init__(environments, episode_step_limit)
-        self._steps = tuple(environment.own_step for environment in environments)
+        self._wrapped = tuple(environment.wrapped for environment in environments)
         self._to_environment = environments[0].training_actions
         self._take = tuple(environment.take for environment in environments)
         arrays = (self.next_observations, self.rewards, self.terminated, self.truncated)
@@ -210,7 +210,7 @@ class OneByOne(SideBySide):
 
     def act(self, actions: Float32Array, steps_before: int) -> None:
         actions = self._to_environment(actions)
-        untaken = self._step_each(self._steps, actions, 0)
+        untaken = self._step_each(self._wrapped, actions, 0)
         while untaken is not None:
             index, result = untaken
             row = self.next_observations[index]
@@ -220,7 +220,7 @@ class OneByOne(SideBySide):
             self.rewards[index] = reward
             self.terminated[index] = terminated
             self.truncated[index] = truncated or self._lengths[index] == self._limit
-            untaken = self._step_each(self._steps, actions, index + 1)
+            untaken = self._step_each(self._wrapped, actions, index + 1)
 
 
 def check_finite(name: str, observations: Float32Array, rewards: Float32Array, where: Callable[[int], str]) -> None:

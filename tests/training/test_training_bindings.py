@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -133,7 +134,7 @@ class Stepped:
         self.lengths = [0] * 3
         self.results: list[Any] = [(OBSERVATION, 0.5, False, False, {})] * 3
         self.actions: list[Any] = []
-        self.steps = tuple(self.step_of(index) for index in range(3))
+        self.environments = tuple(SimpleNamespace(step=self.step_of(index)) for index in range(3))
         self.stepper = SAC(Line, **SMALL)._interface.Stepper(*self.arguments(), limit, np.bool_)
 
     def arguments(self) -> list[Any]:
@@ -148,7 +149,7 @@ class Stepped:
         return step
 
     def step_each(self, first: int = 0) -> Any:
-        return self.stepper.step_each(self.steps, np.array([[1.0], [2.0], [3.0]], np.float32), first)
+        return self.stepper.step_each(self.environments, np.array([[1.0], [2.0], [3.0]], np.float32), first)
 
 
 def test_a_stepper_steps_each_environment_with_its_action() -> None:
@@ -212,7 +213,7 @@ def test_an_exception_of_a_step_passes_through_a_stepper() -> None:
     def fail(action: Any) -> Any:
         raise LookupError("a sensor")
 
-    stepped.steps = (stepped.steps[0], fail, stepped.steps[2])
+    stepped.environments[1].step = fail
     with pytest.raises(LookupError, match="a sensor"):
         stepped.step_each()
     assert stepped.lengths == [1, 0, 0]
@@ -238,25 +239,26 @@ def test_a_stepper_refuses_what_it_cannot_write_to(position: int, wrong: Any) ->
         type(stepped.stepper)(*arguments, 0, np.bool_)
 
 
-def test_a_stepper_refuses_other_steps_and_actions_than_it_has_environments() -> None:
+def test_a_stepper_refuses_other_environments_and_actions_than_it_has_environments() -> None:
     stepped = Stepped()
     with pytest.raises(ValueError, match="expected a tuple of 3"):
-        stepped.stepper.step_each(stepped.steps[:2], np.zeros((3, 1), np.float32), 0)
+        stepped.stepper.step_each(stepped.environments[:2], np.zeros((3, 1), np.float32), 0)
     with pytest.raises(IndexError):
-        stepped.stepper.step_each(stepped.steps, np.zeros((2, 1), np.float32), 0)
+        stepped.stepper.step_each(stepped.environments, np.zeros((2, 1), np.float32), 0)
 
 
 def test_a_stepper_keeps_and_loses_no_reference() -> None:
     stepped = Stepped()
-    taken, untaken, steps = stepped.results[0], ("not", "as", "expected"), []
-    for index in range(3):
-        steps.append(lambda action, index=index: untaken if index == 1 else taken)
+    taken, untaken = stepped.results[0], ("not", "as", "expected")
+    for index, environment in enumerate(stepped.environments):
+        environment.step = lambda action, index=index: untaken if index == 1 else taken
     actions = np.zeros((3, 1), np.float32)
-    objects = [*taken[:2], taken, untaken, *stepped.arguments(), actions, *steps, tuple(steps), np.bool_]
+    environments = stepped.environments
+    objects = [*taken[:2], taken, untaken, *stepped.arguments(), actions, *environments, environments, np.bool_]
 
     def call() -> None:
-        assert stepped.stepper.step_each(objects[-2], actions, 0)[1] is untaken
-        assert stepped.stepper.step_each(objects[-2], actions, 2) is None
+        assert stepped.stepper.step_each(environments, actions, 0)[1] is untaken
+        assert stepped.stepper.step_each(environments, actions, 2) is None
         with pytest.raises(ValueError, match="expected"):
             stepped.stepper.step_each((), actions, 0)
 

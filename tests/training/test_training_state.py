@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import math
 import re
 from typing import Any
@@ -125,6 +126,48 @@ def test_a_ppo_policy_keeps_its_normaliser_its_log_std_and_its_bounds() -> None:
     np.testing.assert_array_equal(standardize.mean, state._numbers("normalizer")[:2])  # type: ignore[union-attr]
     np.testing.assert_array_equal(mlp.log_std, state._numbers("log_std"))  # type: ignore[union-attr]
     assert isinstance(rescale, Rescale)
+
+
+def test_environments_that_give_other_types_are_each_stepped_once_and_train_the_same_bits() -> None:
+    """Lists, whole numbers and the like are taken in Python, and the rest of the environments follow in C++."""
+    made = itertools.count()
+
+    def mixed() -> Line:
+        index = next(made)
+
+        def spoil(step: int, result: list[Any]) -> Any:
+            if index % 2 == 1 and step % 3 != 0:
+                result[0], result[2] = result[0].tolist(), int(result[2])
+            return tuple(result)
+
+        return Line(truncate_after=3, spoil=spoil)
+
+    options = {"N_ENVIRONMENTS": 4}
+    Line.made.clear()
+    state = finish(small(PPO, factory=mixed, **options).State(1))
+    trained = [environment.total for environment in Line.made if environment.total > 1]  # not the one that was tried
+    plain = finish(small(PPO, factory=lambda: Line(truncate_after=3), **options).State(1))
+    assert trained == [state.step_count // 4] * 4
+    assert state.episodes == plain.episodes
+    assert weights(state) == weights(plain)
+
+
+def test_an_environment_may_change_its_own_step() -> None:
+    class Changing(Line):
+        calls = 0
+
+        def reset(self, **arguments: Any) -> Any:
+            self.step = self.counted  # type: ignore[method-assign]  # as a mock or a plug-in does
+            return super().reset(**arguments)
+
+        def counted(self, action: Any) -> Any:
+            Changing.calls += 1
+            return Line.step(self, action)
+
+    state = small(factory=Changing).State(0)
+    before = Changing.calls
+    finish(state)
+    assert Changing.calls - before == state.step_count
 
 
 def test_a_step_of_ppo_is_one_iteration_in_all_environments() -> None:

@@ -64,6 +64,18 @@ T worst_parameter(MODEL& model, MODEL& gradient, const LOSS& loss) {
     return worst;
 }
 
+// Derivatives beyond the last sample: sums over whole vectors of samples take them for zero.
+template <typename BATCH>
+T worst_padding(const BATCH& by_input) {
+    T worst = 0;
+    for (size_t row = 0; row < BATCH::FEATURES; row++) {
+        for (size_t sample = BATCH::SAMPLES; sample < BATCH::STRIDE; sample++) {
+            worst = std::fmax(worst, std::fabs(by_input.row(row)[sample]));
+        }
+    }
+    return worst;
+}
+
 // loss = sum of coefficient * output.
 template <ActivationFunction FUNCTION, size_t INPUTS, size_t HIDDEN, size_t OUTPUTS, size_t LAYERS, size_t SAMPLES,
           ActivationFunction LAST = ActivationFunction::IDENTITY>
@@ -98,7 +110,7 @@ void check_mlp(const char* name) {
 #endif
     work->tape.last().delta = work->coefficients;
     training::backward_to_input<0>(work->network, work->tape, work->by_input);
-    T worst = worst_parameter(work->network, work->gradient, loss);
+    T worst = std::fmax(worst_parameter(work->network, work->gradient, loss), worst_padding(work->by_input));
     for (size_t row = 0; row < INPUTS; row++) {
         for (size_t sample = 0; sample < SAMPLES; sample++) {
             worst = std::fmax(worst,
@@ -258,6 +270,7 @@ int main() {
     check_mlp<ActivationFunction::TANH, 19, 37, 21, 4, 41>("mlp, wide");
     check_mlp<ActivationFunction::TANH, 16, 32, 16, 3, 64>("mlp, whole tiles");
     check_mlp<ActivationFunction::TANH, 1, 1, 1, 2, 1>("mlp, one of each");
+    check_mlp<ActivationFunction::TANH, 2, 3, 1, 4, 17>("mlp, narrow");
     check_mlp<ActivationFunction::RELU, 3, 7, 2, 3, 5, ActivationFunction::TANH>("mlp, tanh at the end");
     check_squared_error<13>();
     check_actor_loss<1, 6>("actor loss, one action", 20);

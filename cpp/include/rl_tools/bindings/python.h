@@ -11,8 +11,8 @@
 
 #include <pybind11/pytypes.h>
 
+#include <cfloat>
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -517,8 +517,9 @@ struct Stepper {
     Buffer<bool> truncated;
     object returns;  // lists of as many
     object lengths;
-    long length_limit;  // 0: none
+    long long length_limit;  // 0: none
     object numpy_bool;
+    object step = owned(PyUnicode_InternFromString("step"));
 
     [[nodiscard]] size_t count() const { return rewards.size(); }
 };
@@ -545,8 +546,7 @@ inline std::unique_ptr<Stepper> make_stepper(Arguments arguments) {
     check_size(made->next_observations, count * made->observation_dim);
     made->returns = pybind11::reinterpret_borrow<object>(arguments[4]);
     made->lengths = pybind11::reinterpret_borrow<object>(arguments[5]);
-    made->length_limit = PyLong_AsLong(arguments[6]);
-    check(made->length_limit != -1 || PyErr_Occurred() == nullptr);
+    made->length_limit = static_cast<long long>(whole_number(arguments[6]));
     made->numpy_bool = pybind11::reinterpret_borrow<object>(arguments[7]);
     return made;
 }
@@ -584,15 +584,16 @@ inline bool take_flag(const Stepper& self, handle value, bool& to) {
 }
 
 // One more step of episode `index`: its length by now.
-inline long count_step(Stepper& self, Py_ssize_t index, double reward) {
+inline long long count_step(Stepper& self, Py_ssize_t index, double reward) {
     const double total = number(PyList_GET_ITEM(self.returns.ptr(), index)) + reward;
+    const long long length = PyLong_AsLongLong(PyList_GET_ITEM(self.lengths.ptr(), index)) + 1;
+    check(length != 0 || PyErr_Occurred() == nullptr);
     check(PyList_SetItem(self.returns.ptr(), index, PyFloat_FromDouble(total)) == 0);
-    const long length = PyLong_AsLong(PyList_GET_ITEM(self.lengths.ptr(), index)) + 1;
-    check(PyList_SetItem(self.lengths.ptr(), index, PyLong_FromLong(length)) == 0);
+    check(PyList_SetItem(self.lengths.ptr(), index, PyLong_FromLongLong(length)) == 0);
     return length;
 }
 
-// False, and nothing is counted: something in it is not as expected.
+// False, and nothing but the observation is touched: something in it is not as expected.
 inline bool take_result(Stepper& self, size_t index, handle result) {
     if (PyTuple_CheckExact(result.ptr()) == 0 || PyTuple_GET_SIZE(result.ptr()) != 5) {
         return false;
@@ -605,28 +606,30 @@ inline bool take_result(Stepper& self, size_t index, handle result) {
         return false;
     }
     const double reward = PyFloat_AS_DOUBLE(items[1]);
-    if (!(std::fabs(reward) <= static_cast<double>(std::numeric_limits<float>::max())) ||
+    if (!(std::fabs(reward) <= static_cast<double>(FLT_MAX)) ||
         !take_row(items[0], self.observation_dim, self.next_observations.data() + index * self.observation_dim)) {
         return false;
     }
-    const long length = count_step(self, static_cast<Py_ssize_t>(index), reward);
+    const long long length = count_step(self, static_cast<Py_ssize_t>(index), reward);
     self.rewards.data()[index] = static_cast<float>(reward);
     self.terminated.data()[index] = terminated;
     self.truncated.data()[index] = truncated || length == self.length_limit;
     return true;
 }
 
-// (the environments' `step`s, actions, first): None when each from the first on has been stepped; else the index of one
-// and what its step gave, which has not been taken.
+// (environments, actions, first): None when each from the first on has been stepped; else the index of one and what its
+// step gave, which has not been taken. `step` is looked up each time: an environment may change its own.
 inline object step_each(Stepper& self, Arguments arguments) {
-    const handle steps = arguments[0];
-    if (PyTuple_Check(steps.ptr()) == 0 || static_cast<size_t>(PyTuple_GET_SIZE(steps.ptr())) != self.count()) {
+    const handle environments = arguments[0];
+    if (PyTuple_Check(environments.ptr()) == 0 ||
+        static_cast<size_t>(PyTuple_GET_SIZE(environments.ptr())) != self.count()) {
         raise(PyExc_ValueError, "expected a tuple of %zu", self.count());
     }
     for (uint64_t index = whole_number(arguments[2]); index < self.count(); index++) {
         const auto at = static_cast<Py_ssize_t>(index);
+        const handle environment = PyTuple_GET_ITEM(environments.ptr(), at);
         const object action = owned(PySequence_GetItem(arguments[1], at));
-        const object result = owned(PyObject_CallOneArg(PyTuple_GET_ITEM(steps.ptr(), at), action.ptr()));
+        const object result = owned(PyObject_CallMethodOneArg(environment.ptr(), self.step.ptr(), action.ptr()));
         if (!take_result(self, index, result)) {
             return owned(Py_BuildValue("(nO)", at, result.ptr()));
         }

@@ -17,7 +17,7 @@
 
 namespace rl_tools::layout {
 
-// rl_tools/nn/training/columns.h
+// Dense layers as `ColumnLayer` (rl_tools/nn/training/columns.h).
 struct Columns {};
 
 }  // namespace rl_tools::layout

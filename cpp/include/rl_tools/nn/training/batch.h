@@ -25,7 +25,8 @@ struct Batch {
 
 // One row per sample, one column per feature: what lies between a network's layers. Their widths are mostly whole
 // vectors already, where a batch of 100 samples is not.
-// There are rows up to a whole vector of samples. They and the padding of the others may be anything finite.
+// There are rows up to a whole vector of samples: those beyond the samples are zero, since nothing writes them, and
+// give zeros where derivatives go back to a `Batch`. The padding of each row may be anything finite.
 template <typename T_T, size_t T_SAMPLES, size_t T_FEATURES>
 struct SampleRows {
     using T = T_T;

@@ -2,7 +2,8 @@
 // what a target runs carries no training vocabulary, the state of training lives beside it.
 //
 // A network reads and gives a batch by features (`Batch`), and has one row per sample (`SampleRows`) between its
-// layers. So a product's vectors lie along a layer's outputs, and nothing is transposed but weights.
+// layers. So a product's vectors lie along a layer's outputs, and nothing is transposed but weights and the first
+// layer's gradient.
 #pragma once
 
 #include <rl_tools/nn/training/activation.h>

@@ -96,7 +96,7 @@ inline void backward(const nn_models::mlp::NeuralNetwork<LAYERS...>& network, co
     backward_parameters(input, tape, gradient.layers);
 }
 
-// To the inputs FIRST .. FIRST + COUNT only, through the weights of the forward pass.
+// To the inputs FIRST .. FIRST + COUNT only. `network` has the weights of the forward pass, whose columns are used.
 template <size_t FIRST, typename... LAYERS, typename T, size_t COUNT, size_t SAMPLES>
 inline void backward_to_input(const nn_models::mlp::NeuralNetwork<LAYERS...>& network,
                               ChainTape<Chain<LAYERS...>, SAMPLES>& tape,
