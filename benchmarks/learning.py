@@ -91,7 +91,13 @@ ENVIRONMENTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One training: CPU and wall seconds, and the mean return over the starts after so many environment steps."""
+    """One training.
+
+    Attributes:
+        cpu_s, wall_s: seconds of training.
+        curve: environment steps, and the mean return over STARTS after them.
+        wider_return: the final policy's, over OTHER_STARTS.
+    """
 
     trainer: str
     version: str
@@ -101,18 +107,20 @@ class Run:
     cpu_s: float
     wall_s: float
     curve: tuple[tuple[int, float], ...]
+    wider_return: float
 
     @property
     def mean_return(self) -> float:
-        """Of the final policy."""
+        """The final policy's, over STARTS."""
         return self.curve[-1][1]
 
 
 def parse(line: str) -> Run:
     """A row, its numbers rounded as they are kept: the page is the same from new rows and from kept ones."""
     row = json.loads(line)
-    curve = tuple((steps, float(f"{found:.5g}")) for steps, found in row.pop("curve"))
-    return Run(**{**row, "cpu_s": round(row["cpu_s"], 2), "wall_s": round(row["wall_s"], 2), "curve": curve})
+    curve = tuple((steps, float(f"{found:.5g}")) for steps, found in row["curve"])
+    seconds = {name: round(row[name], 2) for name in ("cpu_s", "wall_s")}
+    return Run(**{**row, **seconds, "curve": curve, "wider_return": float(f"{row['wider_return']:.5g}")})
 
 
 def read(rows: Path) -> tuple[Run, ...]:

@@ -2,8 +2,8 @@
 
 TRAINER is rltools_embed, rltools or stable_baselines3; PYTHON must have it, gymnasium (for MuJoCo gymnasium[mujoco])
 and NumPy. One line of JSON per seed: trainer, version, environment, algorithm, seed, CPU and wall seconds of training,
-and `curve`, pairs of environment steps and the deterministic policy's mean return over STARTS, the last one at the end.
-Evaluations are outside of the seconds.
+and `curve`, pairs of environment steps and the deterministic policy's mean return over STARTS, the last one at the end,
+and `wider_return`, the final policy's over OTHER_STARTS. Evaluations are outside of the seconds.
 Stable-Baselines3 gets the hyperparameters of RLtools' defaults where it has the option.
 """
 
@@ -24,6 +24,8 @@ from gymnasium.wrappers import RescaleAction
 
 # As many starts as seeds: on Pendulum-v1 the same policy's mean moves by some 20 between sets of 20.
 STARTS = range(1000, 1020)
+# Ten times as many, for what 20 are too few to tell: which of two libraries' policies is the better one.
+OTHER_STARTS = range(2000, 2200)
 POINTS = 10
 PPO_ENVIRONMENTS, PPO_STEPS_PER_ENV = 64, 64
 # What `step` of a PPO takes, and what of SAC and TD3.
@@ -38,11 +40,11 @@ Report = Callable[[int, Act], None]
 Train = Callable[[int, Report], None]
 
 
-def mean_return(environment: gymnasium.Env, act: Act) -> float:
-    """Of an episode from each of STARTS. Actions outside of the box are clipped: RLtools' PPO leaves it."""
+def mean_return(environment: gymnasium.Env, act: Act, starts: Sequence[int] = STARTS) -> float:
+    """Of an episode from each start. Actions outside of the box are clipped: RLtools' PPO leaves it."""
     box = environment.action_space
     returns = []
-    for seed in STARTS:
+    for seed in starts:
         observation, _ = environment.reset(seed=seed)
         total, ended = 0.0, False
         while not ended:
@@ -55,10 +57,14 @@ def mean_return(environment: gymnasium.Env, act: Act) -> float:
 
 
 class Curve:
-    """A run's evaluations and its seconds, the evaluations' apart. `report` skips all but the given points."""
+    """A run's evaluations and its seconds, the evaluations' apart. `report` skips all but the given points.
+
+    The last of these is evaluated from OTHER_STARTS as well.
+    """
 
     def __init__(self, environment: gymnasium.Env, points: Sequence[int]) -> None:
         self.points: list[tuple[int, float]] = []
+        self.wider_return: float | None = None
         self._environment = environment
         self._due = list(points)
         self._begin_s, self._begin_wall_s = time.process_time(), time.perf_counter()
@@ -69,6 +75,8 @@ class Curve:
         cpu_s, wall_s = time.process_time(), time.perf_counter()
         self._due.pop(0)
         self.points.append((steps, mean_return(self._environment, act)))
+        if not self._due:
+            self.wider_return = mean_return(self._environment, act, OTHER_STARTS)
         self._begin_s += time.process_time() - cpu_s
         self._begin_wall_s += time.perf_counter() - wall_s
 
@@ -243,6 +251,7 @@ def main() -> None:
             "cpu_s": cpu_s,
             "wall_s": wall_s,
             "curve": curve.points,
+            "wider_return": curve.wider_return,
         }
         sys.stdout.write(json.dumps(row) + "\n")
         sys.stdout.flush()
