@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.machinery
 import importlib.util
 import itertools
+import os
 import platform
 import re
 import shlex
+import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -87,7 +90,9 @@ def load(
 
     def load_with(build: _Build) -> Interface:
         path = build.module(translation_unit, environment, force_recompile)
-        return Interface(module=_import(path), compiler=build.compiler, backend=build.backend)
+        with _own_libraries_first(build.backend):
+            module = _import(path)
+        return Interface(module=module, compiler=build.compiler, backend=build.backend)
 
     found = own.find_backend(backend)
     if found == OWN:
@@ -104,6 +109,24 @@ def load(
 
 def _in_one_line(error: RltEmbedError) -> str:
     return ": ".join(part for part in (error.message.splitlines()[0].rstrip(":"), error.hint) if part)
+
+
+@contextlib.contextmanager
+def _own_libraries_first(backend: Backend) -> Iterator[None]:
+    """Within it a module of this backend is loaded that takes each symbol from its own libraries first.
+
+    MKL gives its symbols to the whole process: OpenBLAS's `cblas_sgemm` would be MKL's in every module after it.
+    """
+    deep = getattr(os, "RTLD_DEEPBIND", 0)  # glibc's; macOS looks into the module's own libraries anyway
+    if backend == OWN or not deep:
+        yield
+        return
+    before = sys.getdlopenflags()
+    sys.setdlopenflags(before | deep)
+    try:
+        yield
+    finally:
+        sys.setdlopenflags(before)
 
 
 _loaded: dict[Path, Any] = {}

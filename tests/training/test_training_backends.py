@@ -102,6 +102,34 @@ def test_a_run_with_a_blas_repeats_its_bits_and_exports_the_bits_of_action(kind:
     assert dict(ends[0].provenance.versions)["blas"].startswith(training.backend.title)
 
 
+TRAINED = """
+import sys
+from test_training_backends import training_of
+from rltools_embed.policy.digest import digest
+from rltools_embed.training import SAC
+for name in sys.argv[1:]:
+    with training_of(SAC, name, on_message=print).State(3) as state:
+        while not state.step():
+            pass
+print(digest(state.policy()))
+"""
+
+
+def test_a_blas_computes_what_it_is_asked_to_after_another_one_has_been_loaded() -> None:
+    """MKL's symbols are the whole process's: without care they would be OpenBLAS's as well."""
+    with_blas(SAC, "mkl"), with_blas(SAC, "openblas")  # both are here
+
+    def trained_with(*names: str) -> str:
+        environment = {"PYTHONPATH": str(Path(__file__).parent)}
+        done = process.run([sys.executable, "-c", TRAINED, *names], environment=environment, timeout_s=120)
+        assert done.exit_code == 0, done.output
+        return done.output.splitlines()[-1]
+
+    alone = trained_with("openblas")
+    assert trained_with("mkl") != alone
+    assert trained_with("mkl", "openblas") == alone
+
+
 def test_a_saved_run_goes_on_with_its_blas(tmp_path: Path) -> None:
     training, lines = with_blas(SAC, "openblas"), []
     path = tmp_path / "run.state"
