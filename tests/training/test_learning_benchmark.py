@@ -46,7 +46,11 @@ def committed() -> tuple[learning.Run, ...]:
 def lowered(runs: tuple[learning.Run, ...], by: float) -> list[learning.Run]:
     """Ours, as if it had learned worse."""
     return [
-        dataclasses.replace(run, curve=tuple((steps, found - by) for steps, found in run.curve))
+        dataclasses.replace(
+            run,
+            curve=tuple((steps, found - by) for steps, found in run.curve),
+            wider_return=run.wider_return - by,
+        )
         if run.trainer == learning.OURS
         else run
         for run in runs
@@ -125,20 +129,48 @@ def test_a_miss_is_on_the_page_and_in_the_exit(committed: tuple[learning.Run, ..
     assert text.count("**missed**") == len(told) - compared
 
 
+def runs(ends: list[float], wider: list[float]) -> list[learning.Run]:
+    common = {"trainer": "-", "version": "-", "environment": "-", "algorithm": "-", "cpu_s": 1.0, "wall_s": 1.0}
+    return [
+        learning.Run(seed=seed, curve=((1, end),), wider_return=wide, **common)
+        for seed, (end, wide) in enumerate(zip(ends, wider, strict=True))
+    ]
+
+
+def compared(ours: list[learning.Run], theirs: list[learning.Run]) -> learning.Difference:
+    return learning.difference(learning.ENVIRONMENTS[0], "SAC", "-", ours, theirs)
+
+
+LOW, HIGH, FAR = [0.0, 1.0, 2.0, 3.0, 4.0], [0.5, 1.5, 2.5, 3.5, 4.5], [10.0, 11.0, 12.0, 13.0, 14.0]
+
+
 def test_a_difference_that_the_seeds_explain_is_no_miss() -> None:
-    environment = learning.ENVIRONMENTS[0]
-
-    def runs(ends: list[float]) -> list[learning.Run]:
-        common = {"trainer": "-", "version": "-", "environment": "-", "algorithm": "-", "cpu_s": 1.0, "wall_s": 1.0}
-        return [learning.Run(seed=seed, curve=((1, end),), **common) for seed, end in enumerate(ends)]
-
-    low, high = runs([0.0, 1.0, 2.0, 3.0, 4.0]), runs([0.5, 1.5, 2.5, 3.5, 4.5])
-    slight = learning.difference(environment, "SAC", "-", low, high)
-    assert slight.median == -0.5
-    assert slight.low < -0.5 < 0 < slight.high
+    slight = compared(runs(LOW, LOW), runs(HIGH, HIGH))
+    assert slight.many.median == -0.5
+    assert slight.many.low < -0.5 < 0 < slight.many.high
     assert slight.verdict == "lower, within the spread"
-    apart = learning.difference(environment, "SAC", "-", low, runs([10.0, 11.0, 12.0, 13.0, 14.0]))
-    assert apart.median == -10
+    apart = compared(runs(LOW, LOW), runs(FAR, FAR))
+    assert apart.many.median == -10
     # The whole of one sample below the whole of the other: no resampled medians can overlap.
-    assert -14 <= apart.low < apart.high <= -6
+    assert -14 <= apart.many.low < apart.many.high <= -6
     assert apart.is_worse
+
+
+def test_many_starts_decide_unless_the_few_are_a_miss() -> None:
+    assert compared(runs(LOW, HIGH), runs(HIGH, LOW)).verdict == "as high or higher, within the spread"
+    assert compared(runs(HIGH, LOW), runs(LOW, HIGH)).verdict == "lower, within the spread"
+    assert compared(runs(LOW, FAR), runs(FAR, LOW)).verdict == "**lower: missed**"
+    assert compared(runs(LOW, FAR), runs(LOW, LOW)).verdict == "higher"
+
+
+def test_the_final_policy_is_evaluated_from_other_starts() -> None:
+    curve = learning_trainers.Curve(pendulum(), [1, 2])
+
+    def still(observation: Any) -> Any:
+        return np.zeros(1)
+
+    curve.report(1, still)
+    assert curve.wider_return is None
+    curve.report(2, still)
+    assert curve.wider_return == learning_trainers.mean_return(pendulum(), still, range(2000, 2200))
+    assert curve.wider_return != curve.points[-1][1]
