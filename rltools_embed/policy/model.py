@@ -185,22 +185,30 @@ def _check_scaling(action: tuple[Signal, ...], actuator: tuple[Signal, ...]) -> 
             raise ValueError(f"{outer.name} cannot be scaled to {inner.name}: {gain:g} is more than a float32 holds")
 
 
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def as_observations(values: npt.ArrayLike, observation_dim: int) -> tuple[Float32Array, bool]:
     """`values` as a contiguous float32 batch (k, observation_dim), and whether it was one observation.
 
     Raises:
         ValueError: another shape, or a number that is not finite as float32.
     """
-    given = np.asarray(values)
+    expected = f"({observation_dim},) or (batch, {observation_dim})"
+    try:
+        given = np.asarray(values)
+    except ValueError as error:  # NumPy's own words for rows of different lengths are three lines
+        raise ValueError(f"the observations differ in their lengths: pass an array {expected}") from error
     if given.dtype.kind not in "biuf":
-        raise ValueError(f"an observation is made of real numbers, not of {given.dtype}")
+        raise ValueError(f"an observation is {_shortened(values)}: pass an array {expected} of real numbers")
     with np.errstate(over="ignore"):
         array = np.ascontiguousarray(given, dtype=np.float32)
     if array.ndim not in (1, 2) or np.ndim(values) == 0 or array.shape[-1] != observation_dim:
-        expected = f"({observation_dim},) or (batch, {observation_dim})"
         raise ValueError(f"an observation has shape {expected}, not {np.shape(values)}")
     finite = np.isfinite(array)
     if not finite.all():
         index = [int(i) for i in np.argwhere(~finite)[0]]
-        raise ValueError(f"observation{index} is {array[tuple(index)]}")
+        raise ValueError(f"observation{index} is {given[tuple(index)]}: a policy takes what is finite as float32")
     return np.atleast_2d(array), array.ndim == 1

@@ -93,6 +93,8 @@ class Cache:
                 f"another process has been compiling {path.name} for more than {_LOCK_TIMEOUT_S:g} s",
                 f"end it, or delete {lock.lock_file}",
             ) from error
+        except BrokenPipeError:
+            raise  # no file of the cache: whoever read the progress has gone
         except OSError as error:
             message = f"cannot write to the cache {self.directory}: {error.strerror} ({error.filename})"
             raise ToolchainError(message, _ANOTHER_FOLDER) from error

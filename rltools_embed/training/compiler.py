@@ -240,12 +240,11 @@ class _Build:
                 # Microsoft's linker writes the two others beside a library that exports something.
                 for leftover in (trainer_object, target.with_suffix(".lib"), target.with_suffix(".exp")):
                     leftover.unlink(missing_ok=True)
-            self.say("Finished compiling the RLtools interface.")
 
         suffix = sysconfig.get_config_var("EXT_SUFFIX") or ".so"
         path, was_cached = self.cache.get_or_build(key, suffix, build, force=force)
-        if was_cached:
-            self.say("Using cached RLtools interface.")
+        # When it is in the cache: a caller that fails to take the line has lost nothing.
+        self.say("Using cached RLtools interface." if was_cached else "Finished compiling the RLtools interface.")
         return path
 
     def _object(self, source: str, key: str, own_flags: tuple[str, ...], force: bool) -> Path:

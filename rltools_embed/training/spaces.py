@@ -22,6 +22,8 @@ Bounds: TypeAlias = tuple[tuple[float, float], ...]
 
 # What to wrap where a space is not a flat Box.
 _FLATTEN = "wrap it: gymnasium.wrappers.FlattenObservation(env)"
+_BOUNDS = "wrap it with finite bounds: gymnasium.wrappers.TransformAction(env, func, spaces.Box(-1, 1, shape))"
+_NO_CLIPPING = "leave ClipAction out: it takes any number, and actions never leave the box here"
 _BOX_ACTIONS = "only Box action spaces can be trained here; wrap the environment so that it takes a Box of floats"
 
 
@@ -92,7 +94,8 @@ class EnvSpec:
         prefix = f"{environment}: " if environment else ""
         observation = _box(observation_space, f"{prefix}the observation space", _FLATTEN)
         action = _box(action_space, f"{prefix}the action space", _BOX_ACTIONS)
-        low, high = _action_bounds(action, f"{prefix}the action space")
+        hint = _NO_CLIPPING if wrapping.has_clipping(env) else _BOUNDS
+        low, high = _action_bounds(action, f"{prefix}the action space", hint)
         return cls(
             action_low=low,
             action_high=high,
@@ -132,7 +135,7 @@ def _short(space: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _action_bounds(space: spaces.Box, name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _action_bounds(space: spaces.Box, name: str, hint: str = _BOUNDS) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if not np.issubdtype(space.dtype, np.floating):
         raise UnsupportedEnvError(
             f"{name} is a Box of {space.dtype}",
@@ -146,8 +149,7 @@ def _action_bounds(space: spaces.Box, name: str) -> tuple[tuple[float, ...], tup
     for index in range(space.shape[0]):
         if not (np.isfinite(low[index]) and np.isfinite(high[index])):
             raise UnsupportedEnvError(
-                f"{name} is unbounded at index {index}: {space.low[index]} to {space.high[index]}",
-                "wrap it with finite bounds: gymnasium.wrappers.TransformAction(env, func, spaces.Box(-1, 1, shape))",
+                f"{name} is unbounded at index {index}: {space.low[index]} to {space.high[index]}", hint
             )
         if not low[index] < high[index]:
             raise UnsupportedEnvError(

@@ -12,6 +12,7 @@ from gymnasium.vector import SyncVectorEnv
 
 _WRAPPERS = (gymnasium.Wrapper, gymnasium.vector.VectorWrapper)
 _ACTION_WRAPPERS = (gymnasium.ActionWrapper, gymnasium.vector.VectorActionWrapper)
+_CLIPPING = (gymnasium.wrappers.ClipAction, gymnasium.wrappers.vector.ClipAction)
 _RESCALING = (gymnasium.wrappers.RescaleAction, gymnasium.wrappers.vector.RescaleAction)
 
 
@@ -50,6 +51,11 @@ def outside_of_policy(env: object) -> list[str]:
                 "already (PPO's NORMALIZE_OBSERVATIONS is inside)"
             )
     return lines
+
+
+def has_clipping(env: object) -> bool:
+    """Whether gymnasium's `ClipAction`, whose box is unbounded, is among the wrappers around `env`."""
+    return any(isinstance(wrapper, _CLIPPING) for wrapper in _wrappers(env))
 
 
 def action_space_of(env: Any) -> Any:

@@ -161,12 +161,34 @@ def translation_unit(**options: Any) -> str:
     return SacAlgorithm(SacOptions(**{**TINY, **options})).translation_unit(EnvSpec.from_env(Line()))
 
 
-def test_a_damaged_interface_is_compiled_again(tmp_path: Path, cache_directory: Path) -> None:
+def damaged_copy(cache_directory: Path, target: Path) -> Cache:
+    """A cache that has the objects, and of interfaces only halves."""
     SAC(Line, **SMALL)  # the session's cache now holds the objects that this copy starts from
-    shutil.copytree(cache_directory, tmp_path / "a cache", ignore=shutil.ignore_patterns("*.lock", ".*"))
-    cache, lines = Cache.open(tmp_path / "a cache"), []
-    for path in (tmp_path / "a cache" / "files").glob("*.so"):
+    shutil.copytree(cache_directory, target, ignore=shutil.ignore_patterns("*.lock", ".*"))
+    for path in (target / "files").glob("*.so"):
         path.write_bytes(path.read_bytes()[:1000])
+    return Cache.open(target)
+
+
+@pytest.mark.parametrize("word", ["Compiling", "Finished"])
+def test_who_stops_listening_is_told_so_and_loses_no_interface(
+    word: str, tmp_path: Path, cache_directory: Path
+) -> None:
+    cache = damaged_copy(cache_directory, tmp_path / "cache")
+
+    def say(line: str) -> None:
+        if line.startswith(word):
+            raise BrokenPipeError("nobody reads this")
+
+    with pytest.raises(BrokenPipeError, match="nobody reads this"):
+        compiler.load(translation_unit(), cache=cache, say=say)
+    lines: list[str] = []
+    compiler.load(translation_unit(), cache=cache, say=lines.append)
+    assert lines[-1].startswith("Using cached" if word == "Finished" else "Finished")
+
+
+def test_a_damaged_interface_is_compiled_again(tmp_path: Path, cache_directory: Path) -> None:
+    cache, lines = damaged_copy(cache_directory, tmp_path / "a cache"), []
     interface = compiler.load(translation_unit(), cache=cache, say=lines.append)
     assert lines == ["Compiling the RLtools interface...", "Finished compiling the RLtools interface."]
     assert interface.module.Trainer

@@ -219,7 +219,21 @@ def test_action_names_expected_and_given_shape(wrong: Any) -> None:
     "wrong", [np.array([0, np.nan], np.float32), [0, math.inf], np.array([0, 1e39]), [[0, 0], [0, math.nan]]]
 )
 def test_action_names_the_number_that_is_not_finite(wrong: Any) -> None:
-    with pytest.raises(ValueError, match=r"observation\[(1|1, 1)\] is (nan|inf)"):
+    with pytest.raises(ValueError, match=r"observation\[(1|1, 1)\] is (nan|inf|1e\+39)"):
+        small().State(0).action(wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (None, "an observation is None: pass an array (2,) or (batch, 2) of real numbers"),
+        ({"a": 1}, "an observation is {'a': 1}: pass an array"),
+        ("abc", "an observation is 'abc': pass an array"),
+        ([[1, 2], [1, 2, 3]], "differ in their lengths: pass an array (2,)"),
+    ],
+)
+def test_action_says_what_it_was_given_and_what_it_takes(wrong: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
         small().State(0).action(wrong)
 
 

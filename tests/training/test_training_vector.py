@@ -270,10 +270,18 @@ def test_the_environment_behind_a_wrapper_gets_what_the_wrapper_makes(wrap: Any,
     np.testing.assert_allclose([float(action[0]) for action in Line.made[-1].actions], seen, atol=1e-6)
 
 
-def test_clip_action_leaves_an_unbounded_box_and_is_refused_with_what_helps(no_compiler: None) -> None:
+@pytest.mark.parametrize(
+    ("factory", "words"),
+    [
+        (lambda: wrappers.ClipAction(Line()), "leave ClipAction out"),
+        (lambda: wrappers.ClipAction(wrappers.RescaleAction(Line(action_space=BOX), -1, 1)), "leave ClipAction out"),
+        (lambda: Line(action_space=spaces.Box(-np.inf, np.inf, (1,))), "finite bounds"),
+    ],
+)
+def test_an_unbounded_box_is_refused_with_what_helps(factory: Any, words: str, no_compiler: None) -> None:
     with pytest.raises(UnsupportedEnvError, match="unbounded at index 0") as caught:
-        SAC(lambda: wrappers.ClipAction(Line()), **SMALL)
-    assert "finite bounds" in caught.value.hint
+        SAC(factory, **SMALL)
+    assert words in caught.value.hint
 
 
 @pytest.mark.parametrize(
