@@ -199,6 +199,9 @@ class Training:
         changed = {name: value for name, value in changes.items() if name.isupper()}
         after = kind.check_options({**run.setup.options, **changed})
         _check_fits(path, run.setup, _source_of(env_factory).spec, before, after)
+        if run.step_count > after.step_limit < before.step_limit:
+            message = f"{path} has taken {run.step_count} environment steps, more than it is to end after"
+            raise CheckpointError(f"{message}, {after.step_limit}", "pass more steps, or leave them as they were saved")
         keywords = {**run.setup.arguments, **run.setup.options, **changes}
         if "backend" not in changes and (changes.get("force_blas") or not changes.get("enable_blas", True)):
             del keywords["backend"]  # as it was saved: these two decide

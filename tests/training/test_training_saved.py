@@ -176,6 +176,14 @@ def test_a_run_that_is_made_longer_does_not_begin_again(kind: type[Training], tm
     assert len({each.random_steps for each in options}) == 1
 
 
+@pytest.mark.parametrize("kind", ALGORITHMS)
+def test_a_run_cannot_end_before_where_it_is(kind: type[Training], tmp_path: Path) -> None:
+    finish(small(kind).State(3)).save(tmp_path / "run.state")
+    limit = {"TOTAL_STEP_LIMIT" if kind is PPO else "STEP_LIMIT": 24}
+    with pytest.raises(CheckpointError, match="has taken 40 environment steps, more than it is to end after, 24"):
+        load(kind, tmp_path / "run.state", **limit)
+
+
 def test_the_same_run_gives_the_same_file_and_another_step_another(tmp_path: Path) -> None:
     state = after(small(SAC), 20)
     contents = []
