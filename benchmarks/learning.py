@@ -347,14 +347,18 @@ def section(runs: Sequence[Run], environment: Environment) -> Iterator[str]:
 
 
 def summary(runs: Sequence[Run]) -> Iterator[str]:
-    """In how many comparisons ours is higher, and each in which it is lower."""
+    """In how many comparisons ours is lower, and each of them."""
     found = [one for environment in ENVIRONMENTS for one in differences(runs, environment)]
-    lower = [one for one in found if one.is_lower]
-    yield f"Of {len(found)} comparisons our median is lower in {len(lower)}, in {sum(one.is_worse for one in lower)}"
-    yield f"of them by more than the seeds' spread explains.{' Lower are:' if lower else ''}\n"
+    lower = [one for one in found if one.is_lower or one.few.median < 0]
+    many = sum(one.many.median < 0 for one in found)
+    few = sum(one.few.median < 0 for one in found)
+    yield f"Of {len(found)} comparisons our median is lower in {many} over the {len(OTHER_STARTS)} starts"
+    yield f"and in {few} over the {len(STARTS)}, by more than the seeds' spread explains in"
+    yield f"{sum(one.is_worse for one in found)}{'. Lower over either are:' if lower else '.'}\n"
     for one in lower:
-        by = f"{-one.many.median:.{one.environment.digits}f}"
-        yield f"- {one.environment.name}, {one.algorithm}, beside {one.peer}: by {by} ({one.verdict})"
+        sizes = ((one.many, OTHER_STARTS), (one.few, STARTS))
+        by = ", ".join(f"{each.median:+.{one.environment.digits}f} over {len(starts)}" for each, starts in sizes)
+        yield f"- {one.environment.name}, {one.algorithm}, beside {one.peer}: {by} ({one.verdict})"
     yield ""
 
 
