@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from platformio.project.config import ProjectConfig
+
 from rltools_embed import process, resources
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import evidence, platformio, project, toolchain
@@ -121,7 +123,9 @@ def vendor_flags(board: Board) -> tuple[str, ...]:
         return (f"-I{VENDOR / 'espidf'}", "-DESP_PLATFORM")
     (family,) = (folder for word, folder in _FAMILIES.items() if word in board.platformio.platform)
     macros = [f"-D{word}" for word in (*_MACROS[family].split(), "ARDUINO=10812")]
-    if family != "stm32":  # where it is a variable
+    if family == "stm32":
+        macros += ["--param", "max-inline-insns-single=500"]  # platformio-build.py of stm32duino 2.12
+    else:  # where F_CPU is no variable
         macros.append(f"-DF_CPU={board.clock_hz}L")
     return (f"-I{VENDOR / family}", *macros, *_MACROS_OF_BOARD.get(board.name, ()))
 
@@ -133,13 +137,20 @@ def sources(folder: Path, board: Board) -> tuple[Path, ...]:
 
 
 def compile_board(folder: Path, board: Board, compiler: tuple[str, ...], *flags: str) -> process.Completed:
-    """Every source of the exported project in `folder`, with the flags of its platformio.ini, warnings as errors."""
-    place = folder / "include" / "boards" / board.name
-    includes = [f"-I{path}" for path in (folder / "include", folder / "src", place, folder / "lib/rl_tools/include")]
-    language = ("-std=gnu++17", "-O2", "-ffp-contract=off", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics")
-    warnings = ("-Wall", "-Wextra", "-Wdouble-promotion", "-Werror")
-    command = [*compiler, *language, *warnings, *vendor_flags(board), *board.platformio.flags, *flags, *includes]
+    """Every source of the exported project in `folder`, with the flags of its platformio.ini, warnings as errors.
+
+    In PlatformIO's order: the project's folders and flags, then the framework's, then those for the project's sources.
+    """
+    includes = [f"-I{path}" for path in (folder / "include", folder / "src", folder / "lib/rl_tools/include")]
+    settings = ProjectConfig(str(folder / "platformio.ini"))
+    common, own = (settings.get(f"env:{board.name}", key) for key in ("build_flags", "build_src_flags"))
+    language = ("-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics")
+    command = [*compiler, *includes, *_words(common), *language, *vendor_flags(board), *_words(own), "-Werror", *flags]
     return process.run([*command, *sources(folder, board)], cwd=folder)
+
+
+def _words(flags: list[str]) -> list[str]:
+    return [word for flag in flags for word in flag.split()]
 
 
 def export_target(target: Target, folder: Path, hidden: int = 8) -> Path:

@@ -81,6 +81,12 @@ _SERIAL_TYPES: Mapping[SerialKind, str] = {SerialKind.BRIDGE: "BridgeSerial", Se
 _CORE_FLAGS: Mapping[Core, tuple[str, ...]] = {Core.CORTEX_M55: ("-fno-tree-vectorize",)}
 
 _CORES_WITHOUT_COUNTER = (Core.CORTEX_M0, Core.CORTEX_M0PLUS)
+# A folder of their own below the one that the compiler is given: frameworks have a <board.h> too (stm32duino), and look
+# for it in the project's folders first.
+_HEADERS_OF_BOARD = "rlt_embed"
+# stm32duino compiles with max-inline-insns-single=500, for which -O2 would copy a digest's rounds into every place that
+# needs one: 12 kB of flash. GCC's own value at -O2; only for our sources, behind the framework's flags.
+_SOURCE_FLAGS_OF_PLATFORM: Mapping[str, tuple[str, ...]] = {"ststm32": ("--param=max-inline-insns-single=70",)}
 # ESP-IDF runs these at 160 MHz unless it is told otherwise.
 _CHIPS_OF_240_MHZ = ("esp32", "esp32s3")
 _DEFAULT_CONTROL_PERIOD_S = 0.01
@@ -211,6 +217,7 @@ def _platformio_ini(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes
             # Of a USB-to-UART bridge these lines hold an ESP32 in reset or in its boot loader.
             "keeps_lines": board.keeps_lines,
             "port_folders": _port_folders(board),
+            "source_flags": _source_flags(board),
             "flags": (*_CORE_FLAGS.get(board.core, ()), *board.platformio.flags),
         }
         for board in spec.boards
@@ -221,6 +228,12 @@ def _platformio_ini(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes
         "is_emulated": is_emulated(spec),
     }
     return text.template("platformio.ini.jinja", values)
+
+
+def _source_flags(board: Board) -> tuple[str, ...]:
+    """Flags for the project's own sources alone, which stand behind those of the framework."""
+    name = PurePosixPath(board.platformio.platform.partition("@")[0].partition(".git")[0]).name
+    return next((flags for word, flags in _SOURCE_FLAGS_OF_PLATFORM.items() if word in name), ())
 
 
 def _espidf_files(spec: ProjectSpec) -> dict[str, bytes]:
@@ -301,8 +314,8 @@ def _board_files(board: Board) -> dict[str, bytes]:
             "uart_irq": f"{board.uart.irq}U",
         }
     files = {
-        f"{folder}/board.h": text.template(f"include/boards/{header}.h.jinja", values),
-        f"{folder}/placement.h": _placement_header(board),
+        f"{folder}/{_HEADERS_OF_BOARD}/board.h": text.template(f"include/boards/{header}.h.jinja", values),
+        f"{folder}/{_HEADERS_OF_BOARD}/placement.h": _placement_header(board),
     }
     if board.memory is not None:
         memory = {

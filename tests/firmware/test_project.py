@@ -197,10 +197,12 @@ def test_force_overwrites_what_was_edited(export: Export) -> None:
 
 def test_a_foreign_file_in_the_way_is_not_overwritten(export: Export) -> None:
     output = export()
-    (output / "include/boards/qemu_mps2_an386").mkdir(parents=True)
-    (output / "include/boards/qemu_mps2_an386/board.h").write_text("// mine\n")
+    (output / "include/boards/qemu_mps2_an386/rlt_embed").mkdir(parents=True)
+    (output / "include/boards/qemu_mps2_an386/rlt_embed/board.h").write_text("// mine\n")
 
-    with pytest.raises(ProjectError, match=r"not ours, and in the way: include/boards/qemu_mps2_an386/board\.h"):
+    with pytest.raises(
+        ProjectError, match=r"not ours, and in the way: include/boards/qemu_mps2_an386/rlt_embed/board\.h"
+    ):
         project.write(project.render(make_spec("host", "qemu_mps2_an386")), output)
 
 

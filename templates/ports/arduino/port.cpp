@@ -1,7 +1,7 @@
 // Arduino, on any core: the serial port is Arduino's object; the cycle counter and the reset are the chip's.
 // Our headers come first: Arduino.h defines macros (B1, F, PI, INPUT, …) that must not meet them.
 #include "../../port.h"
-#include "board.h"
+#include "rlt_embed/board.h"
 
 #include <Arduino.h>
 
@@ -28,7 +28,7 @@ void write(const std::uint8_t* data, std::size_t size) {
     unsigned long progress_ms = millis();
     while (size > 0 && millis() - progress_ms < write_timeout_ms) {
         const std::size_t sent = BOARD_SERIAL.write(data, size);
-        if (sent > 0) {
+        if (sent > 0 && sent <= size) {  // some cores say "none" as -1, which is the largest size_t
             data += sent;
             size -= sent;
             progress_ms = millis();

@@ -1,8 +1,8 @@
 // One line about a fault, on the serial port.
 #pragma once
 
-#include "board.h"
 #include "memory_layout.h"
+#include "rlt_embed/board.h"
 
 namespace bare_metal {
 

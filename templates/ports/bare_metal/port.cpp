@@ -1,8 +1,8 @@
 // What all bare boards have alike: the serial port's way out, the stack that the linker script lays out, and main().
 #include "../../port.h"
 
-#include "board.h"
 #include "memory_layout.h"
+#include "rlt_embed/board.h"
 
 namespace port {
 

@@ -2,8 +2,8 @@
 #include "../../port.h"
 
 #include "../bare_metal/clock.h"
-#include "board.h"
 #include "cortex_m.h"
+#include "rlt_embed/board.h"
 
 namespace {
 

@@ -6,8 +6,8 @@
 
 #include "../bare_metal/fault_report.h"
 #include "../bare_metal/start_up.h"
-#include "board.h"
 #include "cortex_m.h"
+#include "rlt_embed/board.h"
 
 extern "C" {
 [[noreturn]] void Reset_Handler();

@@ -7,7 +7,7 @@
 #include <freertos/FreeRTOS.h>
 #include <freertos/task.h>
 
-#include "board.h"
+#include "rlt_embed/board.h"
 
 namespace port {
 

@@ -3,7 +3,7 @@
 #include "../../port.h"
 
 #include "../bare_metal/clock.h"
-#include "board.h"
+#include "rlt_embed/board.h"
 #include "virt.h"
 
 namespace {

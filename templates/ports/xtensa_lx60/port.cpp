@@ -4,7 +4,7 @@
 
 #include "../bare_metal/clock.h"
 #include "../bare_metal/register.h"
-#include "board.h"
+#include "rlt_embed/board.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 #include "../bare_metal/fault_report.h"
 #include "../bare_metal/start_up.h"
-#include "board.h"
+#include "rlt_embed/board.h"
 
 extern "C" {
 

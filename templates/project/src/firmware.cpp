@@ -4,11 +4,11 @@
 
 #include <cstring>
 
-#include "board.h"
 #include "control.h"
 #include "identity.h"
 #include "policy.h"
 #include "port.h"
+#include "rlt_embed/board.h"
 
 // `pio test` brings a program of its own.
 #if !defined(PIO_UNIT_TESTING)

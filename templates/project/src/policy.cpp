@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "placement.h"
+#include "rlt_embed/placement.h"
 
 namespace {
 

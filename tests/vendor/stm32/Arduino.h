@@ -3,6 +3,13 @@
 
 #include "../arduino_api.h"
 
+// As cores/arduino/wiring.h does, for the variant's own header.
+#include <board.h>
+
+#if !defined(STM32DUINO_BOARD)
+#error "another <board.h> than stm32duino's was found first"
+#endif
+
 extern "C" uint32_t SystemCoreClock;
 #define F_CPU SystemCoreClock
 
