@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rltools_embed import lazy
-
-__version__ = "0.1.0"
+from rltools_embed._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from rltools_embed.errors import RltEmbedError

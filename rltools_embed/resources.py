@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 _BUNDLED = _PACKAGE / "_data"
 _ROOT = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parent
+_INCLUDE = re.compile(rb'^\s*#\s*include\s*[<"](rl_tools/[^>"]+)[>"]', re.MULTILINE)
 
 
 def include_dir() -> Path:
@@ -22,3 +24,15 @@ def templates_dir() -> Path:
 def boards_dir() -> Path:
     """The folder of the board files, one TOML file per board."""
     return _ROOT / "boards"
+
+
+def included_headers(source: bytes) -> dict[str, bytes]:
+    """Every header of the library that `source` includes, however indirectly: its content by `rl_tools/…`."""
+    found: dict[str, bytes] = {}
+    waiting = _INCLUDE.findall(source)
+    while waiting:
+        name = waiting.pop().decode()
+        if name not in found:
+            found[name] = (include_dir() / name).read_bytes()
+            waiting += _INCLUDE.findall(found[name])
+    return found

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rltools_embed import text as render
 from rltools_embed.firmware import board as boards
-from rltools_embed.firmware import platformio, project, render
+from rltools_embed.firmware import platformio, project
 from rltools_embed.firmware.spec import PolicyFacts, ProjectSpec
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Policy

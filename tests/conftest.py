@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import emulator
+from rltools_embed.compiling.cache import ENVIRONMENT_VARIABLE
 from rltools_embed.firmware import board, toolchain
-from rltools_embed.training.cache import ENVIRONMENT_VARIABLE
 
 
 @pytest.fixture(scope="session", autouse=True)

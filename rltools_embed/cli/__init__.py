@@ -10,7 +10,7 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run one command; Ctrl-C while its modules are being imported is one line, too."""
     try:
-        from rltools_embed.cli.entry import run_command
+        from rltools_embed.cli.group import run_command
 
         run_command()
     except KeyboardInterrupt:

@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from rltools_embed.cli import show
-from rltools_embed.cli.json_result import as_json as print_json
 from rltools_embed.cli.options import file as file_type
-from rltools_embed.cli.options import json_flag
+from rltools_embed.cli.options import json_flag, print_json
 from rltools_embed.doctor import examine
 from rltools_embed.errors import ToolchainError
 from rltools_embed.firmware import board as boards

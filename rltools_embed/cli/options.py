@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -31,3 +32,8 @@ def named(context: click.Context, param: click.Parameter, path: Path) -> Path:
 
 def to_stderr(line: str) -> None:
     click.echo(line, err=True)
+
+
+def print_json(document: object) -> None:
+    """The document on stdout, for a program."""
+    click.echo(json.dumps(document, indent=2, default=str))

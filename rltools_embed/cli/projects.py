@@ -9,7 +9,6 @@ import click
 
 from rltools_embed import pipeline
 from rltools_embed.cli import sizes
-from rltools_embed.cli.json_result import as_json as print_json
 from rltools_embed.cli.options import (
     MOST,
     board_of_project,
@@ -19,9 +18,10 @@ from rltools_embed.cli.options import (
     json_flag,
     named,
     path,
+    print_json,
     to_stderr,
 )
-from rltools_embed.firmware.memory import Budget
+from rltools_embed.firmware.elf import Budget
 
 _SIZE = click.IntRange(0, MOST)
 

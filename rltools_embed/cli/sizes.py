@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rltools_embed.firmware.estimate import estimate
 from rltools_embed.firmware.platformio import Firmware
-from rltools_embed.firmware.size import said, stack_said
+from rltools_embed.firmware.sizes import estimate, said, stack_said
 
 if TYPE_CHECKING:
-    from rltools_embed.pipeline.exporting import Export
+    from rltools_embed.pipeline.projects import Export
 
 
 def export(found: Export) -> None:

@@ -9,8 +9,7 @@ import click
 
 from rltools_embed import pipeline
 from rltools_embed.cli import show
-from rltools_embed.cli.json_result import as_json as print_json
-from rltools_embed.cli.options import MOST, file, force, json_flag, named, path
+from rltools_embed.cli.options import MOST, file, force, json_flag, named, path, print_json
 from rltools_embed.cli.training_options import check_options, training_options
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest

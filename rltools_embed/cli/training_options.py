@@ -10,7 +10,7 @@ import click
 
 from rltools_embed import pipeline
 from rltools_embed.cli.options import MOST
-from rltools_embed.training import backend as backends
+from rltools_embed.compiling import backend as backends
 
 ALGORITHMS = ("sac", "td3", "ppo")
 

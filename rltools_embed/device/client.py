@@ -14,21 +14,19 @@ from typing import Final
 
 import numpy as np
 
+from rltools_embed.device.frames import Decoder, Frame, encode_frame
 from rltools_embed.device.link import Link
 from rltools_embed.device.protocol import (
     ERROR_TYPE,
     LAYOUT,
     RESPONSE_BIT,
     Benchmark,
-    Decoder,
     Floats,
-    Frame,
     Hello,
     Message,
     Refusal,
     SelfTest,
     Statistics,
-    encode_frame,
     floats_from_bytes,
     floats_to_bytes,
 )

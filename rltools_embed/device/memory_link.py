@@ -16,19 +16,17 @@ from typing import Protocol
 
 import numpy as np
 
+from rltools_embed.device.frames import Decoder, Frame, encode_frame
 from rltools_embed.device.link import Link
 from rltools_embed.device.protocol import (
     ERROR_TYPE,
     LAYOUT,
     REFUSAL,
     RESPONSE_BIT,
-    Decoder,
     ErrorCode,
     Floats,
-    Frame,
     Hello,
     Message,
-    encode_frame,
     floats_from_bytes,
     floats_to_bytes,
 )

@@ -26,10 +26,6 @@ RESPONSE_BIT: Final = 0x80
 ERROR_TYPE: Final = 0xFF
 DIGEST_SIZE: Final = 32
 
-_HEADER: Final = struct.Struct("<BH")
-_CHECKSUM: Final = struct.Struct("<I")
-FRAME_OVERHEAD: Final = _HEADER.size + _CHECKSUM.size
-_LONGEST_COBS_RUN: Final = 254
 _REBUILD_HINT: Final = "build and flash the project again with this version of rltools_embed"
 
 
@@ -195,112 +191,6 @@ def floats_from_bytes(data: bytes) -> Floats:
         raise ProtocolError(f"{len(data)} bytes are not a whole number of floats", _REBUILD_HINT)
     return np.frombuffer(data, "<f4").astype(np.float32)
 
-
-# --- frames ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One decoded frame whose CRC was right."""
-
-    type: int
-    sequence: int
-    payload: bytes
-
-
-def cobs_encode(data: bytes) -> bytes:
-    """`data` without a zero byte (Cheshire and Baker, IEEE/ACM Trans. Networking 7(2), 1999)."""
-    encoded = bytearray()
-    stretches = data.split(b"\0")
-    for number, stretch in enumerate(stretches, start=1):
-        while len(stretch) > _LONGEST_COBS_RUN or (len(stretch) == _LONGEST_COBS_RUN and number < len(stretches)):
-            encoded += b"\xff" + stretch[:_LONGEST_COBS_RUN]
-            stretch = stretch[_LONGEST_COBS_RUN:]
-        encoded.append(len(stretch) + 1)
-        encoded += stretch
-    return bytes(encoded)
-
-
-def cobs_decode(encoded: bytes) -> bytes | None:
-    """The inverse of `cobs_encode`; None if `encoded` was cut. It holds no zero byte."""
-    decoded = bytearray()
-    begin, size = 0, len(encoded)
-    while begin < size:
-        code = encoded[begin]
-        end = begin + code
-        if end > size:
-            return None
-        decoded += encoded[begin + 1 : end]
-        if code <= _LONGEST_COBS_RUN and end < size:
-            decoded.append(0)
-        begin = end
-    return bytes(decoded)
-
-
-def encode_frame(frame: Frame) -> bytes:
-    """The bytes on the wire, both delimiters included."""
-    body = _HEADER.pack(frame.type, frame.sequence) + frame.payload
-    return b"\0" + cobs_encode(body + _CHECKSUM.pack(zlib.crc32(body))) + b"\0"
-
-
-class Decoder:
-    """Finds frames in a stream that arrives in pieces of any size, among anything else.
-
-    Attributes:
-        accepted: frames found.
-        rejected: stretches between two delimiters that were none.
-    """
-
-    def __init__(self, longest: int = 1 << 20) -> None:
-        """`longest` is the most bytes that are kept while the end of a frame is awaited."""
-        self._longest = longest
-        self._stretch = bytearray()
-        self._overlong = False
-        self.accepted = 0
-        self.rejected = 0
-
-    def feed(self, data: bytes) -> list[Frame]:
-        """The frames that end within `data`."""
-        *ended, unfinished = data.split(b"\0")
-        frames = []
-        for piece in ended:
-            self._extend(piece)
-            frame = self._end()
-            if frame is not None:
-                frames.append(frame)
-        self._extend(unfinished)
-        return frames
-
-    def _extend(self, piece: bytes) -> None:
-        self._stretch += piece
-        if len(self._stretch) > self._longest:
-            self._stretch.clear()
-            self._overlong = True
-
-    def _end(self) -> Frame | None:
-        if not self._stretch and not self._overlong:
-            return None
-        frame = None if self._overlong else self._parse(bytes(self._stretch))
-        self._stretch.clear()
-        self._overlong = False
-        if frame is None:
-            self.rejected += 1
-        else:
-            self.accepted += 1
-        return frame
-
-    def _parse(self, stretch: bytes) -> Frame | None:
-        decoded = cobs_decode(stretch)
-        if decoded is None or len(decoded) < FRAME_OVERHEAD or not self._is_intact(decoded):
-            return None
-        kind, sequence = _HEADER.unpack_from(decoded)
-        return Frame(kind, sequence, decoded[_HEADER.size : -_CHECKSUM.size])
-
-    def _is_intact(self, decoded: bytes) -> bool:
-        return zlib.crc32(decoded[: -_CHECKSUM.size]) == int.from_bytes(decoded[-_CHECKSUM.size :], "little")
-
-
-# --- messages -------------------------------------------------------------------------------------------------------
 
 _ARITHMETIC_NUMBERS: Final = {Arithmetic.SEPARATE: 0, Arithmetic.FUSED: 1}
 _ARITHMETIC_BY_NUMBER: Final = {number: arithmetic for arithmetic, number in _ARITHMETIC_NUMBERS.items()}

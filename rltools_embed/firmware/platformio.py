@@ -12,10 +12,10 @@ from typing import TypeAlias
 
 from rltools_embed import process
 from rltools_embed.errors import BoardError, BuildError, LinkError
-from rltools_embed.firmware import manifest, memory, stack, toolchain
+from rltools_embed.firmware import call_depth, elf, manifest, sizes, toolchain
 from rltools_embed.firmware.board import Board, RunnerKind
-from rltools_embed.firmware.estimate import Estimate, estimate
-from rltools_embed.firmware.memory import Budget, Memory
+from rltools_embed.firmware.elf import Budget, Memory
+from rltools_embed.firmware.sizes import Estimate, estimate
 from rltools_embed.firmware.spec import Project
 
 TIMEOUT_S = 1800.0
@@ -67,7 +67,7 @@ def build(
     toolchain.require(toolchain.for_build(board))
     toolchain.require_packages(opened.folder, board, "build")
     budget = budget or Budget()
-    flags = stack.FLAG if budget.stack_bytes is not None else ""
+    flags = call_depth.FLAG if budget.stack_bytes is not None else ""
     log = _run(opened, board, "build", (), watch, flags)
     if log.failed:
         if flags and flags in log.output:
@@ -77,15 +77,21 @@ def build(
             )
         _refuse_overflow(board, log.output)
         raise BuildError(f"the build for {board.name} failed; all of it is in {log.path}", log.last_lines)
-    elf = log.path.parent / "build" / board.name / "firmware.elf"
-    if not elf.is_file():
-        raise BuildError(f"the build for {board.name} left no {elf}", log.last_lines)
-    sizes = memory.measure(elf)
-    if sizes is not None:
-        memory.check_fit(board, sizes)
-    used = stack.deepest(elf.parent) if flags else None
-    budget.check(board, sizes, used)
-    return Firmware(board=board, elf=elf, memory=sizes, estimate=estimate(board, opened.policy), stack_used_bytes=used)
+    program = log.path.parent / "build" / board.name / "firmware.elf"
+    if not program.is_file():
+        raise BuildError(f"the build for {board.name} left no {program}", log.last_lines)
+    memory = elf.measure(program)
+    if memory is not None:
+        elf.check_fit(board, memory)
+    used = call_depth.deepest(program.parent) if flags else None
+    budget.check(board, memory, used)
+    return Firmware(
+        board=board,
+        elf=program,
+        memory=memory,
+        estimate=estimate(board, opened.policy),
+        stack_used_bytes=used,
+    )
 
 
 def upload(
@@ -214,4 +220,4 @@ def _refuse_overflow(board: Board, output: str) -> None:
     for region, kind, offered in regions:
         overflow = re.search(rf"region `{region}' overflowed by (\d+) bytes", output)
         if overflow and offered is not None:
-            raise memory.too_large(board, kind, offered, offered + int(overflow[1]))
+            raise sizes.too_large(board, kind, offered, offered + int(overflow[1]))

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rltools_embed.errors import ProjectError
-from rltools_embed.firmware import _writing
-from rltools_embed.firmware._rendering import render, render_owned
+from rltools_embed.firmware import writing as _writing
 from rltools_embed.firmware.manifest import load
+from rltools_embed.firmware.rendering import render, render_owned
 from rltools_embed.firmware.spec import MANIFEST, PolicyFacts, Project, ProjectSpec, WriteResult, upload_ports
 
 __all__ = [

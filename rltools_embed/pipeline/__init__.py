@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from rltools_embed import lazy
 
 if TYPE_CHECKING:
-    from rltools_embed.pipeline.building import build
-    from rltools_embed.pipeline.checkpoints import inspect
-    from rltools_embed.pipeline.devices import flash, monitor, power_off
-    from rltools_embed.pipeline.exporting import Export, export
-    from rltools_embed.pipeline.proving import run, validate
-    from rltools_embed.pipeline.training_runs import Run, as_table, check_options, train
+    from rltools_embed.pipeline.folders import inspect
+    from rltools_embed.pipeline.projects import Export, build, export
+    from rltools_embed.pipeline.targets import flash, monitor, power_off
+    from rltools_embed.pipeline.training import Run, as_table, check_options, train
+    from rltools_embed.pipeline.validation import run, validate
 
 __all__ = [
     "Export",
@@ -37,12 +36,11 @@ __all__ = [
 _HOMES = {
     name: (f"{__name__}.{module}", name)
     for module, names in {
-        "building": ("build",),
-        "checkpoints": ("inspect",),
-        "devices": ("flash", "monitor", "power_off"),
-        "exporting": ("Export", "export"),
-        "proving": ("run", "validate"),
-        "training_runs": ("Run", "as_table", "check_options", "train"),
+        "folders": ("inspect",),
+        "projects": ("Export", "build", "export"),
+        "targets": ("flash", "monitor", "power_off"),
+        "validation": ("run", "validate"),
+        "training": ("Run", "as_table", "check_options", "train"),
     }.items()
     for name in names
 }

@@ -20,7 +20,7 @@ import numpy as np
 
 from rltools_embed.errors import CheckpointError
 from rltools_embed.policy.arithmetic import Arithmetic
-from rltools_embed.policy.cpp import byte_array, c_string, float_literal, nested
+from rltools_embed.policy.cpp import byte_array, float_literal, nested
 from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import (
     Activation,
@@ -35,6 +35,7 @@ from rltools_embed.policy.layers import (
     Td3Sampling,
 )
 from rltools_embed.policy.model import Policy, Provenance, Signal
+from rltools_embed.text import c_string
 
 FORMAT = 2
 _FIRST_LINE = "// rltools_embed checkpoint, format "

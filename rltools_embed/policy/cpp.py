@@ -8,18 +8,7 @@ import numpy as np
 
 from rltools_embed.policy.layers import Float32Array
 
-_PLAIN = frozenset(range(0x20, 0x7F)) - frozenset(b'"\\?')
 _BYTES_PER_LINE = 16
-
-
-def c_string(text: str) -> str:
-    """A string literal with exactly these bytes (UTF-8), quotes included.
-
-    Everything but plain printable characters becomes a three-digit octal escape, which, unlike a hexadecimal one, ends
-    by itself. The question mark too: two of them begin a trigraph.
-    """
-    data = text.encode("utf-8", "replace")
-    return '"' + "".join(chr(byte) if byte in _PLAIN else f"\\{byte:03o}" for byte in data) + '"'
 
 
 def float_literal(value: float) -> str:

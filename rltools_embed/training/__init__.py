@@ -1,11 +1,11 @@
 """Training: a Gymnasium environment in, a policy out."""
 
-from rltools_embed.training.environment import environment_factory
+from rltools_embed.environments.environment import environment_factory
+from rltools_embed.environments.side_by_side import Episode, EpisodeStatistics
+from rltools_embed.environments.spaces import EnvSpec
 from rltools_embed.training.evaluation import Evaluation
 from rltools_embed.training.ppo import PpoOptions
 from rltools_embed.training.sac import SacOptions
-from rltools_embed.training.side_by_side import Episode, EpisodeStatistics
-from rltools_embed.training.spaces import EnvSpec
 from rltools_embed.training.state import Callbacks, State
 from rltools_embed.training.td3 import Td3Options
 from rltools_embed.training.trainer import PPO, SAC, TD3, Training, trainer_of

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from rltools_embed import checks as of
+from rltools_embed.checks import option
+from rltools_embed.environments.spaces import EnvSpec
 from rltools_embed.policy.model import Activation, Dense, Float32Array, Mlp, Module, Rescale
-from rltools_embed.training import options as of
-from rltools_embed.training.options import option
-from rltools_embed.training.spaces import EnvSpec
 
 _TRANSLATION_UNIT = Template("""\
 #include <rl_tools/rl/algorithms/$algorithm/trainer.h>

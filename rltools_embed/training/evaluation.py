@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from rltools_embed import checks as of
+from rltools_embed.environments.side_by_side import Episode, OneEnvironment
+from rltools_embed.environments.vector import VectorSideBySide
 from rltools_embed.policy.model import Float32Array
-from rltools_embed.training import options as of
-from rltools_embed.training.side_by_side import Episode, OneEnvironment
-from rltools_embed.training.vector import VectorSideBySide
 
 Act: TypeAlias = Callable[[Float32Array], Float32Array]
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rltools_embed import checks as of
+from rltools_embed.checks import option
+from rltools_embed.environments.spaces import EnvSpec
 from rltools_embed.training import algorithm as algorithms
-from rltools_embed.training import options as of
 from rltools_embed.training.algorithm import CommonOptions
-from rltools_embed.training.options import option
-from rltools_embed.training.spaces import EnvSpec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
+from rltools_embed.environments.side_by_side import Episode
 from rltools_embed.errors import ToolchainError
 from rltools_embed.training.evaluation import Evaluation
-from rltools_embed.training.side_by_side import Episode
 
 FORMATS = (".png", ".svg", ".pdf")
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rltools_embed import checks as of
+from rltools_embed.checks import option
+from rltools_embed.environments.spaces import EnvSpec
 from rltools_embed.policy.model import Module, Standardize
-from rltools_embed.training import options as of
 from rltools_embed.training.algorithm import (
     CommonOptions,
     Numbers,
@@ -17,8 +19,6 @@ from rltools_embed.training.algorithm import (
     translation_unit,
     warmup_notice,
 )
-from rltools_embed.training.options import option
-from rltools_embed.training.spaces import EnvSpec
 
 _EPISODES_KEPT = 1000
 # More is likelier a slip than a wish: gigabytes, which the system would give and then end the process for.

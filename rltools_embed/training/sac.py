@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rltools_embed import checks as of
+from rltools_embed.checks import option
+from rltools_embed.environments.spaces import EnvSpec
 from rltools_embed.policy.model import Module, SampleAndSquash
 from rltools_embed.training import off_policy
-from rltools_embed.training import options as of
 from rltools_embed.training.algorithm import Numbers, actor_of, bounds_of
 from rltools_embed.training.off_policy import OffPolicyAlgorithm, OffPolicyOptions
-from rltools_embed.training.options import option
-from rltools_embed.training.spaces import EnvSpec
 
 
 @dataclass(frozen=True, kw_only=True)

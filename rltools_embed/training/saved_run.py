@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rltools_embed.environments.side_by_side import Episode, Underway
+from rltools_embed.environments.spaces import Bounds, Sizes
 from rltools_embed.errors import CheckpointError
 from rltools_embed.files import write_atomically
 from rltools_embed.policy.model import Float32Array
 from rltools_embed.training.evaluation import Evaluation
-from rltools_embed.training.side_by_side import Episode, Underway
-from rltools_embed.training.spaces import Bounds, Sizes
 
 FORMAT = 1
 _TITLE = "rltools_embed training state, format "

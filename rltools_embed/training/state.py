@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from rltools_embed import checks as of
+from rltools_embed.environments.environment import EVALUATION_STEP_LIMIT
+from rltools_embed.environments.side_by_side import Episode, EpisodeStatistics, OneEnvironment, Underway
+from rltools_embed.environments.snapshot import SnapshotError
+from rltools_embed.environments.vector import VectorSideBySide
 from rltools_embed.errors import CheckpointError, TrainingError
 from rltools_embed.policy.model import Float32Array, Policy, Provenance, as_observations
-from rltools_embed.training import options as of
 from rltools_embed.training import saved_run
-from rltools_embed.training.environment import EVALUATION_STEP_LIMIT
 from rltools_embed.training.evaluation import Evaluation, episodes_from
 from rltools_embed.training.saved_run import SavedRun
-from rltools_embed.training.side_by_side import Episode, EpisodeStatistics, OneEnvironment, Underway
-from rltools_embed.training.snapshot import SnapshotError
-from rltools_embed.training.vector import VectorSideBySide
 
 if TYPE_CHECKING:
     from rltools_embed.training.trainer import Training

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import platform
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
@@ -15,43 +14,35 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import VectorEnv
 
-import rltools_embed
-from rltools_embed.errors import CheckpointError
-from rltools_embed.training import backend as backends
-from rltools_embed.training import compiler, saved_run
-from rltools_embed.training import options as of
-from rltools_embed.training.algorithm import Algorithm
-from rltools_embed.training.cpp_environment import CppEnvironment, CppSideBySide, One
-from rltools_embed.training.environment import (
+from rltools_embed import checks as of
+from rltools_embed._version import __version__
+from rltools_embed.checks import from_keywords
+from rltools_embed.compiling import backend as backends
+from rltools_embed.compiling import compiler
+from rltools_embed.environments.cpp_environment import CppEnvironment, CppSideBySide, One
+from rltools_embed.environments.environment import (
     EVALUATION_STEP_LIMIT,
     EnvFactory,
     Environment,
     make,
     probe,
 )
+from rltools_embed.environments.side_by_side import OneByOne, OneEnvironment, SideBySide
+from rltools_embed.environments.spaces import Bounds, EnvSpec, Sizes
+from rltools_embed.environments.vector import VectorEnvironments, VectorSideBySide
+from rltools_embed.environments.wrapping import outside_of_policy
+from rltools_embed.errors import CheckpointError
+from rltools_embed.progress import Say, print_line
+from rltools_embed.training import saved_run
+from rltools_embed.training.algorithm import Algorithm
 from rltools_embed.training.evaluation import EVALUATION_EPISODES, EvaluationPlan
-from rltools_embed.training.options import from_keywords
 from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
 from rltools_embed.training.sac import SacAlgorithm, SacOptions
 from rltools_embed.training.saved_run import Setup
-from rltools_embed.training.side_by_side import OneByOne, OneEnvironment, SideBySide
-from rltools_embed.training.spaces import Bounds, EnvSpec, Sizes
 from rltools_embed.training.state import Callbacks, State
 from rltools_embed.training.td3 import Td3Algorithm, Td3Options
-from rltools_embed.training.vector import VectorEnvironments, VectorSideBySide
-from rltools_embed.training.wrapping import outside_of_policy
-
-# Called with each line of progress, without its newline.
-Say = Callable[[str], None]
-
 
 _NO_TENSORBOARD = of.only(True, "Callbacks, state.learning_curve and --plot show a run here")
-
-
-def print_line(line: str) -> None:
-    """One line to stdout, at once: training is watched."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,7 +231,7 @@ class Training:
     def versions(self) -> tuple[tuple[str, str], ...]:
         """What shaped a run, for the policy's provenance."""
         return (
-            ("rltools_embed", rltools_embed.__version__),
+            ("rltools_embed", __version__),
             ("python", platform.python_version()),
             ("numpy", np.__version__),
             ("gymnasium", gymnasium.__version__),

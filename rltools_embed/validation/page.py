@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rltools_embed.firmware import render
+from rltools_embed import templates
 from rltools_embed.validation import wording
 from rltools_embed.validation.report import Check, Difference, Report, SampleResult
 
@@ -11,7 +11,7 @@ _SHOWN_NUMBERS = 16
 
 def to_html(report: Report) -> str:
     """The page: nothing is loaded from anywhere, so it can be kept with the firmware it speaks of."""
-    return render.html_page(
+    return templates.html_page(
         "report.html.jinja",
         {
             "verdict": "PASSED" if report.passed else "FAILED",

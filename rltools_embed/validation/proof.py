@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from rltools_embed import __version__
+from rltools_embed._version import __version__
 from rltools_embed.device import Client, Hello, Link, Statistics
+from rltools_embed.environments.rollout import rollout_of
 from rltools_embed.errors import RltEmbedError, UnsupportedEnvError
-from rltools_embed.firmware import memory, project
+from rltools_embed.firmware import elf as memory
+from rltools_embed.firmware import project
 from rltools_embed.firmware.board import Board, RunnerKind
 from rltools_embed.firmware.spec import Project
 from rltools_embed.policy import checkpoint, reference
@@ -20,8 +22,7 @@ from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import Float32Array, describe
 from rltools_embed.policy.model import Policy
-from rltools_embed.training.rollout import rollout_of
-from rltools_embed.validation import reach
+from rltools_embed.target import ports as reach
 from rltools_embed.validation.compare import Agreement, agreement, same_bits
 from rltools_embed.validation.observations import Counts, Rollout, Sample, samples
 from rltools_embed.validation.report import Check, Cost, Difference, Report, SampleResult, Size

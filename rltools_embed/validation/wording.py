@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rltools_embed.firmware.size import said
+from rltools_embed.firmware.sizes import said
 from rltools_embed.validation.compare import Agreement
 from rltools_embed.validation.report import Cost, Report, Size
 

@@ -26,14 +26,9 @@ from rltools_embed.device import (
     MemoryLink,
     SelfTest,
 )
+from rltools_embed.device.frames import Decoder, Frame, encode_frame
 from rltools_embed.device.memory_link import Board
-from rltools_embed.device.protocol import (
-    RESPONSE_BIT,
-    Decoder,
-    Frame,
-    Message,
-    encode_frame,
-)
+from rltools_embed.device.protocol import RESPONSE_BIT, Message
 from rltools_embed.errors import LinkError, ProtocolError
 
 # --- conversations --------------------------------------------------------------------------------------------------

@@ -22,9 +22,7 @@ from rltools_embed.device import (
     FaultyLink,
     MemoryLink,
 )
-from rltools_embed.device.protocol import (
-    Decoder,
-)
+from rltools_embed.device.frames import Decoder
 from rltools_embed.errors import RltEmbedError
 
 

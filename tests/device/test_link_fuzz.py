@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rltools_embed import process
-from rltools_embed.device.protocol import Decoder, Frame, encode_frame
+from rltools_embed.device.frames import Decoder, Frame, encode_frame
 
 
 @pytest.fixture

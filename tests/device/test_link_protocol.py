@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rltools_embed.device import protocol
-from rltools_embed.device.protocol import Decoder, Frame, Hello, cobs_decode, cobs_encode, encode_frame
+from rltools_embed.device.frames import Decoder, Frame, cobs_decode, cobs_encode, encode_frame
+from rltools_embed.device.protocol import Hello
 from rltools_embed.errors import ProtocolError
 from rltools_embed.policy.arithmetic import Arithmetic
 

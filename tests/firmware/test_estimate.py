@@ -9,7 +9,7 @@ import pytest
 from rltools_embed.errors import BoardError
 from rltools_embed.firmware import board, project
 from rltools_embed.firmware.board import Board, Placement
-from rltools_embed.firmware.estimate import estimate
+from rltools_embed.firmware.sizes import estimate
 from tests.firmware.conftest import make_spec
 
 

@@ -3,11 +3,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -15,7 +16,9 @@ from rltools_embed.errors import BoardError, ProjectError
 from rltools_embed.firmware import board, project
 from rltools_embed.firmware.board import Framework, RunnerKind
 from rltools_embed.policy import checkpoint
+from rltools_embed.policy.model import Policy
 from tests.firmware.conftest import make_spec
+from tests.policies import gru_policy, ppo_policy, sac_policy, td3_policy
 
 Export = Callable[..., Path]
 ALL = board.names()
@@ -39,15 +42,43 @@ def test_the_checkpoint_travels_verbatim() -> None:
     checkpoint.loads(project.render(spec)["include/checkpoint.h"].decode())
 
 
-def test_training_headers_stay_at_home() -> None:
-    headers = [path for path in project.render(make_spec()) if path.startswith("lib/rl_tools/include/")]
+INCLUDE = re.compile(r'^ *# *include *[<"]([^>"]+)[>"]', re.MULTILINE)
 
-    assert "lib/rl_tools/include/rl_tools/embed/server.h" in headers
-    assert not [
+
+def reached(files: Mapping[str, bytes], folders: tuple[str, ...]) -> set[str]:
+    """The project's files that those in `folders` include, wherever their names lead to one."""
+    boards = {path.partition("rlt_embed/")[0] for path in files if path.startswith("include/boards/")}
+    places = ("include/", "src/", "lib/rl_tools/include/", *boards)
+    waiting = [path for path in files if path.startswith(folders)]
+    found: set[str] = set()
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        for name in INCLUDE.findall(files[path].decode(errors="replace")):
+            beside = str(PurePosixPath(path).parent / name)
+            waiting += [each for each in (beside, *(f"{place}{name}" for place in places)) if each in files]
+    return found
+
+
+@pytest.mark.parametrize("policy", [sac_policy(), ppo_policy(), td3_policy(), gru_policy()])
+def test_every_header_that_is_copied_is_reached_and_nothing_else_is_copied(policy: Policy) -> None:
+    files = project.render(make_spec("host", "qemu_mps2_an386", "esp32-c3-devkitm-1", policy=policy))
+    library = {path for path in files if path.startswith("lib/rl_tools/include/")}
+
+    assert "lib/rl_tools/include/rl_tools/embed/control_loop.h" in library
+    assert library == {
         path
-        for path in headers
-        if path.startswith(("lib/rl_tools/include/rl_tools/rl/", "lib/rl_tools/include/rl_tools/bindings/"))
-    ]
+        for path in reached(files, ("src/", "lib/rl_tools/include/rl_tools/embed/"))
+        if path.startswith("lib/rl_tools/include/")
+    }
+
+
+def test_what_only_trains_stays_at_home() -> None:
+    folders = {path.split("/")[4] for path in project.render(make_spec()) if path.startswith("lib/rl_tools/include/")}
+
+    assert {"rl", "bindings"}.isdisjoint(folders)
 
 
 def test_only_the_ports_of_the_boards_are_copied() -> None:

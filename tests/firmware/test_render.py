@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from markdown_it import MarkdownIt
 
-from rltools_embed.firmware import board, render
+from rltools_embed import text as render
+from rltools_embed.firmware import board
 
 HOSTILE = ('a"b', "a'b", "a\nb", "a\\", "{{ 1 }}", "{% x %}", "../../etc", "??/", "\0", "ä€", "a;b", "`x`", "</script>")
 

@@ -180,7 +180,7 @@ def test_a_sum_that_is_rounded_twice_is_found(tmp_path: Path) -> None:
 def test_no_mode_needs_the_mathematical_library(tmp_path: Path, compiler: str) -> None:
     source = tmp_path / "fused.cpp"
     source.write_text(
-        "#include <rl_tools/arithmetic.h>\n"
+        "#include <rl_tools/math/arithmetic.h>\n"
         "float f(float c, float a, float b) {\n"
         "    return rl_tools::arithmetic::multiply_add(rl_tools::arithmetic::Fused{}, c, a, b);\n"
         "}\n",

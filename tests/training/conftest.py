@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rltools_embed.training.cache import ENVIRONMENT_VARIABLE
+from rltools_embed.compiling.cache import ENVIRONMENT_VARIABLE
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,13 @@ from training_envs import SILENT, Line
 from update_reference import RATE, TOLERANCE, numbers
 
 from rltools_embed import load_checkpoint, process
+from rltools_embed.compiling import backend, compiler
+from rltools_embed.compiling.cache import Cache
 from rltools_embed.errors import ToolchainError
 from rltools_embed.policy.digest import digest
-from rltools_embed.training import PPO, SAC, TD3, Training, backend, compiler
-from rltools_embed.training.cache import Cache
+from rltools_embed.training import PPO, SAC, TD3, Training
 
-# The smallest sizes whose products go to a BLAS (rl_tools/nn/training/gemm_blas.h).
+# The smallest sizes whose products go to a BLAS (rl_tools/rl/nn/gemm_blas.h).
 WIDE = {"ACTOR_HIDDEN_DIM": 32, "CRITIC_HIDDEN_DIM": 32, "OPTIMIZER_ALPHA": RATE, **SILENT}
 OFF_POLICY = {**WIDE, "ACTOR_BATCH_SIZE": 32, "CRITIC_BATCH_SIZE": 32, "STEP_LIMIT": 60}
 ON_POLICY = {

@@ -16,10 +16,11 @@ from stand_in_cl import BANNER, stand_in_cl
 from training_envs import SMALL, Line
 
 from rltools_embed import process
+from rltools_embed.compiling import command_line, compiler
+from rltools_embed.compiling.cache import ENVIRONMENT_VARIABLE, Cache, content_key
+from rltools_embed.compiling.command_line import Compiler, Dialect
 from rltools_embed.errors import BuildError, ToolchainError
-from rltools_embed.training import SAC, EnvSpec, SacOptions, command_line, compiler
-from rltools_embed.training.cache import ENVIRONMENT_VARIABLE, Cache, content_key
-from rltools_embed.training.command_line import Compiler, Dialect
+from rltools_embed.training import SAC, EnvSpec, SacOptions
 from rltools_embed.training.sac import SacAlgorithm
 
 TINY = {name: value for name, value in SMALL.items() if name.isupper()}
@@ -136,7 +137,7 @@ def test_a_build_that_fails_where_no_space_is_left_says_so(tmp_path: Path, monke
     cache = Cache.open(tmp_path / "cache")
     with pytest.raises(BuildError, match="ld returned"):
         cache.get_or_build("key", ".so", fail)
-    monkeypatch.setattr("rltools_embed.training.cache._LEAST_SPACE_BYTES", shutil.disk_usage(tmp_path).total)
+    monkeypatch.setattr("rltools_embed.compiling.cache._LEAST_SPACE_BYTES", shutil.disk_usage(tmp_path).total)
     with pytest.raises(ToolchainError, match="no space is left for the cache"):
         cache.get_or_build("key", ".so", fail)
 

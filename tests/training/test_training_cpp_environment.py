@@ -14,11 +14,12 @@ import pytest
 from test_training_learning import GOOD_ENOUGH, mean_return, native
 from training_envs import small
 
+from rltools_embed.compiling import compiler
+from rltools_embed.compiling.cache import Cache
+from rltools_embed.environments.cpp_environment import CppEnvironment
 from rltools_embed.errors import BuildError, CheckpointError, TrainingError, UnsupportedEnvError
 from rltools_embed.policy import checkpoint
-from rltools_embed.training import PPO, SAC, State, Training, compiler
-from rltools_embed.training.cache import Cache
-from rltools_embed.training.cpp_environment import CppEnvironment
+from rltools_embed.training import PPO, SAC, State, Training
 
 PENDULUM = {
     "path": Path(__file__).resolve().parents[2] / "examples" / "cpp_environment",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rltools_embed import process, resources
-from rltools_embed.training import command_line
+from rltools_embed.compiling import command_line
 
 SOURCES = Path(__file__).parent.parent / "cpp" / "training"
 COMPILERS = [name for name in ("g++", "clang++") if shutil.which(name)]

@@ -11,19 +11,9 @@ import numpy as np
 import pytest
 from training_envs import SMALL, SMALL_PPO, Line
 
+from rltools_embed.compiling import compiler
 from rltools_embed.errors import ToolchainError
-from rltools_embed.training import (
-    PPO,
-    SAC,
-    TD3,
-    EnvSpec,
-    PpoOptions,
-    SacOptions,
-    Td3Options,
-    Training,
-    compiler,
-    trainer_of,
-)
+from rltools_embed.training import PPO, SAC, TD3, EnvSpec, PpoOptions, SacOptions, Td3Options, Training, trainer_of
 from rltools_embed.training.ppo import PpoAlgorithm
 from rltools_embed.training.sac import SacAlgorithm
 from rltools_embed.training.td3 import Td3Algorithm

@@ -14,10 +14,10 @@ from stand_in_cl import stand_in_cl
 from training_envs import SMALL, Line, small
 
 from rltools_embed import load_checkpoint, process, resources
+from rltools_embed.compiling.cache import ENVIRONMENT_VARIABLE
+from rltools_embed.environments.cpp_environment import CppEnvironment
 from rltools_embed.policy import checkpoint
 from rltools_embed.training import PPO, SAC, TD3, EnvSpec, Training
-from rltools_embed.training.cache import ENVIRONMENT_VARIABLE
-from rltools_embed.training.cpp_environment import CppEnvironment
 from tests import policies
 from tests.cpp_program import COMPILERS
 
@@ -117,8 +117,8 @@ def test_every_host_program_is_plain_cpp17(compiler: str, tmp_path: Path) -> Non
     ("header", "old", "new", "words"),
     [
         ("arithmetic.h", "return product;", "return __builtin_fmaf(product, 1, 0);", "poisoned"),
-        ("nn/training/adam.h", "RL_TOOLS_NOINLINE void", "__attribute__((noinline)) void", "poisoned"),
-        ("nn/training/gemm.h", "Narrow narrow_line;", "T zero[0]; Narrow narrow_line;", "zero-size"),
+        ("rl/nn/adam.h", "RL_TOOLS_NOINLINE void", "__attribute__((noinline)) void", "poisoned"),
+        ("rl/nn/gemm.h", "Narrow narrow_line;", "T zero[0]; Narrow narrow_line;", "zero-size"),
         (
             "random/random.h",
             "const uint32_t t ",

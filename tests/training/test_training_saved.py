@@ -18,8 +18,9 @@ from gymnasium import spaces, wrappers
 from training_envs import SMALL_PPO, Line
 from training_envs import small as small_options
 
+from rltools_embed.compiling import compiler
 from rltools_embed.errors import CheckpointError, ToolchainError, TrainingError
-from rltools_embed.training import PPO, SAC, TD3, State, Training, compiler
+from rltools_embed.training import PPO, SAC, TD3, State, Training
 
 ALGORITHMS = [SAC, TD3, PPO]
 EVALUATED = {"enable_evaluation": True, "num_evaluation_episodes": 2}

@@ -14,10 +14,10 @@ from gymnasium import spaces, wrappers
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from training_envs import SMALL, SMALL_PPO, Line, replacing
 
+from rltools_embed.environments.side_by_side import SideBySide
 from rltools_embed.errors import TrainingError, UnsupportedEnvError
 from rltools_embed.policy import checkpoint
 from rltools_embed.training import PPO, SAC, TD3, State, Training
-from rltools_embed.training.side_by_side import SideBySide
 
 EVALUATED = {**SMALL_PPO, "enable_evaluation": True, "evaluation_interval": 2, "num_evaluation_episodes": 3}
 MODES = list(AutoresetMode)

@@ -18,10 +18,11 @@ from rltools_embed.device import Client, Hello, Limits, MemoryBoard, Patience, U
 from rltools_embed.errors import BoardError, BuildError, LinkError, ToolchainError
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import platformio, project
-from rltools_embed.firmware.memory import Budget
+from rltools_embed.firmware.elf import Budget
 from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.digest import digest
-from rltools_embed.validation import Counts, Settings, reach, validate
+from rltools_embed.target import ports as reach
+from rltools_embed.validation import Counts, Settings, validate
 from tests import policies
 from tests.boards import export, running
 from tests.standin import make_core_dir

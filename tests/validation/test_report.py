@@ -19,8 +19,8 @@ from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import Float32Array
 from rltools_embed.policy.model import Policy
 from rltools_embed.validation import Counts, Report, Settings, measure
+from rltools_embed.validation.formats import to_json, to_junit
 from rltools_embed.validation.page import to_html
-from rltools_embed.validation.report import to_json, to_junit
 from tests import policies
 
 HOSTILE = '<script>alert("x")</script> & \x00\x1b[31m\u2028 {{ 7*7 }} "quoted" [bold]'

@@ -1,5 +1,5 @@
 // Training's vector functions beside the C library's in double, over the arguments that training has.
-#include <rl_tools/nn/training/activation.h>
+#include <rl_tools/rl/nn/activation.h>
 
 #include <cmath>
 #include <cstdio>

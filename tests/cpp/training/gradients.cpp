@@ -1,10 +1,10 @@
 // Every derivative of training against central differences in float64. Prints the worst error of each; exits 1 above
 // the tolerance. With -DSEEDED_FAULT one derivative is wrong by a tenth of a percent, and this must notice.
-#include <rl_tools/nn/training/parameters.h>
 #include <rl_tools/rl/algorithms/ppo/losses.h>
 #include <rl_tools/rl/algorithms/sac/losses.h>
 #include <rl_tools/rl/algorithms/td3/losses.h>
 #include <rl_tools/rl/components/squared_error.h>
+#include <rl_tools/rl/nn/parameters.h>
 
 #include <cstdio>
 #include <memory>

@@ -1,9 +1,9 @@
 // The training host's evaluation against the generic kernels, bit for bit, over sizes around those of the vectors, and
 // between changes of the weights. Prints how many outputs were compared. With -DSEEDED_FAULT a weight changes behind
 // the policy's back, and this must notice.
-#include <rl_tools/nn/training/mlp.h>
-#include <rl_tools/nn/training/parameters.h>
 #include <rl_tools/rl/inference.h>
+#include <rl_tools/rl/nn/mlp.h>
+#include <rl_tools/rl/nn/parameters.h>
 
 #include <cstdio>
 #include <memory>

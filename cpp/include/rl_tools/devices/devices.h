@@ -2,8 +2,8 @@
 // A tag carries the arithmetic mode, so that it is one decision per program, and the layout that its kernels read.
 #pragma once
 
-#include <rl_tools/arithmetic.h>
 #include <rl_tools/containers/layout.h>
+#include <rl_tools/math/arithmetic.h>
 
 namespace rl_tools::devices {
 

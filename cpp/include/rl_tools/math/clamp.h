@@ -1,7 +1,7 @@
 // The one way to clamp: comparisons, so that a NaN stays a NaN on every core.
 #pragma once
 
-#include <rl_tools/arithmetic.h>
+#include <rl_tools/math/arithmetic.h>
 
 namespace rl_tools::math {
 

@@ -3,7 +3,7 @@
 // 2^32 arguments: docs/functions.md, measured by benchmarks/function_errors.cpp.
 #pragma once
 
-#include <rl_tools/arithmetic.h>
+#include <rl_tools/math/arithmetic.h>
 #include <rl_tools/math/bits.h>
 #include <rl_tools/math/tanh_table.h>
 

@@ -6,9 +6,9 @@
 #include <rl_tools/nn/layers/dense/operations_generic.h>
 #include <rl_tools/nn/layers/rescale/operations_generic.h>
 #include <rl_tools/nn/layers/sample_and_squash/operations_generic.h>
-#include <rl_tools/nn/training/columns.h>
 #include <rl_tools/nn_models/mlp/operations_generic.h>
 #include <rl_tools/nn_models/sequential/operations_generic.h>
+#include <rl_tools/rl/nn/columns.h>
 
 #include <cstring>
 #include <memory>
@@ -17,7 +17,7 @@
 
 namespace rl_tools::layout {
 
-// Dense layers as `ColumnLayer` (rl_tools/nn/training/columns.h).
+// Dense layers as `ColumnLayer` (rl_tools/rl/nn/columns.h).
 struct Columns {};
 
 }  // namespace rl_tools::layout

@@ -10,11 +10,11 @@
 //     below 1. An option that is in units of reward stays so.
 #pragma once
 
-#include <rl_tools/nn/training/subnormals.h>
 #include <rl_tools/rl/components/normal.h>
 #include <rl_tools/rl/components/replay_buffer.h>
 #include <rl_tools/rl/components/twin_critics.h>
 #include <rl_tools/rl/inference.h>
+#include <rl_tools/rl/nn/subnormals.h>
 #include <rl_tools/rl/policy.h>
 #include <rl_tools/rl/trainer.h>
 

@@ -1,8 +1,8 @@
 // How networks begin: orthonormal weights, drawn from all directions alike.
 #pragma once
 
-#include <rl_tools/nn/training/orthonormal.h>
 #include <rl_tools/rl/components/normal.h>
+#include <rl_tools/rl/nn/orthonormal.h>
 
 namespace rl_tools::rl {
 

@@ -1,8 +1,8 @@
 // What lies beside a network while it learns: its gradient and Adam's moments.
 #pragma once
 
-#include <rl_tools/nn/training/adam.h>
-#include <rl_tools/nn/training/mlp.h>
+#include <rl_tools/rl/nn/adam.h>
+#include <rl_tools/rl/nn/mlp.h>
 #include <rl_tools/rl/trainer.h>
 
 namespace rl_tools::rl {

@@ -1,9 +1,9 @@
 // The last transitions, as a ring: the oldest is overwritten when it is full.
 #pragma once
 
-#include <rl_tools/nn/training/batch.h>
 #include <rl_tools/random/random.h>
 #include <rl_tools/rl/components/state.h>
+#include <rl_tools/rl/nn/batch.h>
 
 #include <algorithm>
 #include <stdexcept>

@@ -1,7 +1,7 @@
 // The loss of a value function.
 #pragma once
 
-#include <rl_tools/nn/training/batch.h>
+#include <rl_tools/rl/nn/batch.h>
 
 namespace rl_tools::rl {
 

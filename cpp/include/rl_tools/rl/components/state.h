@@ -1,7 +1,7 @@
 // The training state as named arrays: each trainer visits its own once, and that visit both saves and restores it.
 #pragma once
 
-#include <rl_tools/nn/training/parameters.h>
+#include <rl_tools/rl/nn/parameters.h>
 
 #include <string>
 

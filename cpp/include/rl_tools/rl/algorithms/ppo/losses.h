@@ -2,7 +2,7 @@
 // a log-std of its own per action, the clipped objective, and the divergence from the policy that collected.
 #pragma once
 
-#include <rl_tools/nn/training/batch.h>
+#include <rl_tools/rl/nn/batch.h>
 
 #include <cmath>
 

@@ -17,7 +17,6 @@
 #pragma once
 
 #include <rl_tools/nn/layers/standardize/operations_generic.h>
-#include <rl_tools/nn/training/subnormals.h>
 #include <rl_tools/rl/algorithms/ppo/losses.h>
 #include <rl_tools/rl/components/advantages.h>
 #include <rl_tools/rl/components/first_weights.h>
@@ -26,6 +25,7 @@
 #include <rl_tools/rl/components/running_normalizer.h>
 #include <rl_tools/rl/components/squared_error.h>
 #include <rl_tools/rl/inference.h>
+#include <rl_tools/rl/nn/subnormals.h>
 #include <rl_tools/rl/policy.h>
 
 #include <numeric>

@@ -1,9 +1,9 @@
 // The three losses of soft actor-critic (Haarnoja et al., arXiv:1812.05905) and their derivatives.
 #pragma once
 
-#include <rl_tools/nn/training/mlp.h>
 #include <rl_tools/rl/algorithms/sac/squashed_gaussian.h>
 #include <rl_tools/rl/components/replay_buffer.h>
+#include <rl_tools/rl/nn/mlp.h>
 
 namespace rl_tools::rl::sac {
 

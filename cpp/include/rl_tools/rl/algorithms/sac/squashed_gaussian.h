@@ -2,8 +2,8 @@
 // (Haarnoja et al., arXiv:1812.05905, appendix C), with exact derivatives.
 #pragma once
 
-#include <rl_tools/nn/training/activation.h>
-#include <rl_tools/nn/training/batch.h>
+#include <rl_tools/rl/nn/activation.h>
+#include <rl_tools/rl/nn/batch.h>
 
 namespace rl_tools::rl::sac {
 

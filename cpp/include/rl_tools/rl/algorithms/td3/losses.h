@@ -1,7 +1,7 @@
 // The target and the losses of TD3 (Fujimoto et al., arXiv:1802.09477), and the actor's derivative.
 #pragma once
 
-#include <rl_tools/nn/training/mlp.h>
+#include <rl_tools/rl/nn/mlp.h>
 
 namespace rl_tools::rl::td3 {
 

@@ -1,0 +1,138 @@
+"""`validate`, and `run` for all stages in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rltools_embed import pipeline
+from rltools_embed.cli import show
+from rltools_embed.cli.options import MOST, board_of_project, folder, force, framework, named, path, port
+from rltools_embed.cli.training_options import check_options, training_options
+from rltools_embed.files import check_writable, write_atomically
+from rltools_embed.validation import Counts, Report, Settings
+from rltools_embed.validation.formats import to_json, to_junit
+from rltools_embed.validation.page import to_html
+
+_DIFFERENT = 1
+
+
+def _report_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(
+        (
+            click.option("--json", "json_path", type=click.Path(dir_okay=False), help="Write JSON; - for stdout."),
+            click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML."),
+            click.option(
+                "--report", "html", type=click.Path(dir_okay=False, path_type=Path), help="Write an HTML page."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@folder
+@board_of_project
+@port
+@click.option("--source", type=click.Path(path_type=Path), help="Run or checkpoint that should be on the board.")
+@click.option("--random", "random_count", type=click.IntRange(0, MOST), help="Number of random observations.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, MOST))
+@_report_options
+def validate(
+    folder: Path,
+    board: str | None,
+    port: str | None,
+    source: Path | None,
+    random_count: int | None,
+    seed: int,
+    json_path: str | None,
+    junit: Path | None,
+    html: Path | None,
+) -> None:
+    """Compare the board's outputs with the host's, bit for bit. Exit code 0: the same, 1: measured and different."""
+    _check_destinations(json_path, junit, html)
+    counts = Counts() if random_count is None else Counts(random=random_count)
+    with show.watching("validating") as watched:
+        report = pipeline.validate(
+            folder,
+            board=board,
+            port=port,
+            source=source,
+            settings=Settings(counts=counts, seed=seed),
+            progress=watched.progress,
+        )
+    _publish(report, json_path, junit, html)
+
+
+@click.command()
+@click.argument("environment")
+@training_options
+@click.option("--board", required=True, help="A board's name or a board file.")
+@framework
+@click.option("-o", "--output", required=True, type=path, callback=named, help="Folder for everything.")
+@port
+@force
+@_report_options
+def run(
+    environment: str,
+    algorithm: str | None,
+    steps: int | None,
+    seed: int | None,
+    options: dict[str, Any],
+    backend: str | None,
+    board: str,
+    framework: str | None,
+    output: Path,
+    port: str | None,
+    force: bool,
+    json_path: str | None,
+    junit: Path | None,
+    html: Path | None,
+) -> None:
+    """Train, export, build, flash and validate in one go."""
+    check_options(algorithm, options, steps, backend)
+    _check_destinations(json_path, junit, html)
+    with show.watching("running") as watched:
+        report = pipeline.run(
+            environment,
+            output,
+            board=board,
+            framework=framework,
+            algorithm=algorithm,
+            steps=steps,
+            seed=seed,
+            options=options,
+            backend=backend,
+            port=port,
+            force=force,
+            announce=lambda stage: watched.say(f"── {stage}"),
+            on_message=watched.say,
+            progress=watched.progress,
+        )
+    _publish(report, json_path, junit, html)
+
+
+def _check_destinations(*paths: str | Path | None) -> None:
+    """A report that cannot be written is told before the board is asked anything."""
+    for each in paths:
+        if each is not None and each != "-":
+            check_writable(Path(each).parent)
+
+
+def _publish(report: Report, json_path: str | None, junit: Path | None, html: Path | None) -> None:
+    if json_path == "-":
+        click.echo(to_json(report), nl=False)
+    else:
+        show.report(report)
+    if json_path not in (None, "-"):
+        write_atomically(Path(str(json_path)), to_json(report))
+    if junit is not None:
+        write_atomically(junit, to_junit(report))
+    if html is not None:
+        write_atomically(html, to_html(report))
+    if not report.passed:
+        raise click.exceptions.Exit(_DIFFERENT)

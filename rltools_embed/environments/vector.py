@@ -1,0 +1,214 @@
+"""Gymnasium's vectorised environments: N of one kind behind one object, stepped together.
+
+Whatever its autoreset mode is, an episode's last observation is where its last action led, and no action is lost:
+who has ended is reset at once, by a reset mask, or has been by the environment itself (SAME_STEP).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+
+from rltools_embed.environments import in_use, snapshot
+from rltools_embed.environments.environment import make
+from rltools_embed.environments.side_by_side import Episode, SideBySide, Underway, check_finite
+from rltools_embed.environments.snapshot import SnapshotError
+from rltools_embed.environments.spaces import EnvSpec
+from rltools_embed.errors import TrainingError, UnsupportedEnvError
+from rltools_embed.policy.model import Float32Array
+
+VectorFactory = Callable[[], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorEnvironments:
+    """A factory of vectorised environments, and what it was found to make."""
+
+    factory: VectorFactory
+    spec: EnvSpec
+    count: int
+
+    @classmethod
+    def probed(cls, factory: VectorFactory, env: VectorEnv[Any, Any, Any]) -> VectorEnvironments:
+        """What `env` is, which `factory` made: its spaces, and whether it can be stepped and reset. Closes it.
+
+        Raises:
+            UnsupportedEnvError: its spaces cannot become static sizes, or a wrapper cannot reset one of several.
+            TrainingError: it breaks its contract.
+        """
+        try:
+            _refuse_normaliser(env)
+            found = cls(factory=factory, spec=EnvSpec.from_vector_env(env), count=env.num_envs)
+        except BaseException:
+            env.close()
+            raise
+        with contextlib.closing(VectorSideBySide(env, found, None)) as environments:
+            environments.begin(range(env.num_envs))
+            middle = 0.5 * (np.array(found.spec.action_low) + np.array(found.spec.action_high))
+            environments.act(np.tile(middle.astype(np.float32), (env.num_envs, 1)), 0)
+            environments.reset_some(np.arange(env.num_envs) == 0, "at a reset of the first")
+        return found
+
+    def make(self, episode_step_limit: int | None, purpose: str = "") -> VectorSideBySide:
+        """The environments, by the user's factory; errors name the purpose after the step.
+
+        Raises:
+            UnsupportedEnvError: they are others than before.
+        """
+        env: Any = make(self.factory, may_be_vectorised=True)
+        same = isinstance(env, VectorEnv) and env.num_envs == self.count and EnvSpec.from_vector_env(env) == self.spec
+        if not same:
+            env.close()
+            raise UnsupportedEnvError("env_factory made other environments", "it must make the same ones each time")
+        return VectorSideBySide(env, self, episode_step_limit, purpose)
+
+
+class VectorSideBySide(SideBySide):
+    """The environments of one `VectorEnv`."""
+
+    def __init__(
+        self,
+        env: VectorEnv[Any, Any, Any],
+        kind: VectorEnvironments,
+        episode_step_limit: int | None,
+        purpose: str = "",
+    ) -> None:
+        in_use.claim(env, self)
+        super().__init__((), episode_step_limit, count=kind.count, spec=kind.spec)
+        self._env = env
+        self._spec = kind.spec
+        self._purpose = purpose
+        self._low = np.array(kind.spec.action_low, dtype=np.float32)
+        self._high = np.array(kind.spec.action_high, dtype=np.float32)
+        self._resets_itself = env.metadata.get("autoreset_mode") == AutoresetMode.SAME_STEP
+        self._has_reset = np.zeros(kind.count, dtype=np.bool_)
+        self._after_reset = np.empty_like(self.observations)
+        self._is_closed = False
+
+    @property
+    def name(self) -> str:
+        return self._spec.environment or type(self._env.unwrapped).__name__
+
+    def begin(self, seeds: Sequence[int]) -> None:
+        observations, _ = self._reset([int(seed) for seed in seeds])
+        self.observations[:] = self._checked(observations, lambda index: "at reset")
+        self._returns = [0.0] * len(self._returns)
+        self._lengths = [0] * len(self._lengths)
+
+    def act(self, actions: Float32Array, steps_before: int) -> None:
+        def where(index: int) -> str:
+            return f"at step {steps_before + index + 1}{self._purpose}"
+
+        bounded = np.clip(actions, self._low, self._high).astype(self._env.action_space.dtype)
+        observations, rewards, terminated, truncated, infos = self._env.step(bounded)
+        self.terminated[:] = self._each("terminated", terminated, "bui", where)
+        self.truncated[:] = self._each("truncated", truncated, "bui", where)
+        self._after_reset[:] = self._checked(observations, where)
+        self.next_observations[:] = self._after_reset
+        self._has_reset[:] = self._resets_itself & (self.terminated | self.truncated)
+        for index in np.flatnonzero(self._has_reset):
+            self.next_observations[index] = infos["final_obs"][index]
+        with np.errstate(over="ignore"):
+            self.rewards[:] = self._each("the reward", rewards, "buif", where)
+        check_finite(self.name, self.next_observations, self.rewards, where)
+        for number, reward in enumerate(np.asarray(rewards, dtype=np.float64).tolist()):
+            self._returns[number] += reward
+            self._lengths[number] += 1
+            if self._lengths[number] == self._limit:
+                self.truncated[number] = True
+
+    def proceed(self, steps_before: int, *, reset: bool) -> list[Episode]:
+        found = super().proceed(steps_before, reset=False)
+        ended = self.terminated | self.truncated
+        if not reset or not ended.any():
+            return found
+        self._awaiting_reset = [False] * len(self._awaiting_reset)
+        self.observations[self._has_reset] = self._after_reset[self._has_reset]
+        rest = ended & ~self._has_reset
+        if rest.any():
+            self.reset_some(rest, f"at a reset after step {steps_before + len(rest)}{self._purpose}")
+        return found
+
+    def reset_some(self, mask: Any, where: str) -> None:
+        """Reset those in `mask` (N,), which have ended or are to end.
+
+        Raises:
+            TrainingError: the environment resets others as well.
+        """
+        observations, _ = self._reset([None] * len(mask), options={"reset_mask": mask.copy()})
+        found = self._checked(observations, lambda index: where)
+        if not np.array_equal(found[~mask], self._after_reset[~mask]):
+            raise TrainingError(
+                f"{self.name} resets environments that are not in options['reset_mask'] {where}",
+                'make it with vector_kwargs={"autoreset_mode": gymnasium.vector.AutoresetMode.SAME_STEP}',
+            )
+        self.observations[mask] = found[mask]
+
+    def _reset(self, seeds: list[Any], **arguments: Any) -> Any:
+        reset: Any = self._env.reset  # its annotation knows one seed only; Sync- and AsyncVectorEnv take one for each
+        return reset(seed=seeds, **arguments)
+
+    def underway(self) -> Underway:
+        environments = self._synchronous()
+        return self.underway_without_environments(tuple(snapshot.take(env) for env in environments))
+
+    def resume(self, underway: Underway) -> None:
+        environments = self._synchronous()
+        self.begin(range(len(environments)))  # it must have been reset once, before it is stepped
+        for env, taken in zip(environments, underway.snapshots, strict=True):
+            snapshot.restore(env, taken)
+        self._take_over(underway)
+        self._after_reset[:] = self.observations
+        awaiting = np.array(underway.awaiting_reset, dtype=np.bool_)
+        for index in np.flatnonzero(awaiting):
+            observation, _ = environments[index].reset()
+            self.observations[index] = observation
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            in_use.release(self._env, self)
+            self._env.close()
+
+    def _synchronous(self) -> list[gymnasium.Env[Any, Any]]:
+        if type(self._env) is not SyncVectorEnv:
+            raise SnapshotError(f"{type(self._env).__qualname__} keeps its environments to itself")
+        return list(self._env.envs)
+
+    def _each(self, name: str, values: object, kinds: str, where: Callable[[int], str]) -> np.ndarray[Any, Any]:
+        array = np.asarray(values)
+        if array.shape != self.rewards.shape or array.dtype.kind not in kinds:
+            raise TrainingError(
+                f"{self.name}: {name} {where(0)} is {array.dtype} of shape {array.shape}, not {self.rewards.shape}",
+                "return one for each environment",
+            )
+        return array
+
+    def _checked(self, observations: object, where: Callable[[int], str]) -> Float32Array:
+        array = np.asarray(observations)
+        if array.shape != self.observations.shape or array.dtype.kind not in "biuf":
+            raise TrainingError(
+                f"{self.name}: the observations {where(0)} are {array.dtype} of shape {array.shape}, "
+                f"not numbers of shape {self.observations.shape} as their space says",
+                "make both the same",
+            )
+        with np.errstate(over="ignore"):
+            numbers = array.astype(np.float32)
+        check_finite(self.name, numbers, np.zeros(len(numbers), np.float32), where)
+        return numbers
+
+
+def _refuse_normaliser(env: object) -> None:
+    while isinstance(env, gymnasium.vector.VectorWrapper):
+        if isinstance(env, gymnasium.wrappers.vector.NormalizeObservation):
+            raise UnsupportedEnvError(
+                "gymnasium.wrappers.vector.NormalizeObservation cannot reset one environment of several",
+                "leave it out: PPO's NORMALIZE_OBSERVATIONS=True does the same inside of the policy",
+            )
+        env = env.env

@@ -1,0 +1,101 @@
+"""The least flash and RAM that a firmware takes, known before anything is built, and the words for sizes.
+
+The least is a floor: what it refuses cannot fit; what it lets through and does not fit, the linker refuses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rltools_embed.errors import BoardError
+from rltools_embed.firmware.board import Board, Framework, Port, RunnerKind
+from rltools_embed.firmware.spec import PolicyFacts
+
+# Code and tables: 10.0 to 11.6 kB measured (arm-none-eabi-gcc 12.2 -O2, 3-64-64-1, Cortex-M3, M4F, M7F).
+_BASE_FLASH_BYTES = 9_500
+# The link's two frames, each of 256 bytes or more (embed/server.h).
+_FRAMES_RAM_BYTES = 512
+# The bytes that have arrived and wait; where the framework keeps them, its own sources tell how many.
+_RECEIVED_RAM_BYTES = {Port.CORTEX_M: 1024}
+_FLOAT_BYTES = 4
+_FRAMEWORK_NAMES = {Framework.ARDUINO: "Arduino", Framework.ESPIDF: "ESP-IDF"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Bytes that a firmware takes at least.
+
+    Attributes:
+        flash_bytes: code and weights.
+        ram_bytes: activations and buffers, and the weights if the board's [placement] moves them; without the stack.
+        weights_bytes: the part of `flash_bytes` that is the policy's numbers.
+    """
+
+    flash_bytes: int
+    ram_bytes: int
+    weights_bytes: int
+
+
+def estimate(board: Board, policy: PolicyFacts) -> Estimate:
+    """What this policy's firmware takes at least of this board."""
+    # Two layers' activations and the answer that leaves (nn_models/sequential, embed/server.h), and one observation.
+    activations = _FLOAT_BYTES * (3 * policy.widest_layer + policy.observation_dim)
+    moved = policy.parameter_bytes if board.placement is not None and board.placement.weights is not None else 0
+    return Estimate(
+        flash_bytes=policy.parameter_bytes + _BASE_FLASH_BYTES,
+        ram_bytes=activations + _FRAMES_RAM_BYTES + _RECEIVED_RAM_BYTES.get(board.port, 0) + moved,
+        weights_bytes=policy.parameter_bytes,
+    )
+
+
+def check_fit(board: Board, policy: PolicyFacts) -> None:
+    """Refuse a policy that cannot fit the board, before anything is rendered or built.
+
+    Raises:
+        BoardError: flash, RAM or the memory of [placement], with the sizes and how far the policy must shrink.
+    """
+    least = estimate(board, policy)
+    weights = policy.parameter_bytes
+    if board.flash_bytes is not None and least.flash_bytes > board.flash_bytes:
+        left = max(0, board.flash_bytes - _BASE_FLASH_BYTES)
+        raise BoardError(
+            f"{board.name} offers {board.flash_bytes} B of flash, this policy needs {least.flash_bytes} B",
+            f"{left} B are left for weights, which are {weights} B now: train with smaller hidden layers",
+        )
+    place = board.placement
+    if place is not None and place.weights_bytes is not None and weights > place.weights_bytes:
+        raise BoardError(
+            f"{board.name} offers {place.weights_bytes} B for weights (placement.weights_bytes), "
+            f"this policy has {weights} B of them",
+            "train with smaller hidden layers, or leave the weights in flash: remove placement.weights_origin",
+        )
+    stack = board.stack_bytes or 0
+    if board.ram_bytes is not None and least.ram_bytes + stack > board.ram_bytes:
+        kept = f", {stack} B of it stack" if stack else ""
+        raise BoardError(
+            f"{board.name} offers {board.ram_bytes} B of RAM, this policy needs {least.ram_bytes + stack} B{kept}",
+            "train with smaller hidden layers, or choose a larger board",
+        )
+
+
+def too_large(board: Board, kind: str, offered: int, needed: int) -> BoardError:
+    return BoardError(
+        f"{board.name} offers {offered} B of {kind}, this policy needs {needed} B",
+        "train with smaller hidden layers, or choose a larger board",
+    )
+
+
+def said(used_bytes: int, offered_bytes: int | None) -> str:
+    """`29424 of 524288 B (5.6 %)`; without a limit, `29424 B`."""
+    if not offered_bytes:
+        return f"{used_bytes} B"
+    return f"{used_bytes} of {offered_bytes} B ({100 * used_bytes / offered_bytes:.1f} %)"
+
+
+def stack_said(board: Board) -> str:
+    """Who keeps the stack of the firmware, and whether a validation measures it."""
+    if board.stack_bytes is not None:
+        return f"{board.stack_bytes} B kept; a validation measures what is used"
+    if board.runner.kind is RunnerKind.HOST or board.framework is None:
+        return "this computer's, not measured"
+    return f"kept by {_FRAMEWORK_NAMES[board.framework]}, not measured on this board"

@@ -1,0 +1,1 @@
+"""A board that runs: where it is, and what can be asked of it."""

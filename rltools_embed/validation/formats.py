@@ -1,0 +1,64 @@
+"""A report for programs: JSON and JUnit XML."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+from xml.etree import ElementTree
+
+from rltools_embed.validation.report import Report
+
+FORMAT = 1
+
+
+def to_json(report: Report) -> str:
+    """The report as JSON: what is not finite becomes a string, keys are those of `Report`."""
+    document = {
+        "format": FORMAT,
+        "passed": report.passed,
+        "observations": report.observations,
+        **asdict(report),
+    }
+    document["versions"] = dict(report.versions)
+    return json.dumps(_plain(document), indent=2, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def to_junit(report: Report) -> str:
+    """The report as JUnit XML: one test case per check."""
+    suite = ElementTree.Element(
+        "testsuite",
+        name=_xml_text(f"rltools_embed.validate.{report.board}"),
+        tests=str(len(report.checks)),
+        failures=str(sum(not check.passed for check in report.checks)),
+        errors="0",
+    )
+    properties = ElementTree.SubElement(suite, "properties")
+    for name in ("policy", "board", "port", "arithmetic", "digest_expected", "digest_found"):
+        ElementTree.SubElement(properties, "property", name=name, value=_xml_text(getattr(report, name)))
+    for check in report.checks:
+        classname = _xml_text(f"{report.board}.{report.digest_expected[:16]}")
+        case = ElementTree.SubElement(suite, "testcase", classname=classname, name=check.name)
+        message = _xml_text(check.message)
+        if check.passed:
+            ElementTree.SubElement(case, "system-out").text = message
+        else:
+            ElementTree.SubElement(case, "failure", message=message).text = message
+    ElementTree.indent(suite)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _xml_text(text: str) -> str:
+    """XML 1.0 has no place for most control characters, not even escaped."""
+    return "".join(character if character.isprintable() else " " for character in text)
