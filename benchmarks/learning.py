@@ -70,7 +70,7 @@ ENVIRONMENTS = (
     ),
     Environment(
         name="Reacher-v5",
-        described="MuJoCo: an arm of two joints reaches for a point; 10 observations, 2 actions, episodes of 50 steps.",
+        described="MuJoCo: a two-joint arm moves its tip to a point; 10 observations, 2 actions, episodes of 50 steps.",
         digits=2,
         seeds=20,
     ),
@@ -325,7 +325,7 @@ def comparison(runs: Sequence[Run], environment: Environment) -> Iterator[str]:
         yield f"| {one.algorithm} | {one.peer} | {one.few.cells(digits)} | {one.many.cells(digits)} | {one.verdict} |"
     yield ""
     if environment.targets:
-        yield "| algorithm | median, at least | found | |"
+        yield "| algorithm | median, at least | measured | |"
         yield "|---|---|---|---|"
         for algorithm, least, found in targets(runs, environment):
             verdict = "met" if found >= least else "**missed**"
@@ -352,9 +352,10 @@ def summary(runs: Sequence[Run]) -> Iterator[str]:
     lower = [one for one in found if one.is_lower or one.few.median < 0]
     many = sum(one.many.median < 0 for one in found)
     few = sum(one.few.median < 0 for one in found)
-    yield f"Of {len(found)} comparisons our median is lower in {many} over the {len(OTHER_STARTS)} starts"
-    yield f"and in {few} over the {len(STARTS)}, by more than the seeds' spread explains in"
-    yield f"{sum(one.is_worse for one in found)}{'. Lower over either are:' if lower else '.'}\n"
+    yield f"Of {len(found)} comparisons our median is lower in {many} over the {len(OTHER_STARTS)} starts."
+    yield f"Over the {len(STARTS)} it is lower in {few}."
+    yield f"It is lower by more than the seeds' spread explains in {sum(one.is_worse for one in found)}."
+    yield "Lower over either are:\n" if lower else ""
     for one in lower:
         sizes = ((one.many, OTHER_STARTS), (one.few, STARTS))
         by = ", ".join(f"{each.median:+.{one.environment.digits}f} over {len(starts)}" for each, starts in sizes)
@@ -365,22 +366,25 @@ def summary(runs: Sequence[Run]) -> Iterator[str]:
 def page(runs: Sequence[Run]) -> str:
     lines = [
         "# Learning\n",
-        "`python benchmarks/learning.py --rltools PYTHON --stable-baselines3 PYTHON` trains all of this again",
-        "and rewrites this page; it takes about two hours, most of them Stable-Baselines3's (`--jobs 2`: half of it).",
+        "`python benchmarks/learning.py --rltools PYTHON --stable-baselines3 PYTHON` trains all of this again.",
+        "It also rewrites this page.",
+        "It takes about two hours, most of them Stable-Baselines3's (`--jobs 2`: half of it).",
         "With `--rows docs/learning.jsonl` it makes the page again from the [runs' returns](learning.jsonl).\n",
-        f"The return is the deterministic policy's, the mean over {len(STARTS)} starts"
-        f" (seeds {STARTS[0]} to {STARTS[-1]}),",
-        "for each training seed; the tables give that of the final policy.",
-        "RLtools runs with its defaults and MKL, Stable-Baselines3 with RLtools' numbers where it has the option",
-        "(`benchmarks/learning_trainers.py`), each on one thread, with the environment's own time limit.",
-        "In the plots lines are medians over the seeds, bands reach from the first to the third quartile.",
+        "The return of a training seed is the deterministic policy's mean"
+        f" over {len(STARTS)} starts (seeds {STARTS[0]} to {STARTS[-1]}).",
+        "The tables give that of the final policy.",
+        "RLtools runs with its defaults and MKL.",
+        "Stable-Baselines3 runs with RLtools' numbers where it has the option (`benchmarks/learning_trainers.py`).",
+        "Each runs on one thread, with the environment's own time limit.",
+        "In the plots lines are medians over the seeds, and bands go from the first to the third quartile.",
         "How long a training takes stands in [performance](performance.md).\n",
         f"Libraries are compared by the final policies' returns from {len(OTHER_STARTS)} other starts"
-        f" (seeds {OTHER_STARTS[0]} to {OTHER_STARTS[-1]}):",
-        f"{len(STARTS)} are few ([which of them decide](architecture.md#how-many-starts)).",
-        "Ours counts as at least as good as a peer if its median is not lower,",
-        "or if it is and the 95 % interval of the medians' difference includes 0 (`lower, within the spread`);",
-        f"that interval must not be below 0 for the {len(STARTS)} starts either.",
+        f" (seeds {OTHER_STARTS[0]} to {OTHER_STARTS[-1]}).",
+        f"{len(STARTS)} are few ([which of them decide](learning_decisions.md#how-many-starts)).",
+        "Ours counts as at least as good as a peer if its median is not lower.",
+        "A lower median counts too if the 95 % interval of the medians' difference includes 0"
+        " (`lower, within the spread`).",
+        f"That interval must not be below 0 for the {len(STARTS)} starts either.",
         f"The interval is a percentile bootstrap over the seeds ({RESAMPLES:,} resamples).",
         "It is wide: what lies within the spread may still be a difference.\n",
         *summary(runs),
@@ -392,13 +396,16 @@ def page(runs: Sequence[Run]) -> str:
         "- Stable-Baselines3 where episodes terminate: Pendulum-v1 and Reacher-v5 have a time limit alone.",
         "- A trained Hopper: SAC and TD3 have only begun to hop after 10,000 steps.",
         "- Differences of a few units of Pendulum-v1: any change of the arithmetic moves a seed's result by more.",
-        "- Equal conditions: our TD3 acts at random for 1,000 steps"
-        " ([why](architecture.md#why-td3-acts-at-random-for-longer)),",
-        "  RLtools' and Stable-Baselines3's for 100, and our networks start otherwise than theirs",
-        "  ([how](architecture.md#how-training-starts)). All options that RLtools has are at its defaults.",
+        "- Equal conditions.",
+        "  Our TD3 acts at random for 1,000 steps, RLtools' and Stable-Baselines3's for 100"
+        " ([why](learning_decisions.md#why-td3-acts-at-random-for-longer)).",
+        "  Our networks start otherwise than theirs ([how](learning_decisions.md#how-training-starts)).",
+        "  All options that RLtools has are at its defaults.",
         "  Its Adam has a floor under the root, as ours has; Stable-Baselines3's has none.",
-        "- RLtools' PPO kept in the action box. It may leave it in training, and Reacher-v5 charges for that:",
-        "  seed 1's actions reach 32 after 8,192 steps. In evaluations every library's actions are clipped.",
+        "- RLtools' PPO kept in the action box.",
+        "  It may leave it in training, and Reacher-v5 charges for that.",
+        "  Seed 1's actions grow to 32 after 8,192 steps.",
+        "  In evaluations every library's actions are clipped.",
         "- Stable-Baselines3 at its best: RLtools' hyperparameters are not those that its users choose.",
         "",
     ]

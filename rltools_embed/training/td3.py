@@ -23,7 +23,7 @@ class Td3Options(OffPolicyOptions):
 
     Attributes:
         N_RANDOM_STEPS: steps with uniform random actions, not in RLtools; None: 1000, or a tenth of STEP_LIMIT where
-            that is less, and at least N_WARMUP_STEPS (docs/architecture.md says why).
+            that is less, and at least N_WARMUP_STEPS (docs/learning_decisions.md says why).
         ACTOR_TARGET_UPDATE_INTERVAL: environment steps between updates of the target actor.
         TARGET_NEXT_ACTION_NOISE_STD: noise on the target actor's action, in units of the action's half range.
         TARGET_NEXT_ACTION_NOISE_CLIP: the largest such noise.

@@ -113,7 +113,7 @@ public:
           rescale_(rescale_of<ACTION_DIM>(settings)),
           adam_actor_(options_.adam),
           rollout_(options_.steps_per_env * ENVIRONMENTS) {
-        // Biases as well: from 0 more seeds fail (docs/architecture.md, "How training starts").
+        // Biases as well: from 0 more seeds fail (docs/learning_decisions.md, "How training starts").
         nn::training::initialize(actor(), random_);
         initialize_policy(actor(), random_);
         nn::training::initialize(critic_, random_);
