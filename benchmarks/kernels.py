@@ -383,7 +383,7 @@ def page(
         ],
     )
     lines += ["", *TARGETS.splitlines(), ""]
-    lines += table(("figure", "target", "found"), [target.cells() for target in checked])
+    lines += table(("figure", "target", "measured"), [target.cells() for target in checked])
     lines += ["", *CLOSING.splitlines()]
     return "\n".join(lines) + "\n"
 
@@ -409,12 +409,13 @@ Nets are named by their sizes; those with ReLU have a plain output, those with t
 Weights are random, with the variance that PPO starts from.
 Our time does not depend on them; that of the C library's `tanhf`, which RLtools calls, does.
 
-- **Instructions** are exact: a plugin counts them in QEMU. Cells show them per multiply-add.
+- **Instructions** are exact: a plugin counts them in QEMU.
+  Cells show them per multiply-add.
 - **Cycles**, after the slash, are a model's (`benchmarks/cycles.py`), for memory without wait states.
   The pipelines are as GCC's and LLVM's schedulers describe them.
   They rank kernels; they are a lower bound for silicon.
   Published times of RLtools' kernel on an STM32F405 and on two Cortex-M7 are 1.4 to 1.5 times its model's.
-- Every output of ours had the bits of the host's reference, in both modes.
+- Each of our outputs had the bits of the host's reference, in both modes.
 
 Instructions alone would rank the kernels of the Cortex-M4F wrongly.
 There `VMLA` and `VFMA` take three cycles, `VMUL` and `VADD` one each:
@@ -429,7 +430,8 @@ tanh brings a table of 1480 B with it, which is in these numbers; RLtools' bring
 TANH = """\
 ## tanh
 
-Per number, of {numbers} numbers; four at a time. The largest error is below 2 ULP (tests/policy/test_functions.py)."""
+Per number, of {numbers} numbers; four at a time.
+The largest error is below 2 ULP (tests/policy/test_functions.py)."""
 TANH = TANH.format(numbers=TANH_NUMBERS)
 
 TARGETS = """\
@@ -446,13 +448,18 @@ On the Cortex-M7F it is 1.0: `VMLA`, with the load beside it.
 
 ## What this does not show
 
-- Silicon. No board was measured: wait states, caches and bus conflicts are not in the model.
+- Silicon.
+  No board was measured: wait states, caches and bus conflicts are not in the model.
   A part with five wait states and a 128-bit flash line adds about 1.25 cycles per weight, whatever the kernel.
-- The Cortex-M33 in cycles: Arm publishes no table. GCC and LLVM schedule it like a Cortex-M4; it runs that kernel.
+- The Cortex-M33 in cycles: Arm publishes no table.
+  GCC and LLVM schedule it like a Cortex-M4; it runs that kernel.
 - Cores without an FPU in cycles; their time is that of the library's float operations, for RLtools and for us.
-- The Cortex-M55 in cycles, and what a layer costs there in which subnormal numbers appear: it is evaluated twice,
-  the second time one number at a time. These nets have none.
-- Xtensa and RISC-V cores. They run portable C++."""
+- The Cortex-M55 in cycles.
+- What a layer with subnormal numbers costs on the Cortex-M55.
+  It is evaluated twice, the second time one number at a time.
+  These nets have none.
+- Xtensa and RISC-V cores.
+  They run portable C++."""
 
 
 # ------------------------------------------------------------------------------------------------------------ command

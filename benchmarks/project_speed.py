@@ -92,8 +92,8 @@ def main() -> None:
         f"""## Export and build
 
 `python benchmarks/project_speed.py` measures this again.
-A 3-64-64-1 policy; seconds of wall time / CPU time on {os.cpu_count()} cores
-with other work beside (load {os.getloadavg()[0]:.1f}).
+A 3-64-64-1 policy.
+Seconds of wall time / CPU time on {os.cpu_count()} cores with other work beside (load {os.getloadavg()[0]:.1f}).
 *Cold*: into a new folder, everything compiled, the median of {COLD}.
 *Unchanged*: the same again, where nothing is written and nothing compiled, medians of {UNCHANGED}.
 

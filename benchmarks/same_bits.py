@@ -26,8 +26,8 @@ The policies are ReLU 7-31-13-3, tanh 5-19-13-2 and GRU 4-5-3, with made-up weig
 The GRU takes the observations as one episode, so a difference in any step would stay.
 Three of four observations are uniform in [-4, 4); every fourth has special numbers in it:
 ±0, subnormal, 2^-120 to 2^-24, 2^4 to 2^100, with either sign.
-The actions are digested by SHA-256 in blocks of {block:,} and compared with those of NumPy
-(`rltools_embed/policy/reference.py`).
+The actions are digested by SHA-256 in blocks of {block:,} and compared with NumPy's.
+`rltools_embed/policy/reference.py` computes those.
 
 """
 FOOT = """

@@ -327,11 +327,11 @@ def section(runs: Sequence[Run], updates: Sequence[Update], actions_us: Sequence
         "## Training",
         "",
         "`python benchmarks/training_speed.py --rltools PYTHON --stable-baselines3 PYTHON` measures this again.",
-        "Default training on Pendulum-v1 (SAC and TD3 10,000 steps, PPO 98,304), seed 0, evaluation off;",
-        "compiling is apart.",
+        "Default training on Pendulum-v1 (SAC and TD3 10,000 steps, PPO 98,304), seed 0, evaluation off.",
+        "Compiling is apart.",
         "Stable-Baselines3 has RLtools' numbers where it has the option (`benchmarks/learning_trainers.py`).",
-        f"CPU / wall seconds on one thread, medians of {REPEATS} runs, the libraries in turn; one core of",
-        f"{cpu()}.",
+        f"CPU / wall seconds on one thread, medians of {REPEATS} runs, the libraries in turn.",
+        f"One core of {cpu()}.",
         "Ratios are of CPU seconds.",
         *([f"Of an earlier run, not in turn with the others: {', '.join(earlier)}."] if earlier else []),
         "",
@@ -339,9 +339,10 @@ def section(runs: Sequence[Run], updates: Sequence[Update], actions_us: Sequence
         "",
         "![CPU seconds of training and compiling](training_times.svg)",
         "",
-        "What an update of SAC takes as it grows, and how near it comes to the speed of a 512 x 512 product by NumPy",
-        "(OpenBLAS, one thread) on the same core, measured in turn. Its own products count, its time is all of it:",
-        "activations, losses, Adam, the replay buffer, the environment's step and Python's call as well.",
+        "The time of an update of SAC as it grows, and its share of the speed of a 512 x 512 product by NumPy.",
+        "NumPy's product (OpenBLAS, one thread) was measured in turn on the same core.",
+        "The share counts the update's own products, and all of its time.",
+        "That includes activations, losses, Adam, the replay buffer, the environment's step and Python's call.",
         "",
         "![time per update](update_cost.svg)",
         "",
@@ -349,15 +350,15 @@ def section(runs: Sequence[Run], updates: Sequence[Update], actions_us: Sequence
         "|---|---|---|---|",
         *(f"| {u.hidden_dim} | {u.batch_size} | {u.update_us:.0f} | {100 * u.share:.0f} % |" for u in updates),
         "",
-        "| figure | target | found | |",
+        "| figure | target | measured | |",
         "|---|---|---|---|",
         *(
             f"| {figure} | {bound} | {found:.3g} | {'' if met else 'missed'} |"
             for figure, bound, found, met in targets(runs, updates, actions_us)
         ),
         "",
-        "`state.action(obs)` was measured before each of these updates:",
-        f"{min(actions_us):.2f} to {max(actions_us):.2f} µs, the median counts.",
+        "`state.action(obs)` was measured before each of these updates:"
+        f" {min(actions_us):.2f} to {max(actions_us):.2f} µs, the median counts.",
     ]
     return "\n".join(lines)
 

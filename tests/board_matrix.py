@@ -237,7 +237,7 @@ def measure() -> dict[str, Evidence]:
 
 def table(results: dict[str, Evidence]) -> str:
     """The README's table of boards."""
-    rows = ["| board | core | clock | flash, RAM | framework | proven |", "|---|---|---|---|---|---|"]
+    rows = ["| board | core | clock | flash, RAM | framework | evidence |", "|---|---|---|---|---|---|"]
     for name in sorted(results, key=lambda name: (boards.load(name).runner.kind is not RunnerKind.HARDWARE, name)):
         board = boards.load(name)
         unit = "" if board.fpu in (Fpu.NONE, Fpu.NATIVE) else f", {board.fpu.value}"
