@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rltools_embed.firmware import toolchain
+from rltools_embed.firmware.board.cores import CORES, HOST, Program, Toolchain
 from rltools_embed.firmware.toolchain import Tool
 
 
@@ -28,10 +29,27 @@ def examine() -> tuple[Finding, ...]:
         Finding(tool=toolchain.check_python_headers(), purpose="training"),
         Finding(tool=toolchain.check_platformio(), purpose="building any board"),
         Finding(tool=toolchain.check_scons(), purpose="building without PlatformIO's registry"),
-        Finding(tool=toolchain.check_cross_compiler(), purpose="emulated Cortex-M boards"),
-        Finding(tool=toolchain.check_qemu(), purpose="emulated Cortex-M boards"),
-        Finding(tool=toolchain.check_riscv_compiler(), purpose="emulated RISC-V boards", is_optional=True),
-        Finding(tool=toolchain.check_qemu("qemu-system-riscv32"), purpose="emulated RISC-V boards", is_optional=True),
-        Finding(tool=toolchain.check_xtensa_compiler(), purpose="emulated Xtensa boards", is_optional=True),
-        Finding(tool=toolchain.check_qemu("qemu-system-xtensa"), purpose="emulated Xtensa boards", is_optional=True),
+        *(
+            Finding(
+                tool=toolchain.check(program),
+                purpose=f"emulated {tools.family} boards",
+                is_optional=tools.is_optional,
+            )
+            for program, tools in _of_cores()
+        ),
     )
+
+
+def _of_cores() -> tuple[tuple[Program, Toolchain], ...]:
+    """The compilers and emulators of all cores, each with the first toolchain that takes it.
+
+    What one command installs is listed once: of the compilers for QEMU's Xtensa cores the last.
+    """
+    programs: dict[str, tuple[Program, Toolchain]] = {}
+    toolchains = {CORES[name].toolchain: CORES[name] for name in CORES.names() if CORES[name].toolchain != HOST}
+    for tools, core in toolchains.items():
+        for program in (*tools.programs, *(() if core.emulator is None else (core.emulator,))):
+            key = program.command or program.name
+            _, first = programs.get(key, (program, tools))
+            programs[key] = program, first
+    return tuple(programs.values())

@@ -20,7 +20,7 @@ from platformio.project.config import ProjectConfig
 from rltools_embed import process, resources
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import evidence, platformio, project, toolchain
-from rltools_embed.firmware.board import Architecture, Board, Fpu, Framework, RunnerKind
+from rltools_embed.firmware.board import Architecture, Board, Fpu, Framework, cores
 from rltools_embed.firmware.evidence import Evidence, Proof
 from rltools_embed.policy.model import Policy
 from rltools_embed.validation import Settings, validate
@@ -50,12 +50,12 @@ class Target:
 
     @property
     def name(self) -> str:
-        return f"{self.board.name}-{self.board.port.value}"
+        return f"{self.board.name}-{self.board.port.name}"
 
 
 def hardware() -> tuple[str, ...]:
     """The hardware boards."""
-    return tuple(name for name in boards.names() if boards.load(name).runner.kind is RunnerKind.HARDWARE)
+    return tuple(name for name in boards.names() if boards.load(name).runner.has_framework)
 
 
 def targets() -> Iterator[Target]:
@@ -66,25 +66,20 @@ def targets() -> Iterator[Target]:
             yield Target(board=loaded.on(framework))
 
 
-XTENSA_COMPILER = "xtensa-de233_fpu-elf-gcc"
-
-
 def compiler_of(board: Board) -> tuple[str, ...]:
     """The compiler for the board's core with the core's flags.
 
     For Xtensa that of QEMU's core nearest to the ESP32's; Arm's where that is not installed.
     """
-    if board.core.architecture is Architecture.RISCV:
-        march = (f"-march={board.core.value}", "-mabi=ilp32")
-        return ("riscv64-unknown-elf-gcc", *march, "--specs=picolibc.specs", *arm_cpp_headers())
-    if board.core.architecture is Architecture.XTENSA:
-        if shutil.which(XTENSA_COMPILER):
-            # Arm's C++ headers over this one's C library, which declares both as functions.
-            both = ("-D_GLIBCXX_HAVE_OBSOLETE_ISINF=1", "-D_GLIBCXX_HAVE_OBSOLETE_ISNAN=1")
-            return (XTENSA_COMPILER, "-mlongcalls", *both, *arm_cpp_headers())
-        return ("arm-none-eabi-g++", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
-    fpu = () if board.fpu is Fpu.NONE else ("-mfloat-abi=hard", f"-mfpu={board.fpu.value}")
-    return ("arm-none-eabi-g++", f"-mcpu={board.core.value}", "-mthumb", *fpu)
+    core, fpu = board.core, board.fpu
+    if core.architecture == Architecture.XTENSA:
+        core = cores.XTENSA_DE233_FPU if shutil.which(cores.XTENSA_DE233_FPU.toolchain.compiler) else cores.CORTEX_M4
+        fpu = core.fpus[-1]
+    # Arm's C++ headers over the C library of Xtensa's compiler, which declares both as functions.
+    both = ("-D_GLIBCXX_HAVE_OBSOLETE_ISINF=1", "-D_GLIBCXX_HAVE_OBSOLETE_ISNAN=1")
+    headers = arm_cpp_headers() if core.toolchain.takes_arm_headers else ()
+    macros = both if core is cores.XTENSA_DE233_FPU else ()
+    return (core.toolchain.compiler, *core.compiler_flags(fpu), *core.toolchain.compile_flags, *macros, *headers)
 
 
 def arm_cpp_headers() -> tuple[str, ...]:
@@ -132,7 +127,7 @@ def vendor_flags(board: Board) -> tuple[str, ...]:
 
 def sources(folder: Path, board: Board) -> tuple[Path, ...]:
     """What PlatformIO would compile for this board, the on-device test included."""
-    port = folder / "src" / "ports" / board.port.value
+    port = folder / "src" / "ports" / board.port.name
     return (*sorted((folder / "src").glob("*.cpp")), *sorted(port.glob("*.cpp")), *sorted(folder.glob("test/*/*.cpp")))
 
 
@@ -212,7 +207,7 @@ def run_here(board: Board, policy: Policy) -> Evidence:
     if not report.passed or total is None:
         return Evidence(proof=Proof.NOTHING, detail="the validation did not pass")
     detail = f"{total.equal} of {total.outputs} outputs have the bits of the reference"
-    if board.runner.kind is RunnerKind.HOST:
+    if board.core is cores.NATIVE:
         return Evidence(proof=Proof.THIS_COMPUTER, detail=f"{detail}, as a process of this computer")
     if report.cost is not None and sizes is not None:
         detail += f"; {report.cost.per_inference:.0f} {report.cost.unit} per inference, {sizes.flash_bytes} B of flash"
@@ -227,7 +222,7 @@ def measure() -> dict[str, Evidence]:
         loaded = boards.load(name)
         if name in SIMULATED:
             results[name] = simulated(loaded, policy)
-        elif loaded.runner.kind is RunnerKind.HARDWARE:
+        elif loaded.runner.has_framework:
             results[name] = compiled(loaded)
         else:
             results[name] = run_here(loaded, policy)
@@ -238,14 +233,14 @@ def measure() -> dict[str, Evidence]:
 def table(results: dict[str, Evidence]) -> str:
     """The README's table of boards."""
     rows = ["| board | core | clock | flash, RAM | framework | evidence |", "|---|---|---|---|---|---|"]
-    for name in sorted(results, key=lambda name: (boards.load(name).runner.kind is not RunnerKind.HARDWARE, name)):
+    for name in sorted(results, key=lambda name: (not boards.load(name).runner.has_framework, name)):
         board = boards.load(name)
         unit = "" if board.fpu in (Fpu.NONE, Fpu.NATIVE) else f", {board.fpu.value}"
         memory = "-" if board.flash_bytes is None else f"{board.flash_bytes >> 10}, {(board.ram_bytes or 0) >> 10} KiB"
         cells = (
             f"`{name}`",
-            f"{board.core.value}{unit}",
-            "-" if board.runner.kind is RunnerKind.HOST else f"{board.clock_hz / 1e6:g} MHz",
+            f"{board.core.name}{unit}",
+            "-" if board.core_mhz is None else f"{board.core_mhz:g} MHz",
             memory,
             board.software,
             results[name].proof.value,

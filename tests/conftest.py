@@ -40,5 +40,5 @@ def _compiler_of(parameter: object) -> str | None:
     if isinstance(parameter, emulator.Core):
         return parameter.compiler
     if isinstance(parameter, str) and parameter.startswith("qemu_") and parameter in board.names():
-        return f"{toolchain.prefix(board.load(parameter).core)}-gcc"
+        return board.load(parameter).core.toolchain.compiler
     return None

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from rltools_embed.doctor import Finding
 from rltools_embed.firmware import evidence
-from rltools_embed.firmware.board import Board, RunnerKind
+from rltools_embed.firmware.board import Board
 from rltools_embed.firmware.evidence import Evidence
 from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import describe
@@ -96,9 +96,9 @@ def board_table(boards: Sequence[Board], proven: Mapping[str, Evidence]) -> None
     for board in boards:
         table.add_row(
             board.name,
-            board.core.value,
+            board.core.name,
             board.fpu.value,
-            "-" if board.runner.kind is RunnerKind.HOST else f"{board.clock_hz / 1e6:g}",
+            "-" if board.core_mhz is None else f"{board.core_mhz:g}",
             "-" if board.flash_bytes is None else str(board.flash_bytes // 1024),
             "-" if board.ram_bytes is None else str(board.ram_bytes // 1024),
             board.software,

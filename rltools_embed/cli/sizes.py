@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rltools_embed.firmware.platformio import Firmware
-from rltools_embed.firmware.sizes import estimate, said, stack_said
+from rltools_embed.firmware.sizes import estimate, said, stack_text
 
 if TYPE_CHECKING:
     from rltools_embed.pipeline.projects import Export
@@ -29,7 +29,7 @@ def export(found: Export) -> None:
             f"flash    at least {said(least.flash_bytes, board.flash_bytes)}, {least.weights_bytes} B of weights"
         )
         click.echo(f"RAM      at least {said(least.ram_bytes, board.ram_bytes)} besides the stack")
-        click.echo(f"stack    {stack_said(board)}")
+        click.echo(f"stack    {stack_text(board)}")
 
 
 def build(found: Firmware) -> None:
@@ -41,7 +41,7 @@ def build(found: Firmware) -> None:
     click.echo(f"flash    {flash}; at least {least.flash_bytes} B were expected")
     click.echo(f"RAM      {ram} besides the stack; at least {least.ram_bytes} B were expected")
     if found.stack_used_bytes is None:
-        click.echo(f"stack    {stack_said(board)}; --max-stack adds up the deepest chain of calls")
+        click.echo(f"stack    {stack_text(board)}; --max-stack adds up the deepest chain of calls")
     else:
         deepest = said(found.stack_used_bytes, board.stack_bytes)
         click.echo(f"stack    {deepest} in the deepest chain of calls, interrupts and libraries not counted")

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from rltools_embed import process
 from rltools_embed.errors import BoardError, BuildError, LinkError
 from rltools_embed.firmware import call_depth, elf, manifest, sizes, toolchain
-from rltools_embed.firmware.board import Board, RunnerKind
+from rltools_embed.firmware.board import Board
 from rltools_embed.firmware.elf import Budget, Memory
 from rltools_embed.firmware.sizes import Estimate, estimate
 from rltools_embed.firmware.spec import Project
@@ -184,7 +184,7 @@ def _run(
     # The first build of a hardware board downloads its compiler, an upload goes on for a while: both tell how far.
     done = (
         process.run(command, environment=variables, timeout_s=TIMEOUT_S)
-        if watch is None or board.runner.kind is not RunnerKind.HARDWARE
+        if watch is None or not board.runner.has_framework
         else process.run_watched(command, watch, environment=variables, timeout_s=TIMEOUT_S)
     )
     path = workspace / f"{what}-{board.name}.log"
@@ -201,7 +201,7 @@ def free_port() -> str:
 
 
 def _check_port(board: Board, port: str | None) -> None:
-    if port is None or board.runner.kind is RunnerKind.HARDWARE:
+    if port is None or not board.runner.is_process:
         return
     if not re.fullmatch(r"socket://(127\.0\.0\.1|localhost):\d{4,5}", port):
         raise LinkError(f"{port!r} is no port of a board on this computer", "name one as socket://127.0.0.1:<port>")

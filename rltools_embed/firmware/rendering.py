@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rltools_embed import resources, templates, text
 from rltools_embed.firmware import board as boards
-from rltools_embed.firmware import toolchain
 from rltools_embed.firmware.board import (
     Architecture,
     Board,
-    Core,
-    Fpu,
+    Framework,
     Placement,
-    Port,
-    RunnerKind,
     SerialKind,
     UartDriver,
+    cores,
 )
-from rltools_embed.firmware.sizes import check_fit, stack_said
+from rltools_embed.firmware.board.cores import CORES, Program
+from rltools_embed.firmware.sizes import check_fit, stack_text
 from rltools_embed.firmware.spec import (
     CHECKPOINT,
     FORMAT,
@@ -43,41 +40,7 @@ _UART_TYPES: Mapping[UartDriver, str] = {
     UartDriver.PL011: "Pl011Uart",
     UartDriver.STM32: "Stm32Uart",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Device:
-    """The device tag of a core: its header below rl_tools/devices/, its name with an FPU, its name without."""
-
-    header: str
-    with_fpu: str = ""
-    without: str = ""
-
-
-_ARM_WITHOUT_FPU = "SoftFloatARM"
-_RISCV = _Device(header="riscv", with_fpu="RISCVF", without="RISCV")
-_XTENSA = _Device(header="esp32", with_fpu="XtensaF", without="Xtensa")
-_DEVICES: Mapping[Core, _Device] = {
-    Core.NATIVE: _Device(header="arm", with_fpu="ARM", without="ARM"),
-    Core.CORTEX_M0: _Device(header="arm", without="CortexM0Plus"),
-    Core.CORTEX_M0PLUS: _Device(header="arm", without="CortexM0Plus"),
-    Core.CORTEX_M3: _Device(header="arm", without="CortexM3"),
-    Core.CORTEX_M4: _Device(header="arm", with_fpu="CortexM4F", without=_ARM_WITHOUT_FPU),
-    Core.CORTEX_M7: _Device(header="arm", with_fpu="CortexM7F", without=_ARM_WITHOUT_FPU),
-    Core.CORTEX_M33: _Device(header="arm", with_fpu="CortexM33", without=_ARM_WITHOUT_FPU),
-    Core.CORTEX_M55: _Device(header="arm", with_fpu="CortexM55", without=_ARM_WITHOUT_FPU),
-    Core.RV32IMC: _RISCV,
-    Core.RV32IMAC: _RISCV,
-    Core.XTENSA_LX6: _XTENSA,
-    Core.XTENSA_LX7: _XTENSA,
-    Core.XTENSA_DC233C: _XTENSA,
-    Core.XTENSA_DE233_FPU: _XTENSA,
-}
 _SERIAL_TYPES: Mapping[SerialKind, str] = {SerialKind.BRIDGE: "BridgeSerial", SerialKind.USB: "UsbSerial"}
-# The vector unit flushes subnormal numbers to zero: only our kernel, which looks for that, may use it for floats.
-_CORE_FLAGS: Mapping[Core, tuple[str, ...]] = {Core.CORTEX_M55: ("-fno-tree-vectorize",)}
-
-_CORES_WITHOUT_COUNTER = (Core.CORTEX_M0, Core.CORTEX_M0PLUS)
 # A folder of their own below the one that the compiler is given: frameworks have a <board.h> too (stm32duino), and look
 # for it in the project's folders first.
 _HEADERS_OF_BOARD = "rlt_embed"
@@ -87,33 +50,6 @@ _SOURCE_FLAGS_OF_PLATFORM: Mapping[str, tuple[str, ...]] = {"ststm32": ("--param
 # ESP-IDF runs these at 160 MHz unless it is told otherwise.
 _CHIPS_OF_240_MHZ = ("esp32", "esp32s3")
 _DEFAULT_CONTROL_PERIOD_S = 0.01
-# What a project's README says of the tools that its boards take.
-_ARM_COMPILER = "`sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib`"
-_TOOLS: Mapping[Architecture, tuple[Mapping[str, str], ...]] = {
-    Architecture.ARM: (
-        {"name": "Arm compiler", "debian": _ARM_COMPILER, "macos": "`brew install --cask gcc-arm-embedded`"},
-        {"name": "QEMU", "debian": "`sudo apt-get install qemu-system-arm`", "macos": "`brew install qemu`"},
-    ),
-    Architecture.RISCV: (
-        {
-            "name": "RISC-V compiler",
-            "debian": "`sudo apt-get install gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf`",
-            "macos": "not tested",
-        },
-        {"name": "C++ headers for it: Arm's", "debian": _ARM_COMPILER, "macos": "not tested"},
-        {"name": "QEMU", "debian": "`sudo apt-get install qemu-system-misc`", "macos": "`brew install qemu`"},
-    ),
-    Architecture.XTENSA: (
-        {
-            "name": "Xtensa compiler",
-            "debian": f"`bash platforms/{EMULATED_PLATFORM}/xtensa/install_compiler ~/.local` (Debian only)",
-            "macos": "not tested",
-        },
-        {"name": "C++ headers for it: Arm's", "debian": _ARM_COMPILER, "macos": "not tested"},
-        {"name": "QEMU", "debian": "`sudo apt-get install qemu-system-misc`", "macos": "`brew install qemu`"},
-    ),
-}
-
 # PlatformIO prints sizes for every board; nothing is checked against the host's.
 _NOMINAL_HOST_BYTES = 1 << 30
 
@@ -142,13 +78,13 @@ def render(spec: ProjectSpec) -> dict[str, bytes]:
     for name in ("firmware.cpp", "policy.cpp", "policy.h", "control.h"):
         files[f"src/{name}"] = _bundled(f"project/src/{name}")
     files.update(_folder(resources.templates_dir() / "project" / "test", "test"))
-    for port in sorted({folder for board in spec.boards for folder in _port_folders(board)}):
-        files.update(_folder(resources.templates_dir() / "ports" / port, f"src/ports/{port}"))
+    for name, folder in sorted({item for board in spec.boards for item in board.port.folders.items()}):
+        files.update(_folder(folder, f"src/ports/{name}"))
     if is_emulated(spec):
         files.update(_emulated_platform(spec))
     for board in spec.boards:
         files.update(_board_files(board))
-    if any(board.port is Port.ESPIDF for board in spec.boards):
+    if any(board.framework is Framework.ESPIDF for board in spec.boards):
         files.update(_espidf_files(spec))
     files.update(_headers(files))
     files[MANIFEST] = _manifest(spec, files)
@@ -158,8 +94,10 @@ def render(spec: ProjectSpec) -> dict[str, bytes]:
 def _emulated_platform(spec: ProjectSpec) -> dict[str, bytes]:
     target = f"platforms/{EMULATED_PLATFORM}"
     files = _folder(resources.templates_dir() / "platforms" / EMULATED_PLATFORM, target)
-    is_xtensa = any(board.core.architecture is Architecture.XTENSA for board in spec.boards)
-    return {path: content for path, content in files.items() if is_xtensa or not path.startswith(f"{target}/xtensa/")}
+    is_xtensa = any(board.core.architecture == Architecture.XTENSA for board in spec.boards)
+    kept = {path: content for path, content in files.items() if is_xtensa or not path.startswith(f"{target}/xtensa/")}
+    added = {path: content for board in spec.boards for path, content in board.runner.files(board).items()}
+    return kept | {f"{target}/{path}": content for path, content in added.items()}
 
 
 def render_owned(spec: ProjectSpec) -> dict[str, bytes]:
@@ -167,14 +105,6 @@ def render_owned(spec: ProjectSpec) -> dict[str, bytes]:
     period_s = spec.policy.control_period_s or _DEFAULT_CONTROL_PERIOD_S
     values = {"period_us": max(1, round(1e6 * period_s))}
     return {"src/control.cpp": templates.template("src/control.cpp.jinja", values)}
-
-
-def _port_folders(board: Board) -> tuple[str, ...]:
-    return (board.port.value, "bare_metal") if _is_bare_metal(board) else (board.port.value,)
-
-
-def _is_bare_metal(board: Board) -> bool:
-    return board.runner.kind is RunnerKind.QEMU
 
 
 def _bundled(path: str) -> bytes:
@@ -212,9 +142,9 @@ def _platformio_ini(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes
             "baud": board.serial.baud,
             # Of a USB-to-UART bridge these lines hold an ESP32 in reset or in its boot loader.
             "keeps_lines": board.keeps_lines,
-            "port_folders": _port_folders(board),
+            "port_folders": tuple(board.port.folders),
             "source_flags": _source_flags(board),
-            "flags": (*_CORE_FLAGS.get(board.core, ()), *board.platformio.flags),
+            "flags": (*board.core.build_flags, *board.platformio.flags),
         }
         for board in spec.boards
     ]
@@ -240,7 +170,7 @@ def _espidf_files(spec: ProjectSpec) -> dict[str, bytes]:
         "sdkconfig.defaults": _bundled(f"{folder}/sdkconfig.defaults"),
     }
     for board in spec.boards:
-        if board.port is Port.ESPIDF and board.mcu in _CHIPS_OF_240_MHZ:
+        if board.framework is Framework.ESPIDF and board.mcu in _CHIPS_OF_240_MHZ:
             files[f"sdkconfig.defaults.{board.mcu}"] = _bundled(f"{folder}/sdkconfig.defaults.240mhz")
     return files
 
@@ -257,25 +187,49 @@ def _readme(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes:
         "control period": period,
         "digest (SHA-256)": f"`{policy.digest}`",
     }
-    families = {board.core.architecture for board in spec.boards if board.runner.kind is not RunnerKind.HARDWARE}
     values = {
         "name": text.markdown(spec.name),
         "facts": [{"name": name, "value": value} for name, value in facts.items()],
         "default_environment": spec.boards[0].name,
         "is_emulated": is_emulated(spec),
-        "tools": [row for family, rows in _TOOLS.items() if family in families for row in rows],
+        "tools": _tool_rows(spec.boards),
         "boards": [
             {
                 "name": board.name,
                 "title": text.markdown(board.title),
                 "framework": board.framework.value if board.framework else board.software,
-                "stack": stack_said(board),
+                "stack": stack_text(board),
                 "port": _port_for_people(board, ports[board.name]),
             }
             for board in spec.boards
         ],
     }
     return templates.template("README.md.jinja", values)
+
+
+def _tool_rows(of: tuple[Board, ...]) -> list[dict[str, str]]:
+    """What the boards take besides PlatformIO: for each family of cores the compiler, then what runs the firmware."""
+    rows: list[dict[str, str]] = []
+    for family in dict.fromkeys(core.toolchain.family for core in CORES):
+        of_family = [board for board in of if board.core.toolchain.family == family]
+        bare = (board for board in of_family if not board.runner.has_framework)
+        compilers = [program for board in bare for program in board.core.toolchain.programs]
+        runners = [program for board in of_family for program in board.runner.programs(board)]
+        titled = (_tool_row(program) for program in (*compilers, *runners) if program.title)
+        rows += {row["name"]: row for row in titled}.values()
+    return rows
+
+
+def _tool_row(program: Program) -> dict[str, str]:
+    debian = f"`sudo apt-get install {program.debian}`"
+    if program.command:
+        folders = {"platform": f"platforms/{EMULATED_PLATFORM}", "folder": "~/.local"}
+        debian = f"`{program.command.format(**folders)}`{'' if program.is_tested_on_macos else ' (Debian only)'}"
+    return {
+        "name": program.title,
+        "debian": debian,
+        "macos": f"`{program.macos}`" if program.is_tested_on_macos and program.macos else "not tested",
+    }
 
 
 def _port_for_people(board: Board, port: str | None) -> str:
@@ -287,20 +241,18 @@ def _port_for_people(board: Board, port: str | None) -> str:
 
 def _board_files(board: Board) -> dict[str, bytes]:
     folder = f"include/boards/{board.name}"
-    device = _DEVICES[board.core]
-    header = "bare_metal" if _is_bare_metal(board) else board.port.value
     values: dict[str, object] = {
         "name": text.c_string(board.name),
         "title": board.title,
-        "device_header": device.header,
-        "device": device.without if board.fpu is Fpu.NONE else device.with_fpu,
+        "device_header": board.core.device_header,
+        "device": board.core.tag(board.fpu),
         "fused": "true" if board.arithmetic is Arithmetic.FUSED else "false",
         "clock_hz": f"{board.clock_hz}U",
         "baud": f"{board.serial.baud}U",
     }
-    if board.port is Port.ARDUINO:
+    if board.framework is Framework.ARDUINO:
         values |= {"serial_object": board.serial.object or "Serial", "chip": _chip(board)}
-    if board.port is Port.ESPIDF and board.serial.kind is not None:
+    if board.framework is Framework.ESPIDF and board.serial.kind is not None:
         values |= {"serial_kind": board.serial.kind.value, "serial_type": _SERIAL_TYPES[board.serial.kind]}
     if board.uart is not None:
         values |= {
@@ -310,7 +262,9 @@ def _board_files(board: Board) -> dict[str, bytes]:
             "uart_irq": f"{board.uart.irq}U",
         }
     files = {
-        f"{folder}/{_HEADERS_OF_BOARD}/board.h": templates.template(f"include/boards/{header}.h.jinja", values),
+        f"{folder}/{_HEADERS_OF_BOARD}/board.h": templates.template(
+            f"include/boards/{board.port.header}.h.jinja", values
+        ),
         f"{folder}/{_HEADERS_OF_BOARD}/placement.h": _placement_header(board),
     }
     if board.memory is not None:
@@ -334,7 +288,7 @@ def _chip(board: Board) -> str:
         return "esp32"
     if board.mcu in ("rp2040", "rp2350"):
         return "rp2040"
-    return "cortex_m0" if board.core in _CORES_WITHOUT_COUNTER else "cortex_m"
+    return "cortex_m" if board.core.has_cycle_counter else "cortex_m0"
 
 
 def _placement_header(board: Board) -> bytes:
@@ -355,26 +309,13 @@ def _placement_header(board: Board) -> bytes:
 
 
 def _platformio_board(board: Board) -> dict[str, Any]:
-    """The board as PlatformIO's boards/<name>.json describes it; `build` is read by our builder/main.py."""
-    build: dict[str, Any] = {"toolchain": "host", "run_flags": "", "mcu": board.mcu}
-    if board.runner.kind is RunnerKind.QEMU:
-        cpu = "" if board.runner.cpu is None else f" --cpu {board.runner.cpu}"
-        build = {
-            "toolchain": toolchain.prefix(board.core),
-            "mcu": board.mcu,
-            "core_flags": _core_flags(board),
-            "f_cpu": f"{board.clock_hz}L",
-            "ldscript": "src/ports/bare_metal/firmware.ld",
-            "memory_dir": f"include/boards/{board.name}",
-            "run_flags": f"--emulator {toolchain.emulator(board.core)} --machine {board.runner.machine}{cpu} "
-            f"--icount-shift {board.runner.icount_shift}",
-        }
+    """The board as PlatformIO's boards/<name>.json describes it."""
     return {
         "name": board.title,
-        "vendor": "this computer" if board.runner.kind is RunnerKind.HOST else "emulated",
+        "vendor": board.runner.vendor,
         "url": "https://www.qemu.org/docs/master/system/targets.html",
         "frameworks": [],
-        "build": build,
+        "build": _build_table(board),
         "upload": {
             "maximum_size": board.flash_bytes or _NOMINAL_HOST_BYTES,
             "maximum_ram_size": board.ram_bytes or _NOMINAL_HOST_BYTES,
@@ -384,16 +325,26 @@ def _platformio_board(board: Board) -> dict[str, Any]:
     }
 
 
-def _core_flags(board: Board) -> list[str]:
-    """How the compiler is told the core."""
-    if board.core.architecture is Architecture.ARM:
-        fpu = [] if board.fpu is Fpu.NONE else ["-mfloat-abi=hard", f"-mfpu={board.fpu.value}"]
-        return [f"-mcpu={board.core.value}", "-mthumb", *fpu]
-    if board.core.architecture is Architecture.RISCV:
-        # As before 2019, when the instructions for status registers were not yet an extension without libraries.
-        return [f"-march={board.core.value}", "-mabi=ilp32", "-misa-spec=2.2"]
-    # An Xtensa compiler is for one core. Calls reach any address, literals lie among the code.
-    return ["-mlongcalls", "-mtext-section-literals"]
+def _build_table(board: Board) -> dict[str, Any]:
+    """All that our builder/main.py takes of a board: how to compile, link and start its firmware."""
+    tools = board.core.toolchain
+    table: dict[str, Any] = {"toolchain": tools.prefix, "mcu": board.mcu}
+    if tools is not cores.HOST:
+        table |= {
+            "tools": tools.tools,
+            "core_flags": board.core.compiler_flags(board.fpu),
+            "compile_flags": tools.compile_flags,
+            "link_flags": tools.link_flags,
+            "libraries": tools.libraries,
+            "takes_arm_headers": tools.takes_arm_headers,
+            "f_cpu": f"{board.clock_hz}L",
+        }
+    if board.port.is_bare_metal:
+        table |= {"ldscript": "src/ports/bare_metal/firmware.ld", "memory_dir": f"include/boards/{board.name}"}
+    return table | {
+        "run": board.runner.command(board),
+        "run_advice": "; ".join(f"{each.name}: {each.advice}" for each in board.runner.programs(board)),
+    }
 
 
 def _manifest(spec: ProjectSpec, files: Mapping[str, bytes]) -> bytes:

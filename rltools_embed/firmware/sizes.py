@@ -8,15 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rltools_embed.errors import BoardError
-from rltools_embed.firmware.board import Board, Framework, Port, RunnerKind
+from rltools_embed.firmware.board import Board, Framework
 from rltools_embed.firmware.spec import PolicyFacts
 
 # Code and tables: 10.0 to 11.6 kB measured (arm-none-eabi-gcc 12.2 -O2, 3-64-64-1, Cortex-M3, M4F, M7F).
 _BASE_FLASH_BYTES = 9_500
 # The link's two frames, each of 256 bytes or more (embed/server.h).
 _FRAMES_RAM_BYTES = 512
-# The bytes that have arrived and wait; where the framework keeps them, its own sources tell how many.
-_RECEIVED_RAM_BYTES = {Port.CORTEX_M: 1024}
 _FLOAT_BYTES = 4
 _FRAMEWORK_NAMES = {Framework.ARDUINO: "Arduino", Framework.ESPIDF: "ESP-IDF"}
 
@@ -43,7 +41,7 @@ def estimate(board: Board, policy: PolicyFacts) -> Estimate:
     moved = policy.parameter_bytes if board.placement is not None and board.placement.weights is not None else 0
     return Estimate(
         flash_bytes=policy.parameter_bytes + _BASE_FLASH_BYTES,
-        ram_bytes=activations + _FRAMES_RAM_BYTES + _RECEIVED_RAM_BYTES.get(board.port, 0) + moved,
+        ram_bytes=activations + _FRAMES_RAM_BYTES + board.port.received_bytes + moved,
         weights_bytes=policy.parameter_bytes,
     )
 
@@ -92,10 +90,10 @@ def said(used_bytes: int, offered_bytes: int | None) -> str:
     return f"{used_bytes} of {offered_bytes} B ({100 * used_bytes / offered_bytes:.1f} %)"
 
 
-def stack_said(board: Board) -> str:
+def stack_text(board: Board) -> str:
     """Who keeps the stack of the firmware, and whether a validation measures it."""
     if board.stack_bytes is not None:
         return f"{board.stack_bytes} B kept; a validation measures what is used"
-    if board.runner.kind is RunnerKind.HOST or board.framework is None:
+    if board.framework is None:
         return "this computer's, not measured"
     return f"kept by {_FRAMEWORK_NAMES[board.framework]}, not measured on this board"

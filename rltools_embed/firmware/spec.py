@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from rltools_embed.errors import BoardError, ProjectError
-from rltools_embed.firmware.board import NAME_PATTERN, Board, RunnerKind
+from rltools_embed.firmware.board import NAME_PATTERN, Board
 
 if TYPE_CHECKING:
     from rltools_embed.policy.model import Policy
@@ -157,7 +157,7 @@ def upload_ports(name: str, of: tuple[Board, ...]) -> dict[str, str | None]:
     ports: dict[str, str | None] = {}
     taken: set[int] = set()
     for board in of:
-        if board.runner.kind is RunnerKind.HARDWARE:
+        if not board.runner.is_process:
             ports[board.name] = None
             continue
         digest = hashlib.sha256(f"{name}/{board.name}".encode()).digest()

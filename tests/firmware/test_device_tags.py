@@ -10,7 +10,8 @@ import pytest
 from rltools_embed import resources
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import project
-from rltools_embed.firmware.board import FPUS_OF_CORE, Core, Fpu
+from rltools_embed.firmware.board import Core, Fpu
+from rltools_embed.firmware.board.cores import CORES
 from tests.firmware.conftest import make_spec
 
 TAGS = {
@@ -61,7 +62,7 @@ def test_the_board_file_chooses_the_kernels(board: str, tag: str) -> None:
     assert re.findall(r"rl_tools::devices::(\w+)", header) == [tag]
 
 
-@pytest.mark.parametrize(("core", "fpu"), [(core, fpu) for core in Core for fpu in FPUS_OF_CORE[core]])
+@pytest.mark.parametrize(("core", "fpu"), [(core, fpu) for core in CORES for fpu in core.fpus])
 def test_every_core_has_a_tag_that_its_header_defines(core: Core, fpu: Fpu) -> None:
     spec = make_spec("qemu_mps2_an386")
     board = replace(spec.boards[0], core=core, fpu=fpu)

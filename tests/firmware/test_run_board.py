@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from rltools_embed import process, resources
+from rltools_embed.firmware.board import cores
 from rltools_embed.process import Completed
 from tests.ports import free_port
 
@@ -28,6 +29,8 @@ with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
         client.sendall(str(os.getpid()).encode())
         client.close()
 """
+# As runners.Host starts firmware.
+WORDS = ("--", "{elf}", "{port}")
 OURS = ("--project", "/somewhere/ours")
 
 
@@ -55,7 +58,7 @@ def url() -> Iterator[str]:
 
 
 def start(firmware: Path, url: str) -> Completed:
-    return run_board("start", "--elf", firmware, "--port", url, *OURS)
+    return run_board("start", "--elf", firmware, "--port", url, *OURS, *WORDS)
 
 
 def ask_pid(url: str) -> int:
@@ -126,8 +129,8 @@ def test_the_board_of_another_project_is_left_alone(firmware: Path, url: str, ac
     start(firmware, url)
     pid = ask_pid(url)
 
-    elf = ("--elf", firmware) if action == "start" else ()
-    done = run_board(action, *elf, "--port", url, "--project", "/somewhere/else")
+    elf, words = (("--elf", firmware), WORDS) if action == "start" else ((), ())
+    done = run_board(action, *elf, "--port", url, "--project", "/somewhere/else", *words)
 
     assert done.exit_code != 0
     assert f"port {port_of(url)} is in use by the board of another project, /somewhere/ours" in done.output
@@ -205,7 +208,9 @@ def test_a_port_that_no_emulated_board_has_is_refused(firmware: Path, port: str)
 
 
 def test_a_missing_qemu_is_told_with_the_command_that_installs_it(firmware: Path, url: str, tmp_path: Path) -> None:
-    done = run_board("start", "--elf", firmware, "--port", url, *OURS, "--machine", "mps2-an386", PATH=str(tmp_path))
+    advice = ("--advice", cores.QEMU_ARM.advice)
+    words = ("--", "qemu-system-arm", "-M", "mps2-an386", "-kernel", "{elf}")
+    done = run_board("start", "--elf", firmware, "--port", url, *OURS, *advice, *words, PATH=str(tmp_path))
 
     assert done.exit_code != 0
-    assert "apt-get install qemu-system-arm" in done.output
+    assert "qemu-system-arm is missing; `sudo apt-get install qemu-system-arm`, or `brew install qemu`" in done.output

@@ -48,8 +48,8 @@ class Flashed:
 @pytest.fixture(scope="module")
 def flashed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Flashed]]:
     """Both boards, flashed at the same time: over RFC 2217 esptool mostly waits."""
-    compiler = f"{toolchain.prefix(boards.Core.XTENSA_DE233_FPU)}-gcc"
-    if "CI" not in os.environ and not toolchain.check_xtensa_compiler().serves:
+    compiler = boards.Core.XTENSA_DE233_FPU.toolchain.compiler
+    if "CI" not in os.environ and not toolchain.check(boards.Core.XTENSA_DE233_FPU.toolchain.programs[0]).serves:
         pytest.skip(f"{compiler} is not installed")
     base = tmp_path_factory.mktemp("esp")
     with ExitStack() as stack, ThreadPoolExecutor() as pool:

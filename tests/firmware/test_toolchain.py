@@ -11,6 +11,7 @@ import pytest
 
 from rltools_embed.errors import ToolchainError
 from rltools_embed.firmware import board, platformio, toolchain
+from rltools_embed.firmware.board import cores
 
 Export = Callable[..., Path]
 
@@ -37,13 +38,8 @@ def test_everything_serves_on_a_machine_that_was_set_up(name: str) -> None:
 
 
 def test_nothing_on_path_is_told_with_the_command_that_installs_it(tools: Callable[[str, str], None]) -> None:
-    for check in (
-        toolchain.check_cross_compiler,
-        toolchain.check_riscv_compiler,
-        toolchain.check_qemu,
-        toolchain.check_host_compiler,
-    ):
-        tool = check()
+    for program in (cores.ARM_COMPILER, cores.RISCV_COMPILER, cores.QEMU_ARM, cores.HOST_COMPILER):
+        tool = toolchain.check(program)
 
         assert tool.found is None
         assert tool.problem == f"{tool.name} is missing"
@@ -53,26 +49,26 @@ def test_nothing_on_path_is_told_with_the_command_that_installs_it(tools: Callab
 def test_an_old_qemu_is_told_with_both_versions(tools: Callable[[str, str], None]) -> None:
     tools("qemu-system-arm", "echo QEMU emulator version 4.1.0")
 
-    assert toolchain.check_qemu().problem == f"qemu-system-arm 4.1.0 is older than {toolchain.MINIMUM_QEMU}"
+    assert toolchain.check(cores.QEMU_ARM).problem == f"qemu-system-arm 4.1.0 is older than {cores.QEMU_ARM.minimum}"
 
 
 def test_a_program_that_does_not_start_is_told(tools: Callable[[str, str], None]) -> None:
     tools("qemu-system-arm", "echo cannot load libx.so; exit 127")
 
-    assert "ends with exit code 127" in toolchain.check_qemu().problem
+    assert "ends with exit code 127" in toolchain.check(cores.QEMU_ARM).problem
 
 
 def test_a_cross_compiler_without_its_library_is_told(tools: Callable[[str, str], None]) -> None:
     tools("arm-none-eabi-g++", '[ "$1" = -dumpfullversion ] && echo 12.2.1 || exit 1')
 
-    assert "C++ library is missing" in toolchain.check_cross_compiler().problem
-    assert "arm-none-eabi" in toolchain.check_cross_compiler().install_hint or sys.platform == "darwin"
+    assert "C++ library is missing" in toolchain.check(cores.ARM_COMPILER).problem
+    assert "arm-none-eabi" in toolchain.check(cores.ARM_COMPILER).install_hint or sys.platform == "darwin"
 
 
 def test_a_riscv_compiler_without_its_library_is_told(tools: Callable[[str, str], None]) -> None:
     tools("riscv64-unknown-elf-gcc", '[ "$1" = -dumpfullversion ] && echo 12.2.0 || exit 1')
 
-    assert "its C library, picolibc, is missing" in toolchain.check_riscv_compiler().problem
+    assert "its C library, picolibc, is missing" in toolchain.check(cores.RISCV_COMPILER).problem
 
 
 @pytest.mark.parametrize(
@@ -99,7 +95,9 @@ def test_each_board_asks_for_the_tools_of_its_core(tools: Callable[[str, str], N
 
 
 def test_a_missing_xtensa_compiler_is_told_with_the_script_that_makes_it(tools: Callable[[str, str], None]) -> None:
-    script = re.search(r"bash (\S*install_compiler) \S+", toolchain.check_xtensa_compiler().install_hint)
+    script = re.search(
+        r"bash (\S*install_compiler) \S+", toolchain.check(cores.XTENSA_DE233_FPU.toolchain.programs[0]).install_hint
+    )
 
     assert script is not None
     assert Path(script[1]).is_file()
@@ -128,7 +126,7 @@ def test_another_scons_than_core_asks_for_is_told(tmp_path: Path, monkeypatch: p
 
 def test_all_that_is_missing_is_told_at_once(tools: Callable[[str, str], None]) -> None:
     with pytest.raises(ToolchainError) as caught:
-        toolchain.require((toolchain.check_cross_compiler(), toolchain.check_qemu()))
+        toolchain.require((toolchain.check(cores.ARM_COMPILER), toolchain.check(cores.QEMU_ARM)))
     assert caught.value.message == "arm-none-eabi-g++ is missing; qemu-system-arm is missing"
     assert "qemu" in caught.value.hint
 

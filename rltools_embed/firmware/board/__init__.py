@@ -1,18 +1,16 @@
-"""Boards as data: one TOML file each, described (`description`), checked (`checking`) and found (`finding`)."""
+"""Boards as data: one TOML file each, described (`description`), checked (`checking`) and found (`finding`).
+
+What they may name is open: cores (`cores`), ports (`ports`) and runners (`firmware.runners`) are rows of a `registry`.
+"""
 
 from rltools_embed.firmware.board.checking import BOARD_NAME_PATTERN, NAME_PATTERN, from_table, to_table
+from rltools_embed.firmware.board.cores import Architecture, Core, Fpu
 from rltools_embed.firmware.board.description import (
-    ARCHITECTURE_OF_PORT,
-    FPUS_OF_CORE,
-    Architecture,
     Board,
-    Core,
-    Fpu,
     Framework,
     Memory,
     Placement,
     PlatformIO,
-    Port,
     Runner,
     RunnerKind,
     Serial,
@@ -21,12 +19,11 @@ from rltools_embed.firmware.board.description import (
     UartDriver,
 )
 from rltools_embed.firmware.board.finding import load, names
+from rltools_embed.firmware.board.ports import Port
 from rltools_embed.policy.arithmetic import Arithmetic
 
 __all__ = [
-    "ARCHITECTURE_OF_PORT",
     "BOARD_NAME_PATTERN",
-    "FPUS_OF_CORE",
     "NAME_PATTERN",
     "Architecture",
     "Arithmetic",

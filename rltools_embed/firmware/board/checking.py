@@ -9,25 +9,22 @@ from enum import Enum
 from typing import Any
 
 from rltools_embed.errors import BoardError
-from rltools_embed.firmware.board._table import Table
+from rltools_embed.firmware.board.cores import CORES, Core, Fpu
 from rltools_embed.firmware.board.description import (
-    ARCHITECTURE_OF_PORT,
-    FPUS_OF_CORE,
+    RUNNERS,
     Board,
-    Core,
-    Fpu,
     Framework,
     Memory,
     Placement,
     PlatformIO,
-    Port,
     Runner,
-    RunnerKind,
     Serial,
     SerialKind,
     Uart,
     UartDriver,
 )
+from rltools_embed.firmware.board.ports import PORTS, Port
+from rltools_embed.firmware.board.table import Table
 from rltools_embed.policy.arithmetic import Arithmetic
 
 ADDRESS_SPACE_BYTES = 1 << 32
@@ -36,7 +33,7 @@ NAME_PATTERN = r"[a-z][a-z0-9_]{0,39}"
 BOARD_NAME_PATTERN = r"[A-Za-z][A-Za-z0-9_-]{0,39}"
 # Titles are printed in Markdown, C++ comments and JSON: no quotes, braces, backslashes or line ends.
 _TITLE_PATTERN = r"[A-Za-z0-9][A-Za-z0-9 .,;()+/_-]{0,79}"
-_WORD_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+WORD_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _PLATFORM_PATTERN = (
     r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}(@[0-9^~<>=.,]+)?"
     r"|https://[A-Za-z0-9][A-Za-z0-9./_-]{0,119}\.(git#[A-Za-z0-9._-]{1,64}|zip)"
@@ -62,34 +59,35 @@ def from_table(name: str, values: Mapping[str, Any], source: str) -> Board:
     """
     table = Table(source=source, prefix="", keys=_keys(Board), values=values)
     _check_name(name, source)
-    runner = _runner(table.table("runner", _keys(Runner)))
-    _refuse_foreign_keys(table, runner.kind)
-    bare = runner.kind is RunnerKind.QEMU
-    hardware = runner.kind is RunnerKind.HARDWARE
-    platformio = _platformio(table.table("platformio", _keys(PlatformIO)), hardware=hardware)
-    limited = bare or hardware
+    runner = _runner(table)
+    _refuse_foreign_keys(table, runner)
+    platformio = _platformio(table.table("platformio", _keys(PlatformIO)), has_framework=runner.has_framework)
+
+    def size(key: str, least: int) -> int | None:
+        return None if key in runner.foreign_keys else table.integer(key, least, ADDRESS_SPACE_BYTES, "bytes")
+
     board = Board(
         name=name,
         title=table.text("title", _TITLE_PATTERN, "one line of letters, digits, spaces and .,;()+/_-"),
-        mcu=table.text("mcu", _WORD_PATTERN, "the chip's name: letters, digits, . _ -"),
-        core=table.choice("core", Core),
+        mcu=table.text("mcu", WORD_PATTERN, "the chip's name: letters, digits, . _ -"),
+        core=table.row("core", CORES),
         fpu=table.choice("fpu", Fpu),
         clock_hz=table.integer("clock_hz", 1_000_000, 4_000_000_000, "hertz"),
-        flash_bytes=table.integer("flash_bytes", 1024, ADDRESS_SPACE_BYTES, "bytes") if limited else None,
-        ram_bytes=table.integer("ram_bytes", 1024, ADDRESS_SPACE_BYTES, "bytes") if limited else None,
-        stack_bytes=table.integer("stack_bytes", 256, ADDRESS_SPACE_BYTES, "bytes") if bare else None,
+        flash_bytes=size("flash_bytes", 1024),
+        ram_bytes=size("ram_bytes", 1024),
+        stack_bytes=size("stack_bytes", 256),
         arithmetic=table.choice("arithmetic", Arithmetic),
-        port=platformio.frameworks[0].port if hardware else table.choice("port", Port),
+        port=platformio.frameworks[0].port if runner.has_framework else table.row("port", PORTS),
         platformio=platformio,
-        memory=_memory(table.table("memory", _keys(Memory))) if bare else None,
-        uart=_uart(table.table("uart", _keys(Uart))) if bare else None,
-        serial=_serial(table.table("serial", _keys(Serial)), hardware=hardware),
+        memory=None if "memory" in runner.foreign_keys else _memory(table.table("memory", _keys(Memory))),
+        uart=None if "uart" in runner.foreign_keys else _uart(table.table("uart", _keys(Uart))),
+        serial=_serial(table.table("serial", _keys(Serial)), has_framework=runner.has_framework),
         runner=runner,
         placement=_placement(table.table("placement", _keys(Placement))) if table.has("placement") else None,
     )
     _check_core(board, source)
     _check_memory(board, source)
-    _check_icount(board, source)
+    runner.check(board, source)
     return board
 
 
@@ -99,6 +97,8 @@ def to_table(board: Board) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         if isinstance(value, Enum):
             return value.value
+        if isinstance(value, Core | Port):
+            return value.name
         if isinstance(value, tuple):
             return [plain(item) for item in value]
         if hasattr(value, "__dataclass_fields__"):
@@ -107,9 +107,8 @@ def to_table(board: Board) -> dict[str, Any]:
         return value
 
     table: dict[str, Any] = plain(board)
-    if board.runner.kind is RunnerKind.HARDWARE:
-        del table["port"]
-    return table
+    table["runner"] = {"kind": board.runner.kind, **table["runner"]}
+    return {key: value for key, value in table.items() if key not in board.runner.foreign_keys}
 
 
 def _check_name(name: str, source: str) -> None:
@@ -121,31 +120,24 @@ def _check_name(name: str, source: str) -> None:
         raise BoardError(f"{source}: a board cannot be called {name}", "PlatformIO uses this word; rename the file")
 
 
-_FOREIGN_KEYS: Mapping[RunnerKind, tuple[str, ...]] = {
-    RunnerKind.HOST: ("flash_bytes", "ram_bytes", "stack_bytes", "memory", "uart", "placement"),
-    RunnerKind.QEMU: (),
-    RunnerKind.HARDWARE: ("stack_bytes", "memory", "uart", "port"),
-}
-
-
-def _refuse_foreign_keys(table: Table, kind: RunnerKind) -> None:
+def _refuse_foreign_keys(table: Table, runner: Runner) -> None:
     """Keys that would be read for another kind of board and do nothing for this one."""
-    for key in _FOREIGN_KEYS[kind]:
+    for key in runner.foreign_keys:
         if table.has(key):
-            raise BoardError(f"{table.source}: {key} means nothing where runner.kind is {kind.value}", f"remove {key}")
-    if kind is RunnerKind.HARDWARE and not table.has("serial"):
+            raise BoardError(f"{table.source}: {key} means nothing where runner.kind is {runner.kind}", f"remove {key}")
+    if runner.has_framework and not table.has("serial"):
         raise BoardError(
             f"{table.source}: serial is missing: without a serial port nobody can ask the board anything",
             "a table [serial] with baud, kind, usb_ids and opening_resets",
         )
 
 
-def _platformio(table: Table, *, hardware: bool) -> PlatformIO:
+def _platformio(table: Table, *, has_framework: bool) -> PlatformIO:
     platform = table.text(
         "platform", _PLATFORM_PATTERN, "a PlatformIO platform, such as rlt_emulated or ststm32@19.6.0"
     )
     flags = table.texts("flags", _FLAG_PATTERN, "one compiler flag without spaces or quotes")
-    if not hardware:
+    if not has_framework:
         _refuse(table, ("board", "frameworks"), "runner.kind is not hardware")
         return PlatformIO(platform=platform, flags=flags)
     if not re.fullmatch(_PINNED_PATTERN, platform):
@@ -160,7 +152,7 @@ def _platformio(table: Table, *, hardware: bool) -> PlatformIO:
             f"{table.source}: platformio.frameworks has espidf, which {platform} has not",
             "espidf is for the platform espressif32; others have arduino",
         )
-    name = table.text("board", _WORD_PATTERN, "what the platform calls the board (`pio boards`)")
+    name = table.text("board", WORD_PATTERN, "what the platform calls the board (`pio boards`)")
     return PlatformIO(platform=platform, flags=flags, board=name, frameworks=frameworks)
 
 
@@ -186,9 +178,9 @@ def _uart(table: Table) -> Uart:
     )
 
 
-def _serial(table: Table, *, hardware: bool) -> Serial:
+def _serial(table: Table, *, has_framework: bool) -> Serial:
     baud = table.integer("baud", 1_200, 12_000_000, "bits per second")
-    if not hardware:
+    if not has_framework:
         _refuse(table, tuple(key for key in _keys(Serial) if key != "baud"), "runner.kind is not hardware")
         return Serial(baud=baud)
     return Serial(
@@ -231,52 +223,34 @@ def _placement(table: Table) -> Placement:
     return found
 
 
-def _runner(table: Table) -> Runner:
-    kind = table.choice("kind", RunnerKind)
-    if kind is RunnerKind.QEMU:
-        return Runner(
-            kind=kind,
-            machine=table.text("machine", _WORD_PATTERN, "a machine that QEMU's `-M help` lists"),
-            cpu=table.text("cpu", _WORD_PATTERN, "a core that QEMU's `-cpu help` lists") if table.has("cpu") else None,
-            icount_shift=table.integer("icount_shift", 0, 10, "powers of two"),
-        )
-    for key in ("machine", "cpu", "icount_shift"):
-        if table.has(key):
+def _runner(board: Table) -> Runner:
+    """The runner of a board file, and no key in its table that another runner has."""
+    values = board.values.get("runner")
+    if isinstance(values, Mapping):
+        RUNNERS.find(str(values.get("kind")))  # an extension's is registered from here on
+    of_kind = {each.kind: _keys(each) for each in RUNNERS}
+    known = ("kind", *dict.fromkeys(key for keys in of_kind.values() for key in keys))
+    table = board.table("runner", known)
+    runner = table.row("kind", RUNNERS)
+    for key in known[1:]:
+        if table.has(key) and key not in of_kind[runner.kind]:
             raise BoardError(
-                f"{table.source}: runner.{key} means nothing where runner.kind is {kind.value}", f"remove {key}"
+                f"{table.source}: runner.{key} means nothing where runner.kind is {runner.kind}", f"remove {key}"
             )
-    return Runner(kind=kind)
+    return runner.read(table)
 
 
 def _check_core(board: Board, source: str) -> None:
-    allowed = FPUS_OF_CORE[board.core]
+    allowed = board.core.fpus
     if board.fpu not in allowed:
         raise BoardError(
-            f"{source}: a {board.core.value} core has no {board.fpu.value} unit",
+            f"{source}: a {board.core.name} core has no {board.fpu.value} unit",
             f"fpu is one of {', '.join(fpu.value for fpu in allowed)}",
         )
     if board.arithmetic is Arithmetic.FUSED and board.fpu is Fpu.NONE:
         raise BoardError(
             f"{source}: arithmetic = fused is for cores with a fused multiply-add, and fpu is none",
             'arithmetic = "separate" takes a third fewer instructions there',
-        )
-    if (board.port is Port.HOST) != (board.runner.kind is RunnerKind.HOST) or (board.port is Port.HOST) != (
-        board.core is Core.NATIVE
-    ):
-        raise BoardError(
-            f"{source}: port {board.port.value}, core {board.core.value} and runner.kind {board.runner.kind.value} "
-            "contradict each other",
-            "host, native and host belong together",
-        )
-    if board.runner.kind is RunnerKind.QEMU and board.port in (Port.ARDUINO, Port.ESPIDF):
-        raise BoardError(
-            f"{source}: port {board.port.value} needs a vendor's framework, and runner.kind is qemu",
-            "an emulated machine runs a bare-metal port",
-        )
-    if board.runner.kind is not RunnerKind.HARDWARE and ARCHITECTURE_OF_PORT[board.port] is not board.core.architecture:
-        raise BoardError(
-            f"{source}: port {board.port.value} is not for a {board.core.value} core",
-            "a bare board's port has its core's start-up code",
         )
 
 
@@ -326,13 +300,3 @@ def _check_others(board: Board, source: str, regions: tuple[tuple[str, int, int]
                     f"{source}: {key} = {begin:#x} lies in the {region} {origin:#x}..{origin + region_bytes:#x}",
                     f"check the address, or make {region}_bytes smaller so that the linker leaves it alone",
                 )
-
-
-def _check_icount(board: Board, source: str) -> None:
-    shift = board.runner.icount_shift
-    # An instruction must take at least two ticks of the counter, or the count cannot be exact.
-    if shift is not None and (1 << shift) * board.clock_hz < 2 * 10**9:
-        raise BoardError(
-            f"{source}: runner.icount_shift = {shift} makes an instruction shorter than two ticks of the clock",
-            "a larger icount_shift (8 at 25 MHz, 6 at 168 MHz) counts instructions exactly",
-        )

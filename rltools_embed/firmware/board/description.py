@@ -5,89 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import ClassVar, Protocol
 
 from rltools_embed.errors import BoardError
+from rltools_embed.firmware.board import ports
+from rltools_embed.firmware.board.cores import Architecture, Core, Fpu, Program
+from rltools_embed.firmware.board.ports import Port
+from rltools_embed.firmware.board.registry import Registry
+from rltools_embed.firmware.board.table import Table
 from rltools_embed.policy.arithmetic import Arithmetic
-
-
-class Architecture(Enum):
-    """The family of a core, as the names of its cores begin."""
-
-    NATIVE = "native"
-    ARM = "cortex-"
-    RISCV = "rv32"
-    XTENSA = "xtensa-"
-
-
-class Core(Enum):
-    """The instruction set: GCC's -mcpu for Arm, its -march for RISC-V, `xtensa-` and the core's name for Xtensa."""
-
-    NATIVE = "native"
-    CORTEX_M0 = "cortex-m0"
-    CORTEX_M0PLUS = "cortex-m0plus"
-    CORTEX_M3 = "cortex-m3"
-    CORTEX_M4 = "cortex-m4"
-    CORTEX_M7 = "cortex-m7"
-    CORTEX_M33 = "cortex-m33"
-    CORTEX_M55 = "cortex-m55"
-    RV32IMC = "rv32imc"  # ESP32-C3
-    RV32IMAC = "rv32imac"  # ESP32-C6
-    XTENSA_LX6 = "xtensa-lx6"  # ESP32
-    XTENSA_LX7 = "xtensa-lx7"  # ESP32-S2, ESP32-S3
-    XTENSA_DC233C = "xtensa-dc233c"  # QEMU's, without an FPU
-    XTENSA_DE233_FPU = "xtensa-de233_fpu"  # QEMU's nearest to the ESP32
-
-    @property
-    def architecture(self) -> Architecture:
-        return next(family for family in Architecture if self.value.startswith(family.value))
-
-
-class Fpu(Enum):
-    """The floating-point unit: GCC's -mfpu on an Arm core."""
-
-    NATIVE = "native"
-    NONE = "none"
-    FPV4_SP = "fpv4-sp-d16"
-    FPV5_SP = "fpv5-sp-d16"
-    FPV5 = "fpv5-d16"
-    XTENSA_SP = "xtensa-sp"  # single precision, as every ESP32 has that has one
-
-
-FPUS_OF_CORE: Mapping[Core, tuple[Fpu, ...]] = {
-    Core.NATIVE: (Fpu.NATIVE,),
-    Core.CORTEX_M0: (Fpu.NONE,),
-    Core.CORTEX_M0PLUS: (Fpu.NONE,),
-    Core.CORTEX_M3: (Fpu.NONE,),
-    Core.CORTEX_M4: (Fpu.NONE, Fpu.FPV4_SP),
-    Core.CORTEX_M7: (Fpu.NONE, Fpu.FPV5_SP, Fpu.FPV5),
-    Core.CORTEX_M33: (Fpu.NONE, Fpu.FPV5_SP),
-    Core.CORTEX_M55: (Fpu.NONE, Fpu.FPV5_SP, Fpu.FPV5),
-    Core.RV32IMC: (Fpu.NONE,),
-    Core.RV32IMAC: (Fpu.NONE,),
-    Core.XTENSA_LX6: (Fpu.XTENSA_SP,),
-    Core.XTENSA_LX7: (Fpu.NONE, Fpu.XTENSA_SP),
-    Core.XTENSA_DC233C: (Fpu.NONE,),
-    Core.XTENSA_DE233_FPU: (Fpu.XTENSA_SP,),
-}
-
-
-class Port(Enum):
-    """The folder of templates/ports/ that is copied into the project."""
-
-    HOST = "host"
-    CORTEX_M = "cortex_m"
-    ARDUINO = "arduino"
-    ESPIDF = "espidf"
-    RISCV_VIRT = "riscv_virt"
-    XTENSA_LX60 = "xtensa_lx60"
-
-
-ARCHITECTURE_OF_PORT: Mapping[Port, Architecture] = {
-    Port.HOST: Architecture.NATIVE,
-    Port.CORTEX_M: Architecture.ARM,
-    Port.RISCV_VIRT: Architecture.RISCV,
-    Port.XTENSA_LX60: Architecture.XTENSA,
-}
 
 
 class UartDriver(Enum):
@@ -109,7 +35,7 @@ class Framework(Enum):
 
     @property
     def port(self) -> Port:
-        return Port(self.value)
+        return ports.ARDUINO if self is Framework.ARDUINO else ports.ESPIDF
 
 
 class SerialKind(Enum):
@@ -117,14 +43,6 @@ class SerialKind(Enum):
 
     BRIDGE = "bridge"
     USB = "usb"
-
-
-class RunnerKind(Enum):
-    """What runs the firmware."""
-
-    HOST = "host"
-    QEMU = "qemu"
-    HARDWARE = "hardware"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,21 +118,80 @@ class Placement:
     weights_bytes: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Runner:
-    """What runs the firmware.
+class RunnerKind:
+    """What board files call the runners that come with the package."""
+
+    HOST = "host"
+    QEMU = "qemu"
+    HARDWARE = "hardware"
+
+
+class Runner(Protocol):
+    """What runs the firmware: `kind` and the other keys of a board file's table [runner].
+
+    A frozen dataclass implements it; its fields are those other keys. `firmware.runners` has the three that come with
+    the package, and how to add one.
 
     Attributes:
-        kind: `host` a process of this computer, `qemu` an emulated machine, `hardware` a board.
-        machine: QEMU's name of the machine (`qemu-system-arm -M help`); None for the other kinds.
-        cpu: QEMU's name of the core (`-cpu help`); None for the one that the machine always has.
-        icount_shift: one instruction takes 2**icount_shift nanoseconds of the machine's time; None for the other kinds.
+        kind: its name in a board file.
+        foreign_keys: the keys of a board file that mean nothing for it: no board of it has them, and all others of
+            flash_bytes, ram_bytes, stack_bytes, memory, uart and port are required.
+        has_framework: whether the firmware is built by a vendor's PlatformIO platform on its framework, for a board
+            that PlatformIO knows; otherwise by ours, with the tools of this computer.
+        is_process: whether it is a process of this computer, which an upload starts on a TCP port of our choice and
+            which is switched off at the end; otherwise it has a port of its own.
+        software: what its firmware is built on where that is no framework, for people.
+        vendor: who makes its boards, for PlatformIO's lists.
     """
 
-    kind: RunnerKind
-    machine: str | None = None
-    cpu: str | None = None
-    icount_shift: int | None = None
+    kind: ClassVar[str]
+    foreign_keys: ClassVar[tuple[str, ...]]
+    has_framework: ClassVar[bool]
+    is_process: ClassVar[bool]
+    software: ClassVar[str]
+    vendor: ClassVar[str]
+
+    @classmethod
+    def read(cls, table: Table) -> Runner:
+        """The runner that the table [runner] describes; `kind` is checked already.
+
+        Raises:
+            BoardError: a key is missing or has a wrong value.
+        """
+
+    def check(self, board: Board, source: str) -> None:
+        """Refuse a board that this cannot run.
+
+        Args:
+            source: what to call the board's file in messages.
+
+        Raises:
+            BoardError: naming what contradicts each other.
+        """
+
+    def programs(self, board: Board) -> tuple[Program, ...]:
+        """What putting firmware on this board takes, beyond building it."""
+
+    def command(self, board: Board) -> tuple[str, ...]:
+        """The words that start the board's process; empty where there is none.
+
+        `{elf}` stands for the firmware, `{port}` for the number of the TCP port of 127.0.0.1 that the process serves,
+        `{platform}` for the folder of our PlatformIO platform in the project, `{python}` for PlatformIO's Python.
+        """
+
+    def files(self, board: Board) -> Mapping[str, bytes]:
+        """What the command needs besides installed programs, by its path below `{platform}`."""
+
+    def cost(self, board: Board, *, ticks: float, seconds: float) -> tuple[float, str]:
+        """What an evaluation costs, and the unit of that.
+
+        Args:
+            ticks: of the port's counter, per evaluation.
+            seconds: the same at the rate that the firmware reports.
+        """
+
+
+RUNNERS: Registry[type[Runner]] = Registry()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,8 +244,12 @@ class Board:
     @property
     def software(self) -> str:
         """What the firmware can be built on, for people."""
-        without = "a process" if self.runner.kind is RunnerKind.HOST else "bare metal"
-        return ", ".join(framework.value for framework in self.platformio.frameworks) or without
+        return ", ".join(framework.value for framework in self.platformio.frameworks) or self.runner.software
+
+    @property
+    def core_mhz(self) -> float | None:
+        """The core's clock; None for a program of this computer, whose port counts nanoseconds."""
+        return None if self.core.architecture == Architecture.NATIVE else self.clock_hz / 1e6
 
     def on(self, framework: Framework) -> Board:
         """This board with the firmware built on that framework.
@@ -288,10 +269,6 @@ class Board:
         return "espressif32" in self.platformio.platform and self.serial.kind is SerialKind.BRIDGE
 
     def instructions(self, ticks: float) -> float | None:
-        """How many instructions `ticks` of the cycle counter were; None where they cannot be counted.
-
-        Only QEMU counts instructions. They are not cycles: no wait states, no dual issue.
-        """
-        if self.runner.icount_shift is None:
-            return None
-        return ticks * 1e9 / self.clock_hz / (1 << self.runner.icount_shift)
+        """How many instructions `ticks` of the cycle counter were; None where they cannot be counted."""
+        cost, unit = self.runner.cost(self, ticks=ticks, seconds=0.0)
+        return cost if unit == "instructions" else None

@@ -1,6 +1,8 @@
 """An emulated board: `start` puts firmware on it and switches it on, `stop` switches it off.
 
-The board is a process that outlives this one: QEMU, or the firmware itself. What runs on which TCP port stands in a
+The board is a process that outlives this one: an emulator, or the firmware itself. Its words are given; in each,
+{elf} stands for the firmware, {port} for the TCP port that the process serves, {platform} for this file's folder and
+{python} for this Python. What runs on which TCP port stands in a
 file per port, in a folder that only this user can read.
 """
 
@@ -136,21 +138,18 @@ def listens(port):
 
 
 def command(arguments, port):
-    if arguments.machine is None:
-        return [str(Path(arguments.elf).resolve()), str(port)]
-    qemu = shutil.which(arguments.emulator)
-    if qemu is None:
-        package = arguments.emulator if arguments.emulator == "qemu-system-arm" else "qemu-system-misc"
-        fail(f"{arguments.emulator} is missing: `sudo apt-get install {package}`, or `brew install qemu` on macOS")
-    cpu = [] if arguments.cpu is None else ["-cpu", arguments.cpu]
-    # Without a BIOS, a RISC-V machine begins with the firmware.
-    bios = ["-bios", "none"] if arguments.emulator == "qemu-system-riscv32" else []
-    # wait=on: the CPU starts when a client connects, so nothing the firmware says is lost.
-    return [
-        qemu, "-M", arguments.machine, *cpu, *bios, "-kernel", str(Path(arguments.elf).resolve()),
-        "-display", "none", "-monitor", "none", "-icount", f"shift={arguments.icount_shift}",
-        "-serial", f"tcp:127.0.0.1:{port},server=on,wait=on,nodelay=on",
-    ]  # fmt: skip
+    """The board's process: its program, found on PATH if it is no path, and its arguments."""
+    values = {
+        "elf": Path(arguments.elf).resolve(),
+        "port": port,
+        "platform": Path(__file__).resolve().parent,
+        "python": sys.executable,
+    }
+    words = [re.sub(r"\{(\w+)\}", lambda name: str(values.get(name[1], name[0])), word) for word in arguments.words]
+    program = shutil.which(words[0])
+    if program is None:
+        fail(f"{words[0]} is missing; {arguments.advice}")
+    return [program, *words[1:]]
 
 
 def start(arguments):
@@ -200,10 +199,8 @@ def main():
     on.add_argument("--elf", required=True)
     on.add_argument("--port", required=True)
     on.add_argument("--project", required=True, help="the folder of the project that the board belongs to")
-    on.add_argument("--machine", help="QEMU's name of the machine; without it the firmware is a program of this computer")
-    on.add_argument("--emulator", default="qemu-system-arm", help="the program of QEMU that has the machine")
-    on.add_argument("--cpu", help="QEMU's name of the core; without it the machine's own")
-    on.add_argument("--icount-shift", type=int, default=8)
+    on.add_argument("--advice", default="install it", help="what helps if the program is missing")
+    on.add_argument("words", nargs="+", metavar="word", help="the board's process: its program and arguments")
     on.set_defaults(run=start)
     off = actions.add_parser("stop")
     off.add_argument("--port", required=True)

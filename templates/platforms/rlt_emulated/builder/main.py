@@ -1,7 +1,6 @@
 """How PlatformIO builds and starts firmware for the emulated boards."""
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -37,22 +36,26 @@ def cpp_headers():
     return [word for folder in folders if "/c++/" in folder for word in ("-isystem", folder)]
 
 
-def configure_bare(prefix):
-    """A bare-metal GCC; start-up code and linker script come from the port."""
+def configure_cross():
+    """The compiler of the board's core, as boards/<name>.json names it with its companions and flags."""
     core = board.get("build.core_flags")
-    # The drivers called g++ would link a C++ library, which only Arm's has.
-    compiler = f"{prefix}-g++" if prefix == "arm-none-eabi" else f"{prefix}-gcc"
+    tools = dict(board.get("build.tools"))
+    env.Replace(**{**tools, "GDB": shutil.which("gdb-multiarch") or tools["GDB"]})
+    env.Append(
+        ASFLAGS=core,
+        CCFLAGS=[*core, "-ffunction-sections", "-fdata-sections", *board.get("build.compile_flags")],
+        CXXFLAGS=[
+            *("-std=gnu++17", "-fno-rtti", "-fno-exceptions", "-fno-threadsafe-statics", "-fno-use-cxa-atexit"),
+            *(cpp_headers() if board.get("build.takes_arm_headers") else ()),
+        ],
+        LINKFLAGS=core,
+    )
+    env.Replace(PROGSUFFIX=".elf")
+
+
+def configure_bare():
+    """Start-up code and linker script come from the port."""
     env.Replace(
-        AR=f"{prefix}-gcc-ar",
-        AS=f"{prefix}-as",
-        CC=f"{prefix}-gcc",
-        CXX=compiler,
-        LINK=compiler,
-        RANLIB=f"{prefix}-gcc-ranlib",
-        OBJCOPY=f"{prefix}-objcopy",
-        SIZETOOL=f"{prefix}-size",
-        GDB=shutil.which("gdb-multiarch") or f"{prefix}-gdb",
-        PROGSUFFIX=".elf",
         LDSCRIPT_PATH=board.get("build.ldscript"),
         SIZEPROGREGEXP=r"^(?:\.text|\.data|\.rodata|\.init_array|\.ARM\.exidx)\s+(\d+).*",
         SIZEDATAREGEXP=r"^(?:\.stack|\.data|\.bss)\s+(\d+).*",
@@ -60,11 +63,7 @@ def configure_bare(prefix):
         SIZEPRINTCMD="$SIZETOOL -B -d $SOURCES",
     )
     env.Append(
-        ASFLAGS=core,
-        CCFLAGS=[*core, "-ffunction-sections", "-fdata-sections"],
-        CXXFLAGS=["-std=gnu++17", "-fno-rtti", "-fno-exceptions", "-fno-threadsafe-statics", "-fno-use-cxa-atexit"],
         LINKFLAGS=[
-            *core,
             "-nostartfiles",
             "-Wl,--gc-sections",
             "-Wl,-Map=${TARGET.base}.map",
@@ -74,31 +73,14 @@ def configure_bare(prefix):
     )
 
 
-def configure_cortex_m():
-    configure_bare("arm-none-eabi")
-    env.Append(LINKFLAGS=["--specs=nano.specs", "--specs=nosys.specs"])
-
-
-def configure_riscv():
-    configure_bare("riscv64-unknown-elf")
-    library = ["--specs=picolibc.specs"]
-    env.Append(CCFLAGS=library, CXXFLAGS=cpp_headers(), LINKFLAGS=library)
-
-
-def configure_xtensa():
-    """The compiler of xtensa/install_compiler: one for each core, with the headers of a C library but no library."""
-    configure_bare(board.get("build.toolchain"))
-    env.Append(CXXFLAGS=cpp_headers(), LINKFLAGS=["-nostdlib"], LIBS=["gcc"])
-
-
-CONFIGURE = {
-    "host": configure_host,
-    "arm-none-eabi": configure_cortex_m,
-    "riscv64-unknown-elf": configure_riscv,
-    "xtensa-dc233c-elf": configure_xtensa,
-    "xtensa-de233_fpu-elf": configure_xtensa,
-}
-CONFIGURE[board.get("build.toolchain")]()
+is_host = board.get("build.toolchain") == "host"
+if is_host:
+    configure_host()
+else:
+    configure_cross()
+if "build.ldscript" in board:
+    configure_bare()
+env.Append(LINKFLAGS=board.get("build.link_flags", []), LIBS=board.get("build.libraries", []))
 env.Replace(PROGNAME="firmware")
 
 if "nobuild" in COMMAND_LINE_TARGETS:
@@ -108,21 +90,21 @@ else:
 
 AlwaysBuild(env.Alias("nobuild", firmware))
 # The host's process has no flash to fill; a board's size is checked on every build.
-program = [firmware] if board.get("build.toolchain") == "host" else [firmware, env.Alias("checkprogsize")]
+program = [firmware] if is_host else [firmware, env.Alias("checkprogsize")]
 Default(env.Alias("buildprog", program))
 
 
-
-def run_board(action, *arguments):
+def run_board(action, *options, words=()):
     """Starts or stops the board. Without a shell: folders and ports may have any characters in them."""
-    port = env.subst("$UPLOAD_PORT")
-    place = ["--port", port, "--project", env.subst("$PROJECT_DIR")]
+    place = ["--port", env.subst("$UPLOAD_PORT"), "--project", env.subst("$PROJECT_DIR")]
     program = str(Path(env.PioPlatform().get_dir()) / "run_board.py")
-    return subprocess.run([env.subst("$PYTHONEXE"), program, action, *arguments, *place], check=False).returncode
+    command = [env.subst("$PYTHONEXE"), program, action, *options, *place, *(("--", *words) if words else ())]
+    return subprocess.run(command, check=False).returncode
 
 
 def start_board(target, source, env):
-    return run_board("start", *shlex.split(board.get("build.run_flags")), "--elf", source[0].get_abspath())
+    options = ("--elf", source[0].get_abspath(), "--advice", board.get("build.run_advice"))
+    return run_board("start", *options, words=board.get("build.run"))
 
 
 def stop_board(target, source, env):

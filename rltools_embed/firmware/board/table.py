@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
 from rltools_embed.errors import BoardError
+from rltools_embed.firmware.board.registry import Registry, Row
 
 EnumT = TypeVar("EnumT", bound=Enum)
 
@@ -134,14 +135,22 @@ class Table:
         return tuple(kind(item) for item in value)
 
     def choice(self, key: str, kind: type[EnumT]) -> EnumT:
-        names = [str(member.value) for member in kind]
+        return kind(self._one_of(key, [str(member.value) for member in kind]))
+
+    def row(self, key: str, registry: Registry[Row]) -> Row:
+        """The row of a registry that the file names."""
+        value = self.values.get(key)
+        row = registry.find(value) if isinstance(value, str) else None
+        return row or registry[self._one_of(key, registry.names())]
+
+    def _one_of(self, key: str, names: Sequence[str]) -> str:
         value = self._required(key, f"one of {', '.join(names)}")
         if not isinstance(value, str) or value not in names:
             raise BoardError(
                 f"{self.source}: {self.prefix}{key} = {value!r} is not one of {', '.join(names)}",
                 did_you_mean(str(value), names),
             )
-        return kind(value)
+        return value
 
     def _required(self, key: str, meaning: str) -> Any:
         if key not in self.values:

@@ -1,0 +1,214 @@
+"""What runs firmware: a process of this computer, QEMU, or hardware. One object each; nobody asks which one it is.
+
+To add a runner, write a frozen dataclass with the members of `firmware.board.Runner`, or derive one from a runner here,
+and register it. In a package of one's own (`firmware.board.registry` has its entry point):
+
+    @dataclass(frozen=True, kw_only=True)
+    class Valgrind(runners.Host):
+        kind: ClassVar[str] = "valgrind"
+
+        def command(self, board: Board) -> tuple[str, ...]:
+            return ("valgrind", *super().command(board))
+
+    runners.register(Valgrind)
+
+A board file with `kind = "valgrind"` in its table [runner] then chooses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rltools_embed.errors import BoardError
+from rltools_embed.firmware.board import Board, Runner, cores, ports
+from rltools_embed.firmware.board.checking import WORD_PATTERN
+from rltools_embed.firmware.board.cores import Program
+from rltools_embed.firmware.board.description import RUNNERS, RunnerKind
+from rltools_embed.firmware.board.table import Table
+
+
+def register(runner: type[Runner]) -> None:
+    """Make a kind of runner known: board files may name it.
+
+    Raises:
+        ValueError: the name belongs to another runner.
+    """
+    RUNNERS.add(runner.kind, runner)
+
+
+def contradiction(board: Board, source: str) -> BoardError:
+    """Port, core and runner of a board that cannot all be right."""
+    return BoardError(
+        f"{source}: port {board.port.name}, core {board.core.name} and runner.kind {board.runner.kind} "
+        "contradict each other",
+        "host, native and host belong together",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """The firmware as a process of this computer, which serves a TCP port in place of a serial one."""
+
+    kind: ClassVar[str] = RunnerKind.HOST
+    foreign_keys: ClassVar[tuple[str, ...]] = (
+        *("flash_bytes", "ram_bytes", "stack_bytes", "memory", "uart"),
+        "placement",
+    )
+    has_framework: ClassVar[bool] = False
+    is_process: ClassVar[bool] = True
+    software: ClassVar[str] = "a process"
+    vendor: ClassVar[str] = "this computer"
+
+    @classmethod
+    def read(cls, table: Table) -> Runner:
+        """It has no keys of its own."""
+        return cls()
+
+    def check(self, board: Board, source: str) -> None:
+        """Port and core are this computer's."""
+        if board.port is not ports.HOST or board.core is not cores.NATIVE:
+            raise contradiction(board, source)
+
+    def programs(self, board: Board) -> tuple[Program, ...]:
+        """Nothing."""
+        return ()
+
+    def command(self, board: Board) -> tuple[str, ...]:
+        """The program, and its TCP port."""
+        return ("{elf}", "{port}")
+
+    def files(self, board: Board) -> Mapping[str, bytes]:
+        """Nothing."""
+        return {}
+
+    def cost(self, board: Board, *, ticks: float, seconds: float) -> tuple[float, str]:
+        """Nanoseconds."""
+        return seconds * 1e9, "ns"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Qemu:
+    """A machine that QEMU emulates; its serial port is a TCP port.
+
+    Attributes:
+        machine: QEMU's name of the machine (`qemu-system-arm -M help`).
+        cpu: QEMU's name of the core (`-cpu help`); None for the one that the machine always has.
+        icount_shift: one instruction takes 2**icount_shift nanoseconds of the machine's time.
+    """
+
+    machine: str
+    cpu: str | None = None
+    icount_shift: int
+
+    kind: ClassVar[str] = RunnerKind.QEMU
+    foreign_keys: ClassVar[tuple[str, ...]] = ()
+    has_framework: ClassVar[bool] = False
+    is_process: ClassVar[bool] = True
+    software: ClassVar[str] = "bare metal"
+    vendor: ClassVar[str] = "emulated"
+
+    @classmethod
+    def read(cls, table: Table) -> Runner:
+        """The machine, its core, and how time passes."""
+        return cls(
+            machine=table.text("machine", WORD_PATTERN, "a machine that QEMU's `-M help` lists"),
+            cpu=table.text("cpu", WORD_PATTERN, "a core that QEMU's `-cpu help` lists") if table.has("cpu") else None,
+            icount_shift=table.integer("icount_shift", 0, 10, "powers of two"),
+        )
+
+    def check(self, board: Board, source: str) -> None:
+        """The port has start-up code for the core, and instructions can be counted by the port's clock."""
+        if board.port is ports.HOST or board.core is cores.NATIVE:
+            raise contradiction(board, source)
+        if board.port.architecture is None:
+            raise BoardError(
+                f"{source}: port {board.port.name} needs a vendor's framework, and runner.kind is {self.kind}",
+                "an emulated machine runs a bare-metal port",
+            )
+        if board.port.architecture != board.core.architecture:
+            raise BoardError(
+                f"{source}: port {board.port.name} is not for a {board.core.name} core",
+                "a bare board's port has its core's start-up code",
+            )
+        if board.core.emulator is None:
+            raise BoardError(
+                f"{source}: nothing emulates a {board.core.name} core", "the core's row names its emulator"
+            )
+        # An instruction must take at least two ticks of the counter, or the count cannot be exact.
+        if (1 << self.icount_shift) * board.clock_hz < 2 * 10**9:
+            raise BoardError(
+                f"{source}: runner.icount_shift = {self.icount_shift} makes an instruction shorter than two ticks of "
+                "the clock",
+                "a larger icount_shift (8 at 25 MHz, 6 at 168 MHz) counts instructions exactly",
+            )
+
+    def programs(self, board: Board) -> tuple[Program, ...]:
+        """The program of QEMU that has machines with the board's core."""
+        return () if board.core.emulator is None else (board.core.emulator,)
+
+    def machine_command(self, board: Board) -> tuple[str, ...]:
+        """QEMU, the machine and the firmware, without the serial port."""
+        return (
+            *(program.name for program in self.programs(board)),
+            *("-M", self.machine),
+            *(() if self.cpu is None else ("-cpu", self.cpu)),
+            *board.core.emulator_flags,
+            *("-kernel", "{elf}", "-display", "none", "-monitor", "none", "-icount", f"shift={self.icount_shift}"),
+        )
+
+    def command(self, board: Board) -> tuple[str, ...]:
+        """The machine with its serial port as a TCP port."""
+        # wait=on: the CPU starts when a client connects, so nothing the firmware says is lost.
+        return (*self.machine_command(board), "-serial", "tcp:127.0.0.1:{port},server=on,wait=on,nodelay=on")
+
+    def files(self, board: Board) -> Mapping[str, bytes]:
+        """Nothing."""
+        return {}
+
+    def cost(self, board: Board, *, ticks: float, seconds: float) -> tuple[float, str]:
+        """Instructions. They are not cycles: no wait states, no dual issue."""
+        return ticks * 1e9 / board.clock_hz / (1 << self.icount_shift), "instructions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """A board on a cable, built by its vendor's PlatformIO platform."""
+
+    kind: ClassVar[str] = RunnerKind.HARDWARE
+    foreign_keys: ClassVar[tuple[str, ...]] = ("stack_bytes", "memory", "uart", "port")
+    has_framework: ClassVar[bool] = True
+    is_process: ClassVar[bool] = False
+    software: ClassVar[str] = ""
+    vendor: ClassVar[str] = ""
+
+    @classmethod
+    def read(cls, table: Table) -> Runner:
+        """It has no keys of its own."""
+        return cls()
+
+    def check(self, board: Board, source: str) -> None:
+        """The core is not this computer's."""
+        if board.core is cores.NATIVE:
+            raise contradiction(board, source)
+
+    def programs(self, board: Board) -> tuple[Program, ...]:
+        """Nothing: PlatformIO fetches the vendor's tools."""
+        return ()
+
+    def command(self, board: Board) -> tuple[str, ...]:
+        """Nothing: the vendor's platform uploads."""
+        return ()
+
+    def files(self, board: Board) -> Mapping[str, bytes]:
+        """Nothing."""
+        return {}
+
+    def cost(self, board: Board, *, ticks: float, seconds: float) -> tuple[float, str]:
+        """Cycles."""
+        return ticks, "cycles"
+
+
+for _runner in (Host, Qemu, Hardware):
+    register(_runner)
