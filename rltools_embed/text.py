@@ -18,9 +18,19 @@ def c_string(text: str) -> str:
     return '"' + "".join(chr(byte) if byte in _PLAIN_IN_C else f"\\{byte:03o}" for byte in data) + '"'
 
 
+def unprintable(text: str) -> str:
+    """The characters of the text that are no letters, signs or spaces: control characters, line ends and the like."""
+    return "".join(character for character in text if not character.isprintable())
+
+
+def printable(text: str, instead: str = "�") -> str:
+    """The text without what would steer a terminal: each such character becomes `instead`."""
+    return "".join(character if character.isprintable() else instead for character in text)
+
+
 def markdown(text: str) -> str:
     """The text on one line, shown as it is: no character of it is markup, in a paragraph or a table."""
-    one_line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    one_line = " ".join(printable(text, " ").split())
     return re.sub(r"([\\`*_{}\[\]<>#|&~$])", r"\\\1", one_line)
 
 

@@ -22,24 +22,24 @@ from rltools_embed.firmware import evidence
 @json_flag
 def list_boards(file: Path | None, as_json: bool) -> None:
     """List the boards that come with the package, and how far each is proven."""
-    found = [boards.load(str(file.absolute()))] if file else [boards.load(name) for name in boards.names()]
+    listed = [boards.load(str(file.absolute()))] if file else [boards.load(name) for name in boards.names()]
     proven = evidence.load()
     if as_json:
-        print_json([_board_entry(board, evidence.of(board, proven)) for board in found])
+        print_json([_board_entry(board, evidence.of(board, proven)) for board in listed])
     else:
-        show.board_table(found, proven)
+        show.board_table(listed, proven)
 
 
-def _board_entry(board: boards.Board, found: evidence.Evidence) -> dict[str, Any]:
-    proven = {"proof": found.proof.value, "detail": found.detail}
-    return {"name": board.name, "proven": proven, **boards.to_table(board)}
+def _board_entry(board: boards.Board, proven: evidence.Evidence) -> dict[str, Any]:
+    entry = {"proof": proven.proof.value, "detail": proven.detail}
+    return {"name": board.name, "proven": entry, **boards.to_table(board)}
 
 
 @click.command()
 @json_flag
 def doctor(as_json: bool) -> None:
     """Tell what is there, what is missing, and how to get it."""
-    found = examine()
+    findings = examine()
     if as_json:
         entries = [
             {
@@ -48,10 +48,10 @@ def doctor(as_json: bool) -> None:
                 "serves": finding.tool.serves,
                 **asdict(finding.tool),
             }
-            for finding in found
+            for finding in findings
         ]
         print_json(entries)
     else:
-        show.findings(found)
-    if not all(finding.is_in_order for finding in found):
+        show.findings(findings)
+    if not all(finding.is_in_order for finding in findings):
         raise click.exceptions.Exit(ToolchainError.exit_code)

@@ -18,6 +18,7 @@ from rltools_embed.firmware.evidence import Evidence
 from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import describe
 from rltools_embed.policy.model import Policy, Signal
+from rltools_embed.text import printable
 from rltools_embed.validation import Report, wording
 from rltools_embed.validation.compare import Agreement
 from rltools_embed.validation.report import Check
@@ -25,7 +26,7 @@ from rltools_embed.validation.report import Check
 
 def plain(text: str) -> str:
     """Text from a file or a board, made safe to print: neither markup nor what would steer the terminal."""
-    return escape("".join(character if character.isprintable() else "�" for character in text))
+    return escape(printable(text))
 
 
 def console() -> Console:

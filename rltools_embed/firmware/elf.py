@@ -36,7 +36,7 @@ class Budget:
     """What a program may take, below what the board offers; None: all of it.
 
     Attributes:
-        stack_bytes: of the deepest call, as the compiler tells (stack.py).
+        stack_bytes: of the deepest call, as the compiler reports it (call_depth.py).
     """
 
     flash_bytes: int | None = None
@@ -104,5 +104,4 @@ def check_fit(board: Board, memory: Memory) -> None:
         ("RAM", board.ram_bytes, memory.ram_bytes + memory.stack_bytes),
     )
     for kind, offered, needed in needs:
-        if offered is not None and needed > offered:
-            raise sizes.too_large(board, kind, offered, needed)
+        sizes.check_size(board, kind, offered, needed)

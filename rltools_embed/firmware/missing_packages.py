@@ -26,20 +26,20 @@ def missing(environment: str, targets: list[str]) -> list[str]:
     from platformio.project.config import ProjectConfig
 
     spec = str(ProjectConfig.get_instance().get(f"env:{environment}", "platform"))
-    found = [] if get_core_package_dir("tool-scons", auto_install=False) else ["platformio/tool-scons"]
+    absent = [] if get_core_package_dir("tool-scons", auto_install=False) else ["platformio/tool-scons"]
     try:
         platform = PlatformFactory.from_env(environment, targets)
     except UnknownPlatform:
-        return [*found, spec]
+        return [*absent, spec]
     for name, options in platform.packages.items():
         wanted = platform.get_package_spec(name)
         if name == "tool-scons" and wanted.external:
-            found = []
+            absent = []
         # What stands in a folder of this computer is not downloaded, whether PlatformIO has linked it yet or not.
         if options.get("optional") or wanted.symlink or platform.get_package(name):
             continue
-        found.append(str(wanted.humanize()))
-    return found
+        absent.append(str(wanted.humanize()))
+    return absent
 
 
 def unreachable(packages: list[str]) -> str | None:

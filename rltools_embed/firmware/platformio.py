@@ -151,8 +151,8 @@ class _Log:
     @property
     def last_lines(self) -> str:
         # PlatformIO ends with a table that says only that it failed.
-        told = self.output.partition("[FAILED]")[0].splitlines()[:-1]
-        lines = [line for line in told if line.strip()]
+        before = self.output.partition("[FAILED]")[0].splitlines()[:-1]
+        lines = [line for line in before if line.strip()]
         errors = [line for line in lines[:-_LAST_LINES] if re.search(r"\berror\b", line, re.IGNORECASE)]
         return "\n".join((*errors[:3], *lines[-_LAST_LINES:]))
 
@@ -181,7 +181,7 @@ def _run(
     if (opened.folder / "platforms").is_dir():
         folders["PLATFORMIO_PLATFORMS_DIR"] = str(opened.folder / "platforms")
     variables = {**_ENVIRONMENT, **folders, **({"PLATFORMIO_BUILD_FLAGS": flags} if flags else {})}
-    # The first build of a hardware board downloads its compiler, an upload goes on for a while: both tell how far.
+    # The first build with a vendor's framework downloads its compiler, an upload takes a while: both print progress.
     done = (
         process.run(command, environment=variables, timeout_s=TIMEOUT_S)
         if watch is None or not board.runner.has_framework
@@ -208,16 +208,16 @@ def _check_port(board: Board, port: str | None) -> None:
 
 
 def _refuse_port(output: str) -> None:
-    """Pass on what run_board.py says about a port, as an error of the link."""
-    told = re.search(r"^Error: (port \d+ is in use[^;\n]*); (.+)$", output, re.MULTILINE)
-    if told:
-        raise LinkError(told[1], told[2])
+    """Raise what run_board.py reports about a port as an error of the link."""
+    refused = re.search(r"^Error: (port \d+ is in use[^;\n]*); (.+)$", output, re.MULTILINE)
+    if refused:
+        raise LinkError(refused[1], refused[2])
 
 
 def _refuse_overflow(board: Board, output: str) -> None:
-    """Say a linker's overflow in sizes: it tells by how much a region is exceeded, we know how large it is."""
+    """Raise a linker's overflow with both sizes: it prints by how much a region is exceeded, the board has the rest."""
     regions = (("FLASH", "flash", board.flash_bytes), ("RAM", "RAM", board.ram_bytes))
     for region, kind, offered in regions:
         overflow = re.search(rf"region `{region}' overflowed by (\d+) bytes", output)
         if overflow and offered is not None:
-            raise sizes.too_large(board, kind, offered, offered + int(overflow[1]))
+            sizes.check_size(board, kind, offered, offered + int(overflow[1]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from rltools_embed import text
 from rltools_embed.errors import ProjectError
 from rltools_embed.firmware import writing as _writing
 from rltools_embed.firmware.manifest import load
@@ -39,7 +40,7 @@ def write(
     Raises:
         ProjectError: the folder is in use for something else, or a file would be lost. Nothing was written.
     """
-    _refuse_variable(output)
+    _refuse_path(output)
     return _writing.write(files, owned or {}, _files_of_last_export(output), output, force=force)
 
 
@@ -49,17 +50,18 @@ def check(files: Mapping[str, bytes], output: Path, *, force: bool = False) -> N
     Raises:
         ProjectError: the folder is in use for something else, or a file would be lost.
     """
-    _refuse_variable(output)
+    _refuse_path(output)
     _writing.check(files, _files_of_last_export(output), output, force=force)
 
 
-def _refuse_variable(output: Path) -> None:
+def _refuse_path(output: Path) -> None:
+    """Refuse a folder whose name PlatformIO or SCons would misread."""
     folder = str(output.resolve())
     if "$" in folder:
         raise ProjectError(
             f"PlatformIO cannot build in {folder}: it takes the $ for a variable", "choose another folder"
         )
-    unprintable = [character for character in folder if not character.isprintable()]
+    unprintable = text.unprintable(folder)
     if unprintable:
         raise ProjectError(
             f"SCons cannot build in {folder!r}: {unprintable[0]!r} is in its name", "choose another folder"

@@ -47,7 +47,7 @@ _HEADERS_OF_BOARD = "rlt_embed"
 # stm32duino compiles with max-inline-insns-single=500, for which -O2 would copy a digest's rounds into every place that
 # needs one: 12 kB of flash. GCC's own value at -O2; only for our sources, behind the framework's flags.
 _SOURCE_FLAGS_OF_PLATFORM: Mapping[str, tuple[str, ...]] = {"ststm32": ("--param=max-inline-insns-single=70",)}
-# ESP-IDF runs these at 160 MHz unless it is told otherwise.
+# ESP-IDF runs these at 160 MHz unless its settings name another clock.
 _CHIPS_OF_240_MHZ = ("esp32", "esp32s3")
 _DEFAULT_CONTROL_PERIOD_S = 0.01
 # PlatformIO prints sizes for every board; nothing is checked against the host's.

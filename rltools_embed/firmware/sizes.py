@@ -54,12 +54,9 @@ def check_fit(board: Board, policy: PolicyFacts) -> None:
     """
     least = estimate(board, policy)
     weights = policy.parameter_bytes
-    if board.flash_bytes is not None and least.flash_bytes > board.flash_bytes:
-        left = max(0, board.flash_bytes - _BASE_FLASH_BYTES)
-        raise BoardError(
-            f"{board.name} offers {board.flash_bytes} B of flash, this policy needs {least.flash_bytes} B",
-            f"{left} B are left for weights, which are {weights} B now: train with smaller hidden layers",
-        )
+    left = max(0, (board.flash_bytes or 0) - _BASE_FLASH_BYTES)
+    fewer = f"{left} B are left for weights, which are {weights} B now: train with smaller hidden layers"
+    check_size(board, "flash", board.flash_bytes, least.flash_bytes, hint=fewer)
     place = board.placement
     if place is not None and place.weights_bytes is not None and weights > place.weights_bytes:
         raise BoardError(
@@ -68,22 +65,36 @@ def check_fit(board: Board, policy: PolicyFacts) -> None:
             "train with smaller hidden layers, or leave the weights in flash: remove placement.weights_origin",
         )
     stack = board.stack_bytes or 0
-    if board.ram_bytes is not None and least.ram_bytes + stack > board.ram_bytes:
-        kept = f", {stack} B of it stack" if stack else ""
+    note = f", {stack} B of it stack" if stack else ""
+    check_size(board, "RAM", board.ram_bytes, least.ram_bytes + stack, note=note)
+
+
+def check_size(
+    board: Board,
+    memory: str,
+    offered_bytes: int | None,
+    needed_bytes: int,
+    *,
+    note: str = "",
+    hint: str = "train with smaller hidden layers, or choose a larger board",
+) -> None:
+    """Refuse what needs more of a board's memory than there is.
+
+    Args:
+        memory: `flash` or `RAM`.
+        offered_bytes: None where there is no limit.
+        note: what the needed bytes are made of, behind their number.
+
+    Raises:
+        BoardError: it does not fit, with both sizes.
+    """
+    if offered_bytes is not None and needed_bytes > offered_bytes:
         raise BoardError(
-            f"{board.name} offers {board.ram_bytes} B of RAM, this policy needs {least.ram_bytes + stack} B{kept}",
-            "train with smaller hidden layers, or choose a larger board",
+            f"{board.name} offers {offered_bytes} B of {memory}, this policy needs {needed_bytes} B{note}", hint
         )
 
 
-def too_large(board: Board, kind: str, offered: int, needed: int) -> BoardError:
-    return BoardError(
-        f"{board.name} offers {offered} B of {kind}, this policy needs {needed} B",
-        "train with smaller hidden layers, or choose a larger board",
-    )
-
-
-def said(used_bytes: int, offered_bytes: int | None) -> str:
+def size_text(used_bytes: int, offered_bytes: int | None) -> str:
     """`29424 of 524288 B (5.6 %)`; without a limit, `29424 B`."""
     if not offered_bytes:
         return f"{used_bytes} B"

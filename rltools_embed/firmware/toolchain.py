@@ -25,7 +25,7 @@ from rltools_embed.firmware.board.cores import HOST_COMPILER, Program
 
 MINIMUM_PLATFORMIO = "6.1.19"
 # The Core that this version was made with, and its SCons. Both pins move together.
-_PLATFORMIO, _SCONS = "6.2.0", "4.11.1"
+PLATFORMIO, SCONS = "6.2.0", "4.11.1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ def require_packages(folder: Path, board: Board, action: str) -> None:
 
 def check_platformio() -> Tool:
     """PlatformIO Core, as a package of this Python."""
-    return _python_package("platformio", "platformio", MINIMUM_PLATFORMIO, f"platformio=={_PLATFORMIO}")
+    return _python_package("platformio", "platformio", MINIMUM_PLATFORMIO, f"platformio=={PLATFORMIO}")
 
 
 def check_scons() -> Tool:
@@ -178,11 +178,11 @@ def search_path() -> str:
 def _scons_of_core() -> str:
     """SCons as PyPI numbers it (4.11.1), out of Core's requirement (~4.41101.0)."""
     if importlib.util.find_spec("platformio") is None:
-        return _SCONS
+        return SCONS
     from platformio.dependencies import get_core_dependencies
 
     digits = re.fullmatch(r"\D*\d+\.(\d+)(\d\d)(\d\d)\..*", get_core_dependencies()["tool-scons"])
-    return ".".join(str(int(part)) for part in digits.groups()) if digits else _SCONS
+    return ".".join(str(int(part)) for part in digits.groups()) if digits else SCONS
 
 
 def _python_package(name: str, module: str, minimum: str, requirement: str, *, exact: bool = False) -> Tool:

@@ -65,12 +65,12 @@ def _refuse_obstacles(files: Mapping[str, bytes], output: Path) -> None:
 def _refuse_losses(files: Mapping[str, bytes], before: Mapping[str, str], output: Path) -> None:
     changed, foreign = [], []
     for path, content in sorted(files.items()):
-        found = _content(output / path)
-        if found is None or found == content or path == MANIFEST:
+        existing = _content(output / path)
+        if existing is None or existing == content or path == MANIFEST:
             continue
         if path not in before:
             foreign.append(path)
-        elif content_digest(found) != before[path]:
+        elif content_digest(existing) != before[path]:
             changed.append(path)
     if changed:
         raise ProjectError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rltools_embed.firmware.sizes import said
+from rltools_embed.firmware.sizes import size_text
 from rltools_embed.validation.compare import Agreement
 from rltools_embed.validation.report import Cost, Report, Size
 
@@ -27,7 +27,7 @@ def size(found: Size) -> str:
     """Bytes used, and of how many."""
     if found.used_bytes is None:
         return "not measured"
-    return said(found.used_bytes, found.offered_bytes)
+    return size_text(found.used_bytes, found.offered_bytes)
 
 
 def cost(found: Cost) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import stat
 import sys
@@ -9,9 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from rltools_embed import resources
 from rltools_embed.errors import ToolchainError
 from rltools_embed.firmware import board, platformio, toolchain
 from rltools_embed.firmware.board import cores
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 Export = Callable[..., Path]
 
@@ -152,3 +159,20 @@ def test_an_upload_without_qemu_ends_before_it_builds(export: Export, tools: Cal
     with pytest.raises(ToolchainError, match=r"^qemu-system-arm is missing"):
         platformio.upload(output)
     assert not (output / ".pio").exists()
+
+
+def test_platformio_and_scons_have_the_same_pins_everywhere() -> None:
+    """The extra `offline`, a project's README, the hints of `doctor`, and the SCons that a project hands over."""
+    root = Path(__file__).resolve().parents[2]
+    extras = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    readme = (resources.templates_dir() / "project/README.md.jinja").read_text(encoding="utf-8")
+    tool = resources.templates_dir() / "platforms/rlt_emulated/tool-scons/package.json"
+    # PlatformIO's registry numbers SCons 4.11.1 as 4.41101.0.
+    digits = re.fullmatch(r"4\.(\d)(\d\d)(\d\d)\.0", json.loads(tool.read_text(encoding="utf-8"))["version"])
+
+    platformio, scons = extras["offline"]
+
+    assert f"`pip install {platformio} {scons}`" in readme
+    assert toolchain.check_platformio().install_hint.endswith(f" {platformio}")
+    assert digits is not None
+    assert scons == f"scons=={'.'.join(str(int(part)) for part in digits.groups())}" == f"scons=={toolchain.SCONS}"

@@ -197,7 +197,7 @@ def _serial(table: Table, *, has_framework: bool) -> Serial:
 def _placement(table: Table) -> Placement:
     meaning = "a section of the linker script, such as .iram1.policy"
     most = ADDRESS_SPACE_BYTES - 1
-    found = Placement(
+    place = Placement(
         code=table.text("code", _SECTION_PATTERN, meaning) if table.has("code") else None,
         weights=table.text("weights", _SECTION_PATTERN, meaning) if table.has("weights") else None,
         weights_origin=table.integer("weights_origin", 0, most, "bytes (an address)")
@@ -205,22 +205,22 @@ def _placement(table: Table) -> Placement:
         else None,
         weights_bytes=table.integer("weights_bytes", 4, most, "bytes") if table.has("weights_bytes") else None,
     )
-    if (found.weights_origin is None) != (found.weights_bytes is None):
+    if (place.weights_origin is None) != (place.weights_bytes is None):
         raise BoardError(
             f"{table.source}: placement.weights_origin and placement.weights_bytes belong together",
             "give the memory's address and its size",
         )
-    if found.weights is not None and found.weights_origin is not None:
+    if place.weights is not None and place.weights_origin is not None:
         raise BoardError(
             f"{table.source}: placement has both a section and an address for the weights", "remove one of them"
         )
-    origin, size = found.weights_origin or 0, found.weights_bytes or 0
+    origin, size = place.weights_origin or 0, place.weights_bytes or 0
     if origin % 16 != 0 or origin + size > ADDRESS_SPACE_BYTES:
         raise BoardError(
             f"{table.source}: placement.weights_origin = {origin:#x} with {size} B cannot be used",
             "an address that 16 divides, and a memory that ends within 4 GiB",
         )
-    return found
+    return place
 
 
 def _runner(board: Table) -> Runner:

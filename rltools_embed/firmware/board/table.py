@@ -49,8 +49,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     choices = sorted(known)
     # A key with its unit left out, or with another one: flash for flash_bytes, clock_mhz for clock_hz.
     stems = {choice.partition("_")[0]: choice for choice in choices}
-    found = difflib.get_close_matches(word.lower(), choices, n=1)
-    near = found or [stems[stem] for stem in difflib.get_close_matches(word.lower().partition("_")[0], stems, n=1)]
+    same = difflib.get_close_matches(word.lower(), choices, n=1)
+    near = same or [stems[stem] for stem in difflib.get_close_matches(word.lower().partition("_")[0], stems, n=1)]
     guess = f"did you mean {near[0]}? " if near else ""
     return f"{guess}known: {', '.join(choices)}"
 
