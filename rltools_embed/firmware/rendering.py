@@ -343,7 +343,7 @@ def _build_table(board: Board) -> dict[str, Any]:
         table |= {"ldscript": "src/ports/bare_metal/firmware.ld", "memory_dir": f"include/boards/{board.name}"}
     return table | {
         "run": board.runner.command(board),
-        "run_advice": "; ".join(f"{each.name}: {each.advice}" for each in board.runner.programs(board)),
+        "run_advice": "; ".join(program.advice for program in board.runner.programs(board)),
     }
 
 

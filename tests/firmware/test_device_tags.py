@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks import emulator
 from rltools_embed import resources
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import project
@@ -72,3 +73,16 @@ def test_every_core_has_a_tag_that_its_header_defines(core: Core, fpu: Fpu) -> N
     (include,) = re.findall(r"#include <(rl_tools/devices/\w+\.h)>", header)
     (tag,) = re.findall(r"rl_tools::devices::(\w+)", header)
     assert f"struct {tag} :" in (resources.include_dir() / include).read_text()
+
+
+def test_kernels_are_tested_with_the_tags_and_flags_that_boards_get() -> None:
+    rows = {core.name.removeprefix("xtensa-"): core for core in CORES}
+    tested = [core for core in emulator.CORES if core.name in rows]
+
+    assert len(tested) == 9  # all but rv32imafc, which no board has
+    for core in tested:
+        row = rows[core.name]
+        assert core.tag == row.tag(row.fpus[-1] if core.fpu else Fpu.NONE)
+        assert core.compiler == row.toolchain.compiler
+        # The kernels' tests need no instructions for status registers.
+        assert {*row.flags} - {"-misa-spec=2.2"} <= {*core.flags}

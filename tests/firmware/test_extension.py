@@ -10,15 +10,19 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from rltools_embed import process
 from rltools_embed.errors import BoardError
 from rltools_embed.firmware import board, runners
-from rltools_embed.firmware.board import Core, cores, ports, registry
+from rltools_embed.firmware.board import Board, Core, cores, ports, registry
+from rltools_embed.firmware.project import render
 from rltools_embed.policy import checkpoint
+from tests.firmware.conftest import make_spec
 from tests.firmware.projects import emulated, pio
 from tests.policies import sac_policy
 
@@ -75,6 +79,30 @@ def test_the_board_is_listed(rlt_embed: RltEmbed) -> None:
     listed = rlt_embed("boards", "--check", BOARD)
 
     assert listed.output.splitlines()[1].split()[:3] == ["my_an505", "cortex-m35p", "fpv5-sp-d16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traced(runners.Host):
+    """The firmware as a process behind another program."""
+
+    kind: ClassVar[str] = "traced"
+
+    def programs(self, board: Board) -> tuple[cores.Program, ...]:
+        return (cores.Program(name="strace", title="strace", minimum="5.0", debian="strace"),)
+
+    def command(self, board: Board) -> tuple[str, ...]:
+        return ("strace", *super().command(board))
+
+
+def test_a_process_behind_another_program_is_a_runner_of_five_lines() -> None:
+    spec = make_spec("host")
+    files = render(replace(spec, boards=(replace(spec.boards[0], runner=Traced()),)))
+
+    build = json.loads(files["platforms/rlt_emulated/boards/host.json"])["build"]
+    assert build["run"] == ["strace", "{elf}", "{port}"]
+    assert build["run_advice"] == "`sudo apt-get install strace`"
+    assert "| strace | `sudo apt-get install strace` | not tested |" in files["README.md"].decode()
+    assert json.loads(files["rlt_embed.json"])["boards"]["host"]["runner"] == {"kind": "traced"}
 
 
 def test_without_the_extension_the_board_is_refused() -> None:

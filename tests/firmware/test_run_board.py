@@ -146,6 +146,13 @@ def test_a_port_of_another_program_is_told_and_left_alone(firmware: Path, url: s
         assert other.fileno() >= 0
 
 
+def test_the_words_of_a_board_name_its_firmware_its_port_and_the_python(firmware: Path, url: str) -> None:
+    done = run_board("start", "--elf", firmware, "--port", url, *OURS, "--", "{python}", "{elf}", "{port}")
+
+    assert done.exit_code == 0, done.output
+    assert is_alive(ask_pid(url))
+
+
 def test_firmware_that_ends_at_once_is_told_with_its_words(tmp_path: Path, url: str) -> None:
     done = start(program(tmp_path, "import sys\nsys.exit('no flash today')\n"), url)
 
@@ -213,4 +220,4 @@ def test_a_missing_qemu_is_told_with_the_command_that_installs_it(firmware: Path
     done = run_board("start", "--elf", firmware, "--port", url, *OURS, *advice, *words, PATH=str(tmp_path))
 
     assert done.exit_code != 0
-    assert "qemu-system-arm is missing; `sudo apt-get install qemu-system-arm`, or `brew install qemu`" in done.output
+    assert "qemu-system-arm is missing: `sudo apt-get install qemu-system-arm`, or `brew install qemu`" in done.output

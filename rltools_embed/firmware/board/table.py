@@ -72,6 +72,7 @@ class Table:
     values: Mapping[str, Any]
 
     def __post_init__(self) -> None:
+        """Refuse a key that may not stand here, with the nearest one that may."""
         for key in self.values:
             if key not in self.keys:
                 raise BoardError(
@@ -79,6 +80,7 @@ class Table:
                 )
 
     def has(self, key: str) -> bool:
+        """Whether the file has the key."""
         return key in self.values
 
     def table(self, key: str, keys: tuple[str, ...]) -> Table:
@@ -89,6 +91,14 @@ class Table:
         return Table(source=self.source, prefix=f"{self.prefix}{key}.", keys=keys, values=value)
 
     def text(self, key: str, pattern: str, meaning: str) -> str:
+        """A string that the regular expression matches as a whole.
+
+        Args:
+            meaning: what it should be, for messages.
+
+        Raises:
+            BoardError: it is missing, or it is something else; so do the functions below.
+        """
         value = self._required(key, meaning)
         # A trailing newline would slip past `$` in re.match; fullmatch has no such gap.
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
@@ -106,6 +116,7 @@ class Table:
         return tuple(value)
 
     def integer(self, key: str, least: int, most: int, unit: str) -> int:
+        """A whole number from `least` to `most`; `unit` is what it counts, for messages."""
         meaning = f"a whole number of {unit} from {least} to {most}"
         value = self._required(key, meaning)
         # bool is an int in Python, not in a board file.
@@ -114,6 +125,7 @@ class Table:
         return value
 
     def boolean(self, key: str) -> bool:
+        """True or false."""
         value = self._required(key, "true or false")
         if not isinstance(value, bool):
             raise self._wrong(key, "true or false, without quotes", value)
@@ -135,10 +147,11 @@ class Table:
         return tuple(kind(item) for item in value)
 
     def choice(self, key: str, kind: type[EnumT]) -> EnumT:
+        """A member of the enumeration, by its value."""
         return kind(self._one_of(key, [str(member.value) for member in kind]))
 
     def row(self, key: str, registry: Registry[Row]) -> Row:
-        """The row of a registry that the file names."""
+        """The row of a registry, by its name."""
         value = self.values.get(key)
         row = registry.find(value) if isinstance(value, str) else None
         return row or registry[self._one_of(key, registry.names())]

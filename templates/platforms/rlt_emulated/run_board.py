@@ -148,7 +148,7 @@ def command(arguments, port):
     words = [re.sub(r"\{(\w+)\}", lambda name: str(values.get(name[1], name[0])), word) for word in arguments.words]
     program = shutil.which(words[0])
     if program is None:
-        fail(f"{words[0]} is missing; {arguments.advice}")
+        fail(f"{words[0]} is missing: {arguments.advice}")
     return [program, *words[1:]]
 
 
