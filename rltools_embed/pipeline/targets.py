@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rltools_embed import process
 from rltools_embed.errors import ToolchainError
-from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import manifest, platformio
 from rltools_embed.firmware.platformio import Watch
 from rltools_embed.pipeline.folders import project_folder
@@ -30,7 +29,7 @@ def flash(
     where = project_folder(folder)
     opened = manifest.load(where)
     target = opened.board(board)
-    if target.runner.kind is not boards.RunnerKind.HARDWARE:
+    if target.runner.is_process:
         return platformio.upload(where, board, port, watch=watch)
     named = port or opened.upload_port(target)
     platformio.upload(where, board, reach.port_for_upload(opened, target, port), watch=watch)

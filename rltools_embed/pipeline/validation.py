@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import platformio, project, toolchain
 from rltools_embed.pipeline.folders import load_run, project_folder
 from rltools_embed.pipeline.projects import board_of, build, spec_of, write_project
@@ -67,9 +66,9 @@ def run(
     """
     target = board_of(board, framework)
     toolchain.require((*toolchain.for_build(target), *toolchain.for_upload(target)))
-    is_emulated = target.runner.kind is not boards.RunnerKind.HARDWARE
+    is_process = target.runner.is_process
     # A port of its own: a board that runs for somebody else is neither stopped nor measured.
-    where = port or (platformio.free_port() if is_emulated else None)
+    where = port or (platformio.free_port() if is_process else None)
     folder = Path(output)
     firmware = folder / "firmware"
 
@@ -101,5 +100,5 @@ def run(
             announce("validate")
             return _validate(firmware, board=target.name, port=flashed, policy=trained.policy, progress=progress)
         finally:
-            if is_emulated:
+            if is_process:
                 power_off(firmware, board=target.name, port=where)

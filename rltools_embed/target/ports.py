@@ -6,7 +6,7 @@ import time
 
 from rltools_embed.device import Client, Hello, SerialLink, Timeouts, find_port, open_link, usb_ports
 from rltools_embed.errors import LinkError
-from rltools_embed.firmware.board import Board, RunnerKind, SerialKind
+from rltools_embed.firmware.board import Board, SerialKind
 from rltools_embed.firmware.spec import Project
 
 # A board that was just flashed boots, and a USB port of its own goes and comes back under another name.
@@ -25,7 +25,7 @@ def port_of(opened: Project, board: Board, port: str | None = None) -> str:
     where = port or opened.upload_port(board)
     if where is not None:
         return where
-    if board.runner.kind is not RunnerKind.HARDWARE:
+    if board.runner.is_process:
         raise LinkError(f"the port of {board.name} is not known", "name it with --port")
     return find_port(board.name, board.serial.usb_ids)
 

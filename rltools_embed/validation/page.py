@@ -39,7 +39,7 @@ def _figures(report: Report) -> list[dict[str, str]]:
         outputs = f"{report.total.equal} of {report.total.outputs} outputs"
         figures.append({"value": wording.share(report.total), "name": "same bits", "detail": outputs})
     if report.cost is not None:
-        words, _, detail = wording.COST_UNITS[report.cost.unit].partition(", ")
+        words, _, detail = wording.unit(report.cost.unit).partition(", ")
         figures.append({"value": f"{report.cost.per_inference:.0f}", "name": words, "detail": detail})
     for name, size in (
         ("flash", report.flash),

@@ -15,7 +15,7 @@ from rltools_embed.environments.rollout import rollout_of
 from rltools_embed.errors import RltEmbedError, UnsupportedEnvError
 from rltools_embed.firmware import elf as memory
 from rltools_embed.firmware import project
-from rltools_embed.firmware.board import Board, RunnerKind
+from rltools_embed.firmware.board import Board
 from rltools_embed.firmware.spec import Project
 from rltools_embed.policy import checkpoint, reference
 from rltools_embed.policy.arithmetic import Arithmetic
@@ -324,13 +324,9 @@ def _cost(client: Client, policy: Policy, board: Board, repeats: int) -> Cost | 
     if repeats == 0:
         return None
     benchmark = client.benchmark(policy.example_observations[0], repeats)
-    ticks = benchmark.ticks_per_evaluation
-    instructions = board.instructions(ticks)
-    if instructions is not None:
-        return Cost(per_inference=instructions, unit="instructions")
-    if board.runner.kind is RunnerKind.HOST:
-        return Cost(per_inference=benchmark.seconds_per_evaluation * 1e9, unit="ns")
-    return Cost(per_inference=ticks, unit="cycles")
+    ticks, seconds = benchmark.ticks_per_evaluation, benchmark.seconds_per_evaluation
+    per_inference, unit = board.runner.cost(board, ticks=ticks, seconds=seconds)
+    return Cost(per_inference=per_inference, unit=unit)
 
 
 def _stack(statistics: Statistics) -> Size:

@@ -32,7 +32,12 @@ def size(found: Size) -> str:
 
 def cost(found: Cost) -> str:
     """The figure and what kind of figure it is."""
-    return f"{found.per_inference:.0f} {COST_UNITS[found.unit]}"
+    return f"{found.per_inference:.0f} {unit(found.unit)}"
+
+
+def unit(name: str) -> str:
+    """What is counted per inference, in words; a runner of somebody's own may count in another unit."""
+    return COST_UNITS.get(name, f"{name} per inference")
 
 
 def summary(report: Report) -> str:

@@ -95,8 +95,10 @@ def test_every_key_of_a_board_file_is_documented(table: type[board.Board]) -> No
 
 def test_ticks_are_counted_as_instructions_where_qemu_counts() -> None:
     # 2**8 ns per instruction at 25 MHz (40 ns per tick) are 6.4 ticks per instruction.
-    assert board.load("qemu_mps2_an386").instructions(6_400) == 1_000
-    assert board.load("host").instructions(6_400) is None
+    mps2, host, esp32 = (board.load(name) for name in ("qemu_mps2_an386", "host", "esp32dev"))
+    assert mps2.runner.cost(mps2, ticks=6_400, seconds=6_400 / mps2.clock_hz) == (1_000, "instructions")
+    assert host.runner.cost(host, ticks=6_400, seconds=0.25) == (2.5e8, "ns")
+    assert esp32.runner.cost(esp32, ticks=6_400, seconds=0.25) == (6_400, "cycles")
 
 
 def test_a_file_anywhere_is_a_board(tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ def test_a_core_and_a_runner_of_ones_own_validate(rlt_embed: RltEmbed, tmp_path:
     assert validated.exit_code == 0, validated.output
     assert f"{port} is off" in off.output
     report = json.loads((tmp_path / "report.json").read_text())
-    assert report["board"] == "my_an505"
+    assert (report["board"], report["cost"]["unit"]) == ("my_an505", "ticks")
+    assert f"cost     {report['cost']['per_inference']:.0f} ticks per inference" in validated.output
     assert report["total"]["equal"] == report["total"]["outputs"] > 1000
     header = (project / "include/boards/my_an505/rlt_embed/board.h").read_text()
     assert "rl_tools::devices::CortexM33<" in header

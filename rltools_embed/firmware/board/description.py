@@ -267,8 +267,3 @@ class Board:
     def keeps_lines(self) -> bool:
         """Whether DTR and RTS must stay off: a USB-to-UART bridge pulls an ESP32's reset and IO0 with them."""
         return "espressif32" in self.platformio.platform and self.serial.kind is SerialKind.BRIDGE
-
-    def instructions(self, ticks: float) -> float | None:
-        """How many instructions `ticks` of the cycle counter were; None where they cannot be counted."""
-        cost, unit = self.runner.cost(self, ticks=ticks, seconds=0.0)
-        return cost if unit == "instructions" else None
