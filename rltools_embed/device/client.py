@@ -16,14 +16,11 @@ import numpy as np
 
 from rltools_embed.device.frames import Decoder, Frame, encode_frame
 from rltools_embed.device.link import Link
+from rltools_embed.device.messages import ERROR_TYPE, LAYOUT, REBUILD_HINT, RESPONSE_BIT, Message
 from rltools_embed.device.protocol import (
-    ERROR_TYPE,
-    LAYOUT,
-    RESPONSE_BIT,
     Benchmark,
     Floats,
     Hello,
-    Message,
     Refusal,
     SelfTest,
     Statistics,
@@ -134,34 +131,33 @@ class Client:
 
     def trace(self, layer: int, observation: Floats) -> Floats:
         """The output of one layer (width,) for `observation` (observation_dim,)."""
-        payload = self._numbered(Message.TRACE, layer, observation)
-        numbers, output = LAYOUT[Message.TRACE].response.decode(
-            self._exchange(Message.TRACE, payload, self._limits.request)
-        )
-        if numbers["layer"] != layer or not output:
-            raise _other_answer(Message.TRACE, f"layer {numbers['layer']} with {len(output)} bytes for layer {layer}")
+        self._check_number(Message.TRACE, layer)
+        request = LAYOUT[Message.TRACE].request.encode(layer=layer, floats=self._observation(observation))
+        answer = LAYOUT[Message.TRACE].response.decode(self._exchange(Message.TRACE, request, self._limits.request))
+        answered, output = answer.numbers["layer"], answer.floats
+        if answered != layer or not output:
+            raise _other_answer(Message.TRACE, f"layer {answered} with {len(output)} bytes for layer {layer}")
         return floats_from_bytes(output)
 
     def benchmark(self, observation: Floats, repeats: int) -> Benchmark:
         """Let the board evaluate `observation` (observation_dim,) so many times, 1 to 65535, and count its ticks."""
         if repeats < 1:
             raise ValueError(f"repeats is {repeats}, at least 1 is needed")
-        payload = self._numbered(Message.BENCHMARK, repeats, observation)
-        answer = self._exchange(Message.BENCHMARK, payload, self._limits.computation)
-        ticks, _ = LAYOUT[Message.BENCHMARK].response.decode(answer)
+        self._check_number(Message.BENCHMARK, repeats)
+        request = LAYOUT[Message.BENCHMARK].request.encode(repeats=repeats, floats=self._observation(observation))
+        answer = self._exchange(Message.BENCHMARK, request, self._limits.computation)
+        ticks = LAYOUT[Message.BENCHMARK].response.decode(answer).numbers
         return Benchmark(repeats=repeats, tick_hz=self._known_hello().tick_hz, **ticks)
 
     def self_test(self) -> SelfTest:
         """Let the board evaluate the examples in its flash."""
         answer = self._exchange(Message.SELF_TEST, b"", self._limits.computation)
-        numbers, _ = LAYOUT[Message.SELF_TEST].response.decode(answer)
-        return SelfTest(**numbers)
+        return SelfTest(**LAYOUT[Message.SELF_TEST].response.decode(answer).numbers)
 
     def statistics(self) -> Statistics:
         """The device's counters."""
         answer = self._exchange(Message.STATISTICS, b"", self._limits.request)
-        numbers, _ = LAYOUT[Message.STATISTICS].response.decode(answer)
-        return Statistics(**numbers)
+        return Statistics(**LAYOUT[Message.STATISTICS].response.decode(answer).numbers)
 
     def reset(self) -> None:
         """Reset the board. It needs time to boot then: the next request says hello first."""
@@ -182,21 +178,24 @@ class Client:
 
     def _evaluate_batch(self, batch: Floats, hello: Hello) -> Floats:
         layout = LAYOUT[Message.EVALUATE]
-        request = layout.request.encode(len(batch), rest=floats_to_bytes(batch))
-        numbers, actions = layout.response.decode(self._exchange(Message.EVALUATE, request, self._limits.request))
-        if numbers["count"] != len(batch) or len(actions) != len(batch) * 4 * hello.action_dim:
-            described = f"{numbers['count']} actions in {len(actions)} bytes for {len(batch)} observations"
+        request = layout.request.encode(count=len(batch), floats=floats_to_bytes(batch))
+        answer = layout.response.decode(self._exchange(Message.EVALUATE, request, self._limits.request))
+        count, actions = answer.numbers["count"], answer.floats
+        if count != len(batch) or len(actions) != len(batch) * 4 * hello.action_dim:
+            described = f"{count} actions in {len(actions)} bytes for {len(batch)} observations"
             raise _other_answer(Message.EVALUATE, described)
         return floats_from_bytes(actions).reshape(len(batch), hello.action_dim)
 
-    def _numbered(self, message: Message, number: int, observation: Floats) -> bytes:
-        """A payload of one number and one observation."""
+    def _observation(self, observation: Floats) -> bytes:
+        """The bytes of one observation."""
         observation_dim = self._known_hello().observation_dim
         if observation.shape != (observation_dim,):
             raise ValueError(f"an observation is ({observation_dim},), not {observation.shape}")
+        return floats_to_bytes(observation)
+
+    def _check_number(self, message: Message, number: int) -> None:
         if not 0 <= number <= 0xFFFF:
             raise ValueError(f"{message.name} carries 0 to 65535, not {number}")
-        return LAYOUT[message].request.encode(number, rest=floats_to_bytes(observation))
 
     def _exchange(self, message: Message, payload: bytes, patience: Patience) -> bytes:
         """The payload of the answer."""
@@ -268,13 +267,10 @@ def _answers(frame: Frame, request: Frame) -> bool:
         if refusal.request == request.type:
             raise ProtocolError(
                 f"the board refuses {Message(request.type).name}: {refusal.reason}",
-                "build and flash the project again with this version of rltools_embed",
+                REBUILD_HINT,
             )
     return False
 
 
 def _other_answer(message: Message, described: str) -> ProtocolError:
-    return ProtocolError(
-        f"the board answers {message.name} with {described}",
-        "build and flash the project again with this version of rltools_embed",
-    )
+    return ProtocolError(f"the board answers {message.name} with {described}", REBUILD_HINT)

@@ -1,18 +1,19 @@
 """Frames of the link: how bytes are found again in a stream that may lose, add or change some.
 
 A frame is COBS-encoded with a zero byte before and after it. Decoded, it is type u8, sequence u16, payload and the
-CRC-32 of all before it, little-endian. What a payload means stands in `protocol`.
+CRC-32 of all before it, little-endian. What a payload holds stands in `messages`.
 """
 
 from __future__ import annotations
 
-import struct
 import zlib
 from dataclasses import dataclass
 from typing import Final
 
-_HEADER: Final = struct.Struct("<BH")
-_CHECKSUM: Final = struct.Struct("<I")
+from rltools_embed.device.messages import FRAME_CHECKSUM, FRAME_HEADER, Payload
+
+_HEADER: Final = FRAME_HEADER.head_struct
+_CHECKSUM: Final = Payload(head=(FRAME_CHECKSUM,)).head_struct
 FRAME_OVERHEAD: Final = _HEADER.size + _CHECKSUM.size
 _LONGEST_COBS_RUN: Final = 254
 

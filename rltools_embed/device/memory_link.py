@@ -18,18 +18,8 @@ import numpy as np
 
 from rltools_embed.device.frames import Decoder, Frame, encode_frame
 from rltools_embed.device.link import Link
-from rltools_embed.device.protocol import (
-    ERROR_TYPE,
-    LAYOUT,
-    REFUSAL,
-    RESPONSE_BIT,
-    ErrorCode,
-    Floats,
-    Hello,
-    Message,
-    floats_from_bytes,
-    floats_to_bytes,
-)
+from rltools_embed.device.messages import ERROR_TYPE, LAYOUT, REFUSAL, RESPONSE_BIT, ErrorCode, Message
+from rltools_embed.device.protocol import Floats, Hello, floats_from_bytes, floats_to_bytes
 from rltools_embed.errors import LinkError
 from rltools_embed.policy.arithmetic import Arithmetic
 
@@ -122,7 +112,7 @@ class MemoryBoard:
     def _answer(self, request: Frame) -> Frame:
         outcome = self._handle(request)
         if isinstance(outcome, ErrorCode):
-            return Frame(ERROR_TYPE, request.sequence, REFUSAL.encode(outcome, request.type))
+            return Frame(ERROR_TYPE, request.sequence, REFUSAL.encode(code=outcome, request=request.type))
         return Frame(request.type | RESPONSE_BIT, request.sequence, outcome)
 
     def _handle(self, request: Frame) -> bytes | ErrorCode:
@@ -137,29 +127,37 @@ class MemoryBoard:
         if message is Message.HELLO:
             return self.hello.encode()
         if message is Message.SELF_TEST:
-            return LAYOUT[message].response.encode(1, 0)
+            return LAYOUT[message].response.encode(examples=1, mismatches=0)
         if message is Message.STATISTICS:
-            return LAYOUT[message].response.encode(0, 0, self._decoder.accepted, self._decoder.rejected)
+            return LAYOUT[message].response.encode(
+                stack_bytes=0,
+                stack_used_bytes=0,
+                frames_accepted=self._decoder.accepted,
+                frames_rejected=self._decoder.rejected,
+            )
         self._decoder = Decoder()
         return b""
 
     def _handle_floats(self, message: Message, payload: bytes) -> bytes | ErrorCode:
+        layout = LAYOUT[message]
         row = 4 * self.hello.observation_dim
-        number = int.from_bytes(payload[:2], "little")
-        rows = number if message is Message.EVALUATE else 1
-        if len(payload) != 2 + rows * row:
+        if len(payload) < layout.request.head_struct.size:
             return ErrorCode.BAD_SIZE
-        observations = floats_from_bytes(payload[2:]).reshape(rows, self.hello.observation_dim)
-        response = LAYOUT[message].response
+        request = layout.request.decode(payload)
+        (number,) = request.numbers.values()
+        rows = number if message is Message.EVALUATE else 1
+        if len(request.floats) != rows * row:
+            return ErrorCode.BAD_SIZE
+        observations = floats_from_bytes(request.floats).reshape(rows, self.hello.observation_dim)
         if message is Message.EVALUATE:
-            if 2 + rows * 4 * self.hello.action_dim > self.hello.largest_payload:
-                return ErrorCode.REPLY_TOO_LONG
-            return response.encode(number, rest=b"".join(self._output(observation) for observation in observations))
+            actions = b"".join(self._output(observation) for observation in observations)
+            answer = layout.response.encode(count=number, floats=actions)
+            return answer if len(answer) <= self.hello.largest_payload else ErrorCode.REPLY_TOO_LONG
         if message is Message.BENCHMARK:
-            return response.encode(100 * number, 10 * number)
+            return layout.response.encode(evaluation_ticks=100 * number, empty_ticks=10 * number)
         if number >= len(self._layers):
             return ErrorCode.LAYER_OUT_OF_RANGE
-        return response.encode(number, rest=self._output(observations[0], number + 1))
+        return layout.response.encode(layer=number, floats=self._output(observations[0], number + 1))
 
     def _output(self, observation: Floats, depth: int | None = None) -> bytes:
         values = observation

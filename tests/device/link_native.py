@@ -18,7 +18,8 @@ _RESET = (0xFFFF).to_bytes(2, "little")
 
 
 def compile_cpp(compiler: str, arguments: list[str | Path]) -> None:
-    done = process.run([compiler, *WARNINGS, f"-I{resources.include_dir()}", *arguments], timeout_s=600)
+    # Last, so that a folder among the arguments can have another version of a header.
+    done = process.run([compiler, *WARNINGS, *arguments, f"-I{resources.include_dir()}"], timeout_s=600)
     assert done.exit_code == 0, done.output
 
 

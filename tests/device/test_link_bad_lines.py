@@ -35,7 +35,7 @@ from rltools_embed.device import (
 )
 from rltools_embed.device.frames import Decoder, Frame, encode_frame
 from rltools_embed.device.memory_link import Board
-from rltools_embed.device.protocol import RESPONSE_BIT, Message
+from rltools_embed.device.messages import RESPONSE_BIT, Message
 from rltools_embed.errors import LinkError, ProtocolError
 
 

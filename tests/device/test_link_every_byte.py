@@ -106,7 +106,7 @@ def test_unchecked_frames_would_be_caught_giving_wrong_values(monkeypatch):
     """The test above can fail: without the CRC a flipped bit arrives as a wrong action."""
     monkeypatch.setattr(Decoder, "_is_intact", lambda self, decoded: True)
     wrong = 0
-    for position in range(60, 120):
+    for position in range(62, 122):
         link = MemoryLink(python_board())
         fault = Fault(direction=Direction.TO_HOST, position=position, kind=FaultKind.FLIP)
         try:

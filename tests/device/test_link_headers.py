@@ -9,7 +9,18 @@ import pytest
 
 from rltools_embed import process
 
-HEADERS = ("crc32.h", "cobs.h", "frame.h", "protocol.h", "server.h", "sha256.h", "stack.h")
+HEADERS = (
+    "cobs.h",
+    "crc32.h",
+    "frame.h",
+    "little_endian.h",
+    "messages.h",
+    "protocol.h",
+    "server.h",
+    "sha256.h",
+    "stack.h",
+    "tagged.h",
+)
 CROSS = "arm-none-eabi-g++"
 TARGET = ("-mthumb", "-Os", "-fno-exceptions", "-fno-rtti", "-Wshadow", "-Wconversion")
 

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rltools_embed.device import protocol
-from rltools_embed.device.frames import Decoder, Frame, cobs_decode, cobs_encode, encode_frame
+from rltools_embed.device import messages, protocol
+from rltools_embed.device.frames import FRAME_OVERHEAD, Decoder, Frame, cobs_decode, cobs_encode, encode_frame
 from rltools_embed.device.protocol import Hello
 from rltools_embed.errors import ProtocolError
 from rltools_embed.policy.arithmetic import Arithmetic
@@ -207,7 +207,7 @@ def test_native_receiver_and_python_decoder_agree_on_any_stream(native, streams)
     for stream in streams:
         decoder = Decoder()
         found = decoder.feed(stream)
-        fitting = [frame for frame in found if len(frame.payload) <= 64 - protocol.FRAME_OVERHEAD]
+        fitting = [frame for frame in found if len(frame.payload) <= 64 - FRAME_OVERHEAD]
         expected.append((fitting, len(fitting), decoder.rejected + len(found) - len(fitting)))
     assert [parse_receiver(answer) for answer in native("receive", streams)] == expected
 
@@ -251,6 +251,6 @@ def test_both_ends_hold_the_same_layout(native):
     (text,) = native("layout", [b""])
     (layout_hash,) = native("layout_hash", [b""])
     (version,) = native("protocol_version", [b""])
-    assert text.decode() == protocol.layout_text()
-    assert int.from_bytes(layout_hash, "big") == protocol.LAYOUT_HASH == zlib.crc32(text)
-    assert int.from_bytes(version, "big") == protocol.PROTOCOL_VERSION
+    assert text.decode() == messages.layout_text()
+    assert int.from_bytes(layout_hash, "big") == messages.LAYOUT_HASH == zlib.crc32(text)
+    assert int.from_bytes(version, "big") == messages.PROTOCOL_VERSION

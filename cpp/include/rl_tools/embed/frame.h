@@ -1,53 +1,21 @@
 // Frames: a zero byte, then type u8, sequence u16, payload and CRC-32 of all before it, COBS-encoded, then a zero byte.
 // The receiver takes a byte at a time and finds the next frame after any garbage; the sender writes from its buffer to
-// the port. Little-endian by shifts: no struct is ever laid over bytes.
+// the port.
 #pragma once
 
 #include <rl_tools/embed/cobs.h>
 #include <rl_tools/embed/crc32.h>
+#include <rl_tools/embed/little_endian.h>
+#include <rl_tools/embed/messages.h>
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 namespace rl_tools::embed {
 
-inline constexpr size_t frame_header_size = 3;
-inline constexpr size_t frame_checksum_size = 4;
+inline constexpr size_t frame_header_size = FrameHeader::head_size;
 inline constexpr size_t frame_overhead = frame_header_size + frame_checksum_size;
 inline constexpr uint8_t frame_delimiter = 0;
-
-template <typename INTEGER>
-[[nodiscard]] constexpr INTEGER load_little_endian(const uint8_t* bytes) {
-    INTEGER value = 0;
-    for (size_t i = 0; i < sizeof(INTEGER); ++i) {
-        value = static_cast<INTEGER>(value | (static_cast<INTEGER>(bytes[i]) << (8U * i)));
-    }
-    return value;
-}
-
-template <typename INTEGER>
-constexpr void store_little_endian(INTEGER value, uint8_t* bytes) {
-    for (size_t i = 0; i < sizeof(INTEGER); ++i) {
-        bytes[i] = static_cast<uint8_t>(value >> (8U * i));
-    }
-}
-
-// Floats travel as their bits: NaN payloads and the sign of zero arrive as they were sent.
-inline void load_floats(const uint8_t* bytes, float* values, size_t count) {
-    for (size_t i = 0; i < count; ++i) {
-        const uint32_t bits = load_little_endian<uint32_t>(bytes + 4 * i);
-        memcpy(values + i, &bits, sizeof bits);
-    }
-}
-
-inline void store_floats(const float* values, uint8_t* bytes, size_t count) {
-    for (size_t i = 0; i < count; ++i) {
-        uint32_t bits = 0;
-        memcpy(&bits, values + i, sizeof bits);
-        store_little_endian(bits, bytes + 4 * i);
-    }
-}
 
 struct Crc32Check {
     [[nodiscard]] static bool holds(const uint8_t* bytes, size_t size, uint32_t expected) {
@@ -80,8 +48,8 @@ public:
         return Reception::nothing;
     }
 
-    [[nodiscard]] uint8_t type() const { return buffer_[0]; }
-    [[nodiscard]] uint16_t sequence() const { return load_little_endian<uint16_t>(buffer_ + 1); }
+    [[nodiscard]] uint8_t type() const { return FrameHeader::type(buffer_); }
+    [[nodiscard]] uint16_t sequence() const { return FrameHeader::sequence(buffer_); }
     [[nodiscard]] const uint8_t* payload() const { return buffer_ + frame_header_size; }
     [[nodiscard]] size_t payload_size() const { return frame_size_ - frame_overhead; }
 
@@ -145,16 +113,23 @@ class FrameSender {
 
 public:
     void begin(uint8_t type, uint16_t sequence) {
+        const struct {
+            uint8_t type;
+            uint16_t sequence;
+        } values{type, sequence};
         size_ = 0;
         too_long_ = false;
-        put(type);
-        put(sequence);
+        FrameHeader::write(*this, values);
     }
 
     template <typename INTEGER>
     void put(INTEGER value) {
-        if (uint8_t* const place = reserve(sizeof(INTEGER))) {
-            store_little_endian(value, place);
+        static_assert(sizeof(INTEGER) <= 8);
+        if constexpr (sizeof(INTEGER) == 8) {
+            put_word(static_cast<uint32_t>(value), 4);
+            put_word(static_cast<uint32_t>(value >> 32U), 4);
+        } else {
+            put_word(value, sizeof(INTEGER));
         }
     }
 
@@ -186,6 +161,15 @@ public:
     }
 
 private:
+    // Not inlined: an answer puts a dozen of numbers, and each copy of this takes 40 bytes of flash.
+    [[gnu::noinline]] void put_word(uint32_t value, size_t size) {
+        if (uint8_t* const place = reserve(size)) {
+            for (size_t i = 0; i < size; ++i) {
+                place[i] = static_cast<uint8_t>(value >> (8U * i));
+            }
+        }
+    }
+
     [[nodiscard]] uint8_t* reserve(size_t size) {
         if (too_long_ || size > CAPACITY - frame_checksum_size - size_) {
             too_long_ = true;

@@ -25,18 +25,6 @@ namespace server_detail {
 
 [[nodiscard]] constexpr size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-[[nodiscard]] constexpr size_t length(const char* text) {
-    size_t count = 0;
-    while (text[count] != '\0') {
-        ++count;
-    }
-    return count;
-}
-
-inline constexpr size_t digest_size = 32;
-inline constexpr size_t count_size = 2;  // every payload that holds floats begins with one u16
-inline constexpr size_t hello_size_without_board = 2 + 4 + 4 + 4 + 4 + 2 + 1 + 4 + digest_size;
-
 // The compiler may assume nothing about the memory behind `values` from here on, so it neither hoists an evaluation out
 // of a loop nor drops one whose output nobody reads.
 inline void forget(float* values) { asm volatile("" : : "r"(values) : "memory"); }
@@ -46,10 +34,15 @@ inline void forget(float* values) { asm volatile("" : : "r"(values) : "memory");
 // The shortest buffer in which every message fits.
 template <typename POLICY>
 [[nodiscard]] constexpr size_t least_buffer_size(const Identity& identity) {
-    using namespace server_detail;
-    const size_t floats = larger(larger(POLICY::observation_dim, POLICY::action_dim), POLICY::widest_layer);
-    const size_t hello = hello_size_without_board + length(identity.board);
-    return frame_overhead + larger(hello, count_size + 4 * floats);
+    using server_detail::larger;
+    size_t payload = HelloResponse::size(Text(identity.board).size);
+    payload = larger(payload, StatisticsResponse::size());
+    payload = larger(payload, EvaluateRequest::size(POLICY::observation_dim));
+    payload = larger(payload, BenchmarkRequest::size(POLICY::observation_dim));
+    payload = larger(payload, EvaluateResponse::size(POLICY::action_dim));
+    payload = larger(payload, TraceRequest::size(POLICY::observation_dim));
+    payload = larger(payload, TraceResponse::size(larger(POLICY::action_dim, POLICY::widest_layer)));
+    return frame_overhead + payload;
 }
 
 template <typename POLICY>
@@ -60,8 +53,10 @@ template <typename POLICY>
 template <typename POLICY, typename T_PORT, const Identity& IDENTITY,
           size_t BUFFER_SIZE = default_buffer_size<POLICY>(IDENTITY)>
 class Server {
+    static constexpr Text board{IDENTITY.board};
     static_assert(BUFFER_SIZE >= least_buffer_size<POLICY>(IDENTITY), "the longest message does not fit");
     static_assert(POLICY::layer_count <= 0xFFFFU, "layers are numbered by u16");
+    static_assert(board.size <= longest_tagged_value, "the board's name is too long for its field");
 
 public:
     static constexpr size_t largest_payload = BUFFER_SIZE - frame_overhead;
@@ -88,7 +83,6 @@ private:
     static constexpr size_t observation_dim = static_cast<size_t>(POLICY::observation_dim);
     static constexpr size_t action_dim = static_cast<size_t>(POLICY::action_dim);
     static constexpr size_t observation_size = 4 * observation_dim;
-    static constexpr size_t count_size = server_detail::count_size;
 
     void answer() {
         if ((receiver_.type() & response_bit) != 0) {
@@ -113,43 +107,50 @@ private:
         refuse(ErrorCode::unknown_type);
     }
 
+    // What an answer holds is a struct whose members have the names of its fields in messages.h: one that is missing or
+    // too wide does not compile.
+
     void hello() {
-        if (!payload_has(0)) {
+        if (!payload_has(HelloRequest::head_size)) {
             return;
         }
-        uint8_t digest[server_detail::digest_size];
-        POLICY::digest(digest);
+        struct {
+            uint16_t protocol_version = embed::protocol_version;
+            uint32_t layout_hash = embed::layout_hash;
+            uint32_t largest_payload = static_cast<uint32_t>(Server::largest_payload);
+            uint32_t observation_dim = static_cast<uint32_t>(POLICY::observation_dim);
+            uint32_t action_dim = static_cast<uint32_t>(POLICY::action_dim);
+            uint16_t layer_count = static_cast<uint16_t>(POLICY::layer_count);
+            uint8_t arithmetic = static_cast<uint8_t>(IDENTITY.arithmetic);
+            uint32_t tick_hz = IDENTITY.tick_hz != 0 ? IDENTITY.tick_hz : T_PORT::cycles_hz();
+            Text board = Server::board;
+            uint8_t digest[digest_size];
+        } values;
+        POLICY::digest(values.digest);
         begin_answer();
-        reply_.put(protocol_version);
-        reply_.put(layout_hash);
-        reply_.put(static_cast<uint32_t>(largest_payload));
-        reply_.put(static_cast<uint32_t>(observation_dim));
-        reply_.put(static_cast<uint32_t>(action_dim));
-        reply_.put(static_cast<uint16_t>(POLICY::layer_count));
-        reply_.put(static_cast<uint8_t>(IDENTITY.arithmetic));
-        reply_.put(static_cast<uint32_t>(IDENTITY.tick_hz != 0 ? IDENTITY.tick_hz : T_PORT::cycles_hz()));
-        reply_.put_bytes(digest, sizeof digest);
-        for (const char* letter = IDENTITY.board; *letter != '\0'; ++letter) {
-            reply_.put(static_cast<uint8_t>(*letter));
-        }
+        HelloResponse::write(reply_, values);
         send();
     }
 
     void evaluate() {
-        if (!payload_has_at_least(count_size)) {
+        if (!payload_has_at_least(EvaluateRequest::head_size)) {
             return;
         }
-        const size_t count = first_number();
+        const uint16_t count = EvaluateRequest::count(receiver_.payload());
         if (count > largest_payload / observation_size) {  // before a product that could wrap around
             return refuse(ErrorCode::bad_size);
         }
-        if (!payload_has(count_size + count * observation_size)) {
+        if (!payload_has(EvaluateRequest::size(count * observation_dim))) {
             return;
         }
+        const uint8_t* const observations = EvaluateRequest::observations(receiver_.payload());
+        const struct {
+            uint16_t count;
+        } values{count};
         begin_answer();
-        reply_.put(static_cast<uint16_t>(count));
+        EvaluateResponse::write(reply_, values);
         for (size_t i = 0; i < count; ++i) {
-            load_floats(receiver_.payload() + count_size + i * observation_size, observation_, observation_dim);
+            load_floats(observations + i * observation_size, observation_, observation_dim);
             POLICY::evaluate(observation_, output_);
             reply_.put_floats(output_, action_dim);
             T_PORT::feed_watchdog();
@@ -158,62 +159,78 @@ private:
     }
 
     void trace() {
-        if (!load_number_and_observation()) {
+        if (!load_observation<TraceRequest>()) {
             return;
         }
-        const uint16_t layer = first_number();
-        if (layer >= POLICY::layer_count) {
+        const struct {
+            uint16_t layer;
+        } values{TraceRequest::layer(receiver_.payload())};
+        if (values.layer >= POLICY::layer_count) {
             return refuse(ErrorCode::layer_out_of_range);
         }
-        const size_t width = static_cast<size_t>(POLICY::trace(layer, observation_, output_));
+        const size_t width = static_cast<size_t>(POLICY::trace(values.layer, observation_, output_));
         begin_answer();
-        reply_.put(layer);
+        TraceResponse::write(reply_, values);
         reply_.put_floats(output_, width);
         send();
     }
 
     void benchmark() {
-        if (!load_number_and_observation()) {
+        if (!load_observation<BenchmarkRequest>()) {
             return;
         }
-        const uint16_t repeats = first_number();
-        const uint64_t evaluation_ticks = measure<true>(repeats);
-        const uint64_t empty_ticks = measure<false>(repeats);
+        const uint16_t repeats = BenchmarkRequest::repeats(receiver_.payload());
+        struct {
+            uint64_t evaluation_ticks;
+            uint64_t empty_ticks;
+        } values;
+        values.evaluation_ticks = measure<true>(repeats);
+        values.empty_ticks = measure<false>(repeats);
         begin_answer();
-        reply_.put(evaluation_ticks);
-        reply_.put(empty_ticks);
+        BenchmarkResponse::write(reply_, values);
         send();
     }
 
     void self_test() {
-        if (!payload_has(0)) {
+        if (!payload_has(SelfTestRequest::head_size)) {
             return;
         }
-        uint32_t examples = 0;
-        const uint32_t mismatches = POLICY::self_test(examples);
+        struct {
+            uint32_t examples = 0;
+            uint32_t mismatches = 0;
+        } values;
+        values.mismatches = POLICY::self_test(values.examples);
         begin_answer();
-        reply_.put(examples);
-        reply_.put(mismatches);
+        SelfTestResponse::write(reply_, values);
         send();
     }
 
     void statistics() {
-        if (!payload_has(0)) {
+        if (!payload_has(StatisticsRequest::head_size)) {
             return;
         }
         const uint32_t* const lowest = T_PORT::stack_begin();
         const uint32_t* const end = T_PORT::stack_end();
         const bool measured = lowest != nullptr && end != nullptr;
+        struct {
+            uint32_t stack_bytes;
+            uint32_t stack_used_bytes;
+            uint32_t frames_accepted;
+            uint32_t frames_rejected;
+            uint32_t frames_overlong;
+        } values;
+        values.stack_bytes = static_cast<uint32_t>(measured ? static_cast<size_t>(end - lowest) * sizeof(uint32_t) : 0);
+        values.stack_used_bytes = static_cast<uint32_t>(measured ? stack_high_water_bytes(lowest, end) : 0);
+        values.frames_accepted = receiver_.accepted();
+        values.frames_rejected = receiver_.rejected();
+        values.frames_overlong = receiver_.overlong();
         begin_answer();
-        reply_.put(static_cast<uint32_t>(measured ? static_cast<size_t>(end - lowest) * sizeof(uint32_t) : 0));
-        reply_.put(static_cast<uint32_t>(measured ? stack_high_water_bytes(lowest, end) : 0));
-        reply_.put(receiver_.accepted());
-        reply_.put(receiver_.rejected());
+        StatisticsResponse::write(reply_, values);
         send();
     }
 
     void reset() {
-        if (!payload_has(0)) {
+        if (!payload_has(ResetRequest::head_size)) {
             return;
         }
         begin_answer();
@@ -239,8 +256,6 @@ private:
         return ticks;
     }
 
-    [[nodiscard]] uint16_t first_number() const { return load_little_endian<uint16_t>(receiver_.payload()); }
-
     [[nodiscard]] bool payload_has(size_t size) {
         if (receiver_.payload_size() == size) {
             return true;
@@ -257,30 +272,37 @@ private:
         return false;
     }
 
-    [[nodiscard]] bool load_number_and_observation() {
-        if (!payload_has(count_size + observation_size)) {
+    // Of a request that has one observation behind its head.
+    template <typename REQUEST>
+    [[nodiscard]] bool load_observation() {
+        if (!payload_has(REQUEST::size(observation_dim))) {
             return false;
         }
-        load_floats(receiver_.payload() + count_size, observation_, observation_dim);
+        load_floats(receiver_.payload() + REQUEST::head_size, observation_, observation_dim);
         return true;
     }
 
     void begin_answer() { reply_.begin(static_cast<uint8_t>(receiver_.type() | response_bit), receiver_.sequence()); }
 
     void refuse(ErrorCode code) {
-        reply_.begin(error_type, receiver_.sequence());
-        reply_.put(static_cast<uint8_t>(code));
-        reply_.put(receiver_.type());
+        put_refusal(code);
         send();
+    }
+
+    void put_refusal(ErrorCode code) {
+        const struct {
+            uint8_t code;
+            uint8_t request;
+        } values{static_cast<uint8_t>(code), receiver_.type()};
+        reply_.begin(error_type, receiver_.sequence());
+        Refusal::write(reply_, values);
     }
 
     void send() {
         const auto write = [](const uint8_t* bytes, size_t size) { T_PORT::write(bytes, size); };
         if (!reply_.send(write)) {
             // More actions than fit, or a trace wider than the policy's own widest_layer.
-            reply_.begin(error_type, receiver_.sequence());
-            reply_.put(static_cast<uint8_t>(ErrorCode::reply_too_long));
-            reply_.put(receiver_.type());
+            put_refusal(ErrorCode::reply_too_long);
             static_cast<void>(reply_.send(write));
         }
     }
