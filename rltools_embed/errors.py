@@ -6,12 +6,14 @@ RltEmbedError                    message, hint, exit_code
 ├── CheckpointError       5      checkpoint or saved run: damaged, edited, unknown version, non-finite weight
 ├── ToolchainError        6      compiler, PlatformIO or emulator missing or too old: says the command that installs it
 ├── BuildError            7      the toolchain ran and refused; log path and last lines
-├── LinkError             8      no bytes: port absent, busy, silent
-├── ProtocolError         9      bytes, but not ours: version, CRC, size, stale firmware
+├── LinkError             8      no bytes: port absent, busy, gone
+│   └── SilentBoardError  8      the port is there, and no byte came
+├── ProtocolError         9      bytes, but not ours: version, CRC, size, stale firmware, another board's firmware
 ├── TrainingError        10      non-finite reward, observation or weight; an environment that breaks its contract
 └── ProjectError         11      a project folder that is not ours, is damaged, or holds files we would overwrite
 
-Exit code 1 belongs to a validation that measured a difference, 2 to a command line that cannot be understood.
+Exit code 1 belongs to a validation that measured a difference, 12 to one that measured none but not everything,
+2 to a command line that cannot be understood.
 A programming mistake stays TypeError or ValueError.
 """
 
@@ -68,8 +70,12 @@ class LinkError(RltEmbedError):
     exit_code = 8
 
 
+class SilentBoardError(LinkError):
+    """The port is open, and no byte came within the limit: a reset button may help."""
+
+
 class ProtocolError(RltEmbedError):
-    """Bytes arrive, but they are not what this version of the protocol says."""
+    """Bytes arrive, but they are not ours, or of another version, or of other firmware than expected."""
 
     exit_code = 9
 

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from rltools_embed.device.frames import Decoder, Frame, encode_frame
-from rltools_embed.device.link import Link
+from rltools_embed.device.link import CheckedLink, Link
 from rltools_embed.device.messages import ERROR_TYPE, LAYOUT, REBUILD_HINT, RESPONSE_BIT, Message
 from rltools_embed.device.protocol import (
     Benchmark,
@@ -27,7 +27,7 @@ from rltools_embed.device.protocol import (
     floats_from_bytes,
     floats_to_bytes,
 )
-from rltools_embed.errors import LinkError, ProtocolError, RltEmbedError
+from rltools_embed.errors import ProtocolError, RltEmbedError, SilentBoardError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +81,8 @@ _ANSWER_PER_SILENCE: Final = 0.25
 class Client:
     """The host's side of the protocol.
 
-    Every method raises LinkError when no byte comes or the port vanishes, and ProtocolError when bytes come that are
-    not the answer. Both within the request's limit.
+    Every method raises LinkError when no byte comes (SilentBoardError) or the port vanishes, and ProtocolError when
+    bytes come that are not the answer. All within the request's limit. A `link` that is none is a TypeError at once.
 
     Args:
         clock: seconds; `MemoryLink` brings its own.
@@ -97,7 +97,7 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
         first_sequence: int | None = None,
     ) -> None:
-        self._link = link
+        self._link = CheckedLink(link)
         self._limits = limits or Limits()
         self._clock = clock
         self._sequence = secrets.randbelow(1 << 16) if first_sequence is None else first_sequence
@@ -232,7 +232,7 @@ class Client:
     def _no_answer(self, message: Message, tally: _Tally, waited_s: float) -> RltEmbedError:
         waited = f"{self._link.name}, {message.name}, {waited_s:.1f} s"
         if tally.size == 0:
-            return LinkError(
+            return SilentBoardError(
                 f"the board is silent: no byte arrived ({waited})",
                 "is it powered and flashed with this project, is the serial speed right, is nobody else connected?",
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -30,15 +31,22 @@ _Link = TypeVar("_Link", bound="Link")
 
 
 class Link(Protocol):
-    """A stream of bytes to and from a board; `with` closes it."""
+    """A stream of bytes to and from a board; `with` closes it.
+
+    A link of your own needs `name`, `read` and `write`; whether it has them is checked where it is first used. An
+    OSError of theirs becomes a LinkError.
+    """
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """The link in messages for people."""
 
+    @abstractmethod
     def read(self, timeout_s: float) -> bytes:
         """What has arrived, at least one byte; empty if none came within `timeout_s`. Raises LinkError if it broke."""
 
+    @abstractmethod
     def write(self, data: bytes) -> None:
         """Send all of `data`. Raises LinkError."""
 
@@ -52,6 +60,66 @@ class Link(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class CheckedLink(Link):
+    """A link whose contract is checked: what is missing at once, what `read` gives each time.
+
+    Raises:
+        TypeError: `link` has no `read` or `write` to call, or no `name` of text.
+    """
+
+    def __init__(self, link: Link) -> None:
+        kind = type(link).__name__
+        for method, call in (("read", "read(timeout_s)"), ("write", "write(data)")):
+            if not callable(getattr(link, method, None)):
+                raise TypeError(f"{kind} is no Link: it has no method {call}")
+        name = getattr(link, "name", None)
+        if not isinstance(name, str):
+            raise TypeError(f"{kind} is no Link: its name is {name!r}, not a text")
+        self._link = link
+        self._kind = kind
+
+    @property
+    def name(self) -> str:
+        """The link in messages for people."""
+        return self._link.name
+
+    def read(self, timeout_s: float) -> bytes:
+        """As `Link.read`.
+
+        Raises:
+            LinkError: the link raised OSError.
+            TypeError: it gave something else than bytes.
+        """
+        try:
+            data: object = self._link.read(timeout_s)
+        except OSError as error:
+            raise self._broken(error) from error
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(
+                f"{self._kind}.read gave {type(data).__name__}, not bytes; where nothing has arrived it gives b''"
+            )
+        return bytes(data)
+
+    def write(self, data: bytes) -> None:
+        """As `Link.write`; raises LinkError where the link raised OSError."""
+        try:
+            self._link.write(data)
+        except OSError as error:
+            raise self._broken(error) from error
+
+    def close(self) -> None:
+        """End the link, if it can be ended."""
+        close = getattr(self._link, "close", None)
+        if callable(close):
+            close()
+
+    def _broken(self, error: OSError) -> LinkError:
+        reason = str(error) or type(error).__name__
+        return LinkError(
+            f"{self.name} broke while in use: {reason}", "check the cable, or that the other end still runs"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

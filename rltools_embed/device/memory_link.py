@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from rltools_embed.device.frames import Decoder, Frame, encode_frame
-from rltools_embed.device.link import Link
+from rltools_embed.device.link import CheckedLink, Link
 from rltools_embed.device.messages import ERROR_TYPE, LAYOUT, REFUSAL, RESPONSE_BIT, ErrorCode, Message
 from rltools_embed.device.protocol import Floats, Hello, floats_from_bytes, floats_to_bytes
 from rltools_embed.errors import LinkError
@@ -264,7 +264,7 @@ class FaultyLink(Link):
     """
 
     def __init__(self, link: Link, faults: Sequence[Fault], *, reset: Callable[[], None] = lambda: None) -> None:
-        self._link = link
+        self._link = CheckedLink(link)
         self._reset = reset
         self._faults = {
             direction: {fault.position: fault for fault in faults if fault.direction is direction}

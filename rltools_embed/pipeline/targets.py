@@ -24,7 +24,8 @@ def flash(
 
     Raises:
         ToolchainError, BuildError, BoardError: as `build`; the upload failed.
-        LinkError: the board is not there, may be on more than one port, or who answers is another board.
+        LinkError: the board is not there, or may be on more than one port.
+        ProtocolError: who answers is another board, or has another policy.
     """
     where = project_folder(folder)
     opened = manifest.load(where)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from rltools_embed.device import Client, Hello, SerialLink, Timeouts, find_port, open_link, usb_ports
-from rltools_embed.errors import LinkError
+from rltools_embed.errors import LinkError, ProtocolError, SilentBoardError
 from rltools_embed.firmware.board import Board, SerialKind
 from rltools_embed.firmware.spec import Project
 
@@ -57,10 +57,10 @@ def hello(client: Client, board: Board) -> Hello:
     """
     try:
         return client.hello()
-    except LinkError as error:
-        if board.serial.opening_resets is False and "silent" in error.message:
+    except SilentBoardError as error:
+        if board.serial.opening_resets is False:
             hint = f"{error.hint} Opening the port does not reset this board: press its reset button"
-            raise LinkError(error.message, hint) from error
+            raise SilentBoardError(error.message, hint) from error
         raise
 
 
@@ -69,7 +69,7 @@ def await_firmware(opened: Project, board: Board, port: str | None = None, *, bo
 
     Raises:
         LinkError, ProtocolError: nobody answers within `boot_s`.
-        LinkError: who answers is another board, or has another policy than the project.
+        ProtocolError: who answers is another board, or has another policy than the project.
     """
     deadline = time.monotonic() + boot_s
     while True:
@@ -83,12 +83,12 @@ def await_firmware(opened: Project, board: Board, port: str | None = None, *, bo
                 raise
             time.sleep(_RETRY_S)
     if found.board != board.name:
-        raise LinkError(
+        raise ProtocolError(
             f"{where} is a board with firmware for {found.board}, not {board.name}",
             "name the right port with --port, or export for that board",
         )
     if found.digest != opened.policy.digest:
-        raise LinkError(
+        raise ProtocolError(
             f"{where} answers with another policy (digest {found.digest[:12]}…, the project's is "
             f"{opened.policy.digest[:12]}…): the upload went to another board",
             "name the port with --port",

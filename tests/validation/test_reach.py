@@ -15,7 +15,7 @@ import serial.rfc2217
 
 from rltools_embed import pipeline
 from rltools_embed.device import Client, Hello, Limits, MemoryBoard, Patience, UsbPort, find_port, open_link
-from rltools_embed.errors import BoardError, BuildError, LinkError, ToolchainError
+from rltools_embed.errors import BoardError, BuildError, LinkError, ProtocolError, ToolchainError
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import platformio, project
 from rltools_embed.firmware.elf import Budget
@@ -183,7 +183,7 @@ def test_a_usb_port_that_comes_back_under_another_name_is_waited_for(
 def test_a_port_that_belongs_to_another_board_is_told_by_its_hello(esp32: Path) -> None:
     with (
         board_on_socket(hello_of("nucleo_f446re", digest(POLICY))) as port,
-        pytest.raises(LinkError, match="is a board with firmware for nucleo_f446re, not esp32dev"),
+        pytest.raises(ProtocolError, match="is a board with firmware for nucleo_f446re, not esp32dev"),
     ):
         pipeline.flash(esp32, port=port)
 
@@ -191,7 +191,7 @@ def test_a_port_that_belongs_to_another_board_is_told_by_its_hello(esp32: Path) 
 def test_a_board_that_still_has_another_policy_is_told(esp32: Path) -> None:
     with (
         board_on_socket(hello_of("esp32dev", "ab" * 32)) as port,
-        pytest.raises(LinkError, match=r"another policy \(digest abababababab…"),
+        pytest.raises(ProtocolError, match=r"another policy \(digest abababababab…"),
     ):
         pipeline.flash(esp32, port=port)
 
