@@ -21,7 +21,7 @@ from rltools_embed.policy.model import Policy, Signal
 from rltools_embed.text import printable
 from rltools_embed.validation import Report, wording
 from rltools_embed.validation.compare import Agreement
-from rltools_embed.validation.report import Check
+from rltools_embed.validation.report import Check, Outcome
 
 
 def plain(text: str) -> str:
@@ -158,7 +158,7 @@ def _agreement_cells(agreement: Agreement) -> tuple[str, str, str, str]:
 
 
 def _check_line(check: Check) -> str:
-    mark = "[green]ok[/]  " if check.passed else "[red]FAIL[/]"
+    mark = "[green]ok[/]  " if check.passed else "[red]FAIL[/]" if check.measured else "[yellow]open[/]"
     return f"{mark}     {check.name:<11}{plain(check.message)}"
 
 
@@ -194,4 +194,5 @@ def _cost_lines(found: Report) -> Iterator[str]:
 def _verdict(found: Report) -> str:
     if found.passed:
         return f"[bold green]PASSED[/]   {wording.summary(found)}"
-    return f"[bold red]FAILED[/]   {wording.summary(found).removeprefix('failed: ')}"
+    colour = "red" if found.outcome is Outcome.FAILED else "yellow"
+    return f"[bold {colour}]{found.outcome.name}[/]   {wording.summary(found).removeprefix('failed: ')}"

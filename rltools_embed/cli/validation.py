@@ -16,8 +16,9 @@ from rltools_embed.files import check_writable, write_atomically
 from rltools_embed.validation import Counts, Report, Settings
 from rltools_embed.validation.formats import to_json, to_junit
 from rltools_embed.validation.page import to_html
+from rltools_embed.validation.report import Outcome
 
-_DIFFERENT = 1
+_EXIT_CODES = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.INCOMPLETE: 12}
 
 
 def _report_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -53,7 +54,10 @@ def validate(
     junit: Path | None,
     html: Path | None,
 ) -> None:
-    """Compare the board's outputs with the host's, bit for bit. Exit code 0: the same, 1: measured and different."""
+    """Compare the board's outputs with the host's, bit for bit.
+
+    Exit code 0: the same; 1: measured and different; 12: no difference, but not everything could be measured.
+    """
     _check_destinations(json_path, junit, html)
     counts = Counts() if random_count is None else Counts(random=random_count)
     with show.watching("validating") as watched:
@@ -135,4 +139,4 @@ def _publish(report: Report, json_path: str | None, junit: Path | None, html: Pa
     if html is not None:
         write_atomically(html, to_html(report))
     if not report.passed:
-        raise click.exceptions.Exit(_DIFFERENT)
+        raise click.exceptions.Exit(_EXIT_CODES[report.outcome])

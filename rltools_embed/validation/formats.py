@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 from xml.etree import ElementTree
 
-from rltools_embed.validation.report import Report
+from rltools_embed.validation.report import Outcome, Report
 
 FORMAT = 1
 
@@ -18,6 +18,7 @@ def to_json(report: Report) -> str:
     document = {
         "format": FORMAT,
         "passed": report.passed,
+        "outcome": report.outcome.value,
         "observations": report.observations,
         **asdict(report),
     }
@@ -36,13 +37,13 @@ def _plain(value: Any) -> Any:
 
 
 def to_junit(report: Report) -> str:
-    """The report as JUnit XML: one test case per check."""
+    """The report as JUnit XML: one test case per check; a difference is a failure, what was not measured an error."""
     suite = ElementTree.Element(
         "testsuite",
         name=_xml_text(f"rltools_embed.validate.{report.board}"),
         tests=str(len(report.checks)),
-        failures=str(sum(not check.passed for check in report.checks)),
-        errors="0",
+        failures=str(len(report.checks_that(Outcome.FAILED))),
+        errors=str(len(report.checks_that(Outcome.INCOMPLETE))),
     )
     properties = ElementTree.SubElement(suite, "properties")
     for name in ("policy", "board", "port", "arithmetic", "digest_expected", "digest_found"):
@@ -54,7 +55,8 @@ def to_junit(report: Report) -> str:
         if check.passed:
             ElementTree.SubElement(case, "system-out").text = message
         else:
-            ElementTree.SubElement(case, "failure", message=message).text = message
+            kind = "failure" if check.measured else "error"
+            ElementTree.SubElement(case, kind, message=message).text = message
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from rltools_embed import templates
 from rltools_embed.validation import wording
-from rltools_embed.validation.report import Check, Difference, Report, SampleResult
+from rltools_embed.validation.report import Check, Difference, Outcome, Report, SampleResult
 
 _SHOWN_NUMBERS = 16
+# The colours of the template.
+_TONES = {Outcome.PASSED: "pass", Outcome.FAILED: "fail", Outcome.INCOMPLETE: "open"}
+_RESULTS = {Outcome.PASSED: "ok", Outcome.FAILED: "FAIL", Outcome.INCOMPLETE: "not measured"}
 
 
 def to_html(report: Report) -> str:
@@ -14,8 +17,8 @@ def to_html(report: Report) -> str:
     return templates.html_page(
         "report.html.jinja",
         {
-            "verdict": "PASSED" if report.passed else "FAILED",
-            "tone": _tone(report.passed),
+            "verdict": report.outcome.name,
+            "tone": _TONES[report.outcome],
             "policy": report.policy,
             "board": report.board,
             "summary": wording.summary(report),
@@ -27,10 +30,6 @@ def to_html(report: Report) -> str:
             "notes": wording.limits(report),
         },
     )
-
-
-def _tone(passed: bool) -> str:
-    return "pass" if passed else "fail"
 
 
 def _figures(report: Report) -> list[dict[str, str]]:
@@ -53,8 +52,8 @@ def _figures(report: Report) -> list[dict[str, str]]:
 
 
 def _check(check: Check) -> dict[str, str]:
-    result = "ok" if check.passed else "FAIL"
-    return {"name": check.name, "result": result, "tone": _tone(check.passed), "message": check.message}
+    outcome = check.outcome
+    return {"name": check.name, "result": _RESULTS[outcome], "tone": _TONES[outcome], "message": check.message}
 
 
 def _rows(report: Report) -> tuple[SampleResult, ...]:
@@ -70,7 +69,7 @@ def _sample(sample: SampleResult) -> dict[str, object]:
         "observations": sample.observations,
         "outputs": agreement.outputs,
         "share": wording.share(agreement),
-        "tone": _tone(agreement.equal == agreement.outputs),
+        "tone": "pass" if agreement.equal == agreement.outputs else "fail",
         "max_abs": f"{agreement.max_abs:.3g}",
         "max_ulp": agreement.max_ulp,
         "float64": wording.float64(agreement),

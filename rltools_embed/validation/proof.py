@@ -6,13 +6,14 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from rltools_embed._version import __version__
-from rltools_embed.device import Client, Hello, Link, Statistics
+from rltools_embed.device import Client, Hello, Link, SelfTest, Statistics
 from rltools_embed.environments.rollout import rollout_of
-from rltools_embed.errors import RltEmbedError, UnsupportedEnvError
+from rltools_embed.errors import LinkError, RltEmbedError, UnsupportedEnvError
 from rltools_embed.firmware import elf as memory
 from rltools_embed.firmware import project
 from rltools_embed.firmware.board import Board
@@ -32,6 +33,7 @@ FLOAT64_TOLERANCE = 1e-5
 _BENCHMARK_REPEATS = 50
 
 Progress = Callable[[int, int], None]
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,42 +94,94 @@ def measure(
 
     Args:
         built: the ELF file whose sizes are reported.
+
+    Raises:
+        LinkError, ProtocolError: the board stopped answering before all outputs were there, and none differed so far.
+        What fails to answer afterwards is a check that was not measured.
     """
     settings = settings or Settings()
     client = Client(link)
     hello = reach.hello(client, board)
-    report = _bare_report(client, hello, policy, board, link.name, built)
+    report = _bare_report(hello, policy, board, link.name, built)
+    questions = _Questions()
     if (hello.observation_dim, hello.action_dim) != (policy.observation_dim, policy.action_dim):
-        return report
+        return _with_stack(report, client, questions)
     sent, notes = _samples(policy, settings, hello.arithmetic)
-    outputs = _evaluate_all(client, sent, progress)
-    measured = _compare_all(sent, outputs, policy, hello)
-    difference = _first_difference(measured)
+    evaluated = _evaluate_all(client, sent, progress)
+    measured = _compare_all(evaluated.samples, evaluated.outputs, policy, hello)
     report = replace(
         report,
         checks=(*report.checks, *_numeric_checks(measured)),
         samples=tuple(entry.result for entry in measured),
         total=_total(measured),
-        first_difference=difference,
+        first_difference=_first_difference(measured),
         notes=notes,
     )
-    return _with_diagnostics(report, client, policy, board, settings.benchmark_repeats)
+    if evaluated.error is not None:
+        if report.passed:
+            raise evaluated.error
+        questions.leave_open("observations", evaluated.error)
+    return _with_diagnostics(report, client, policy, board, settings.benchmark_repeats, questions)
 
 
-def _with_diagnostics(report: Report, client: Client, policy: Policy, board: Board, repeats: int) -> Report:
-    """The rest of what can be asked. A board that fails here does not take back what was measured before."""
-    try:
-        report = replace(report, checks=(*report.checks, _self_test_check(client)))
-        if report.first_difference is not None:
-            report = replace(report, first_difference=_located(client, report.first_difference, policy))
-        report = replace(report, cost=_cost(client, policy, board, repeats))
-        return replace(report, stack=_stack(client.statistics()))  # the deepest call came after the first time
-    except RltEmbedError as error:
-        failed = Check(name="diagnostics", passed=False, message=error.message)
-        return replace(report, checks=(*report.checks, failed))
+class _Questions:
+    """Questions that a board may fail to answer: what it fails is a check that was not measured.
+
+    After a link broke nothing more is sent, since each further question would wait for its whole limit.
+
+    Attributes:
+        unanswered: one check for each.
+    """
+
+    def __init__(self) -> None:
+        self.unanswered: list[Check] = []
+        self._lost: LinkError | None = None
+
+    def ask(self, name: str, question: Callable[[], _Answer]) -> _Answer | None:
+        """The answer; None if there is none."""
+        if self._lost is not None:
+            self._add(name, f"not asked, the link was lost before: {self._lost.message}")
+            return None
+        try:
+            return question()
+        except RltEmbedError as error:
+            self.leave_open(name, error)
+            return None
+
+    def leave_open(self, name: str, error: RltEmbedError) -> None:
+        """Note what could not be measured, and why."""
+        if isinstance(error, LinkError):
+            self._lost = error
+        self._add(name, error.message)
+
+    def _add(self, name: str, reason: str) -> None:
+        self.unanswered.append(Check(name=name, passed=False, measured=False, message=f"not measured: {reason}"))
 
 
-def _bare_report(client: Client, hello: Hello, policy: Policy, board: Board, port: str, built: Path | None) -> Report:
+def _with_diagnostics(
+    report: Report, client: Client, policy: Policy, board: Board, repeats: int, questions: _Questions
+) -> Report:
+    """The report with all else that the board is asked."""
+    self_test = questions.ask("self-test", client.self_test)
+    if self_test is not None:
+        report = replace(report, checks=(*report.checks, _self_test_check(self_test)))
+    difference = report.first_difference
+    if difference is not None:
+        located = questions.ask("trace", lambda: _located(client, difference, policy))
+        report = replace(report, first_difference=located or difference)
+    if repeats:
+        report = replace(report, cost=questions.ask("cost", lambda: _cost(client, policy, board, repeats)))
+    return _with_stack(report, client, questions)  # last: the deepest call came before
+
+
+def _with_stack(report: Report, client: Client, questions: _Questions) -> Report:
+    """The report with the stack's size and with all that was not answered."""
+    statistics = questions.ask("stack", client.statistics)
+    stack = _stack(statistics) if statistics is not None else report.stack
+    return replace(report, stack=stack, checks=(*report.checks, *questions.unanswered))
+
+
+def _bare_report(hello: Hello, policy: Policy, board: Board, port: str, built: Path | None) -> Report:
     """What is known before the first observation is sent."""
     # The ELF file of this project tells the sizes of what runs only if it is this policy that runs.
     sizes = memory.measure(built) if built and hello.digest == digest(policy) else None
@@ -141,7 +195,7 @@ def _bare_report(client: Client, hello: Hello, policy: Policy, board: Board, por
         checks=_identity_checks(hello, policy, board),
         flash=Size(used_bytes=sizes.flash_bytes if sizes else None, offered_bytes=board.flash_bytes),
         ram=Size(used_bytes=sizes.ram_bytes if sizes else None, offered_bytes=board.ram_bytes),
-        stack=_stack(client.statistics()),
+        stack=Size(used_bytes=None, offered_bytes=None),
         versions=(("rltools_embed", __version__), ("numpy", np.__version__), ("python", platform.python_version())),
     )
 
@@ -205,28 +259,47 @@ def _compared(name: str, found: str, expected: str, words: str) -> Check:
     return Check(name=name, passed=passed, message=message)
 
 
-def _self_test_check(client: Client) -> Check:
-    result = client.self_test()
+def _self_test_check(result: SelfTest) -> Check:
+    if result.examples == 0:
+        message = "not measured: the firmware holds no examples"
+        return Check(name="self-test", passed=False, measured=False, message=message)
     message = (
         f"{result.examples - result.mismatches} of {result.examples} examples in the firmware give the expected bits"
     )
     return Check(name="self-test", passed=result.mismatches == 0, message=message)
 
 
-def _evaluate_all(client: Client, sent: tuple[Sample, ...], progress: Progress) -> tuple[Float32Array, ...]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Evaluated:
+    """The observations that the board evaluated, its outputs for them, and what ended that early, if anything."""
+
+    samples: tuple[Sample, ...]
+    outputs: tuple[Float32Array, ...]
+    error: RltEmbedError | None
+
+
+def _evaluate_all(client: Client, sent: tuple[Sample, ...], progress: Progress) -> _Evaluated:
     total = sum(len(sample.observations) for sample in sent)
     done = 0
     progress(done, total)
-    outputs = []
+    samples: list[Sample] = []
+    outputs: list[Float32Array] = []
+    error: RltEmbedError | None = None
     for sample in sent:
-        parts = []
-        for start in range(0, len(sample.observations), 64):
-            part = sample.observations[start : start + 64]
-            parts.append(client.evaluate(part))
-            done += len(part)
-            progress(done, total)
-        outputs.append(np.concatenate(parts))
-    return tuple(outputs)
+        parts: list[Float32Array] = []
+        try:
+            for start in range(0, len(sample.observations), 64):
+                parts.append(client.evaluate(sample.observations[start : start + 64]))
+                done += len(parts[-1])
+                progress(done, total)
+        except RltEmbedError as caught:
+            error = caught
+        if parts:
+            outputs.append(np.concatenate(parts))
+            samples.append(replace(sample, observations=sample.observations[: len(outputs[-1])]))
+        if error is not None:
+            break
+    return _Evaluated(samples=tuple(samples), outputs=tuple(outputs), error=error)
 
 
 def _compare_all(
@@ -296,7 +369,9 @@ def _floats(values: Float32Array) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
-def _total(measured: tuple[_Measured, ...]) -> Agreement:
+def _total(measured: tuple[_Measured, ...]) -> Agreement | None:
+    if not measured:
+        return None
     results = [entry.result.agreement for entry in measured]
     float64 = [result.max_abs_float64 for result in results if result.max_abs_float64 is not None]
     return Agreement(
@@ -310,6 +385,8 @@ def _total(measured: tuple[_Measured, ...]) -> Agreement:
 
 def _numeric_checks(measured: tuple[_Measured, ...]) -> tuple[Check, ...]:
     total = _total(measured)
+    if total is None:
+        return ()
     bits = f"{total.equal} of {total.outputs} outputs have the same bits as the host reference"
     checks = [Check(name="bits", passed=total.equal == total.outputs, message=bits)]
     if total.max_abs_float64 is not None:
@@ -320,9 +397,7 @@ def _numeric_checks(measured: tuple[_Measured, ...]) -> tuple[Check, ...]:
     return tuple(checks)
 
 
-def _cost(client: Client, policy: Policy, board: Board, repeats: int) -> Cost | None:
-    if repeats == 0:
-        return None
+def _cost(client: Client, policy: Policy, board: Board, repeats: int) -> Cost:
     benchmark = client.benchmark(policy.example_observations[0], repeats)
     ticks, seconds = benchmark.ticks_per_evaluation, benchmark.seconds_per_evaluation
     per_inference, unit = board.runner.cost(board, ticks=ticks, seconds=seconds)

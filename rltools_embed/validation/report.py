@@ -3,17 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from rltools_embed.validation.compare import Agreement
 
 
+class Outcome(Enum):
+    """How a validation ended, or one check of it: a value that could not be measured is not a different value."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCOMPLETE = "incomplete"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One claim about the board, whether it holds, and the values that show it."""
+    """One claim about the board, whether it holds, and the values that show it.
+
+    Attributes:
+        passed: it was measured and holds.
+        measured: the board gave an answer to compare; if not, `message` is the reason.
+    """
 
     name: str
     passed: bool
     message: str
+    measured: bool = True
+
+    def __post_init__(self) -> None:
+        if self.passed and not self.measured:
+            raise ValueError(f"the check {self.name} was not measured and cannot have passed")
+
+    @property
+    def outcome(self) -> Outcome:
+        """Passed, failed, or not measured."""
+        if not self.measured:
+            return Outcome.INCOMPLETE
+        return Outcome.PASSED if self.passed else Outcome.FAILED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +96,7 @@ class Size:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The result of a validation. `passed` is the claim: the board computes the same.
+    """The result of a validation. `passed` is the claim: the board computes the same, and nothing is left open.
 
     Attributes:
         digest_expected, digest_found: of the policy that should be on the board, and as the board computed it.
@@ -96,7 +122,17 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        return all(check.passed for check in self.checks)
+        return self.outcome is Outcome.PASSED
+
+    @property
+    def outcome(self) -> Outcome:
+        """A measured difference decides; without one, what was not measured leaves the claim open."""
+        outcomes = [check.outcome for check in self.checks]
+        return next((each for each in (Outcome.FAILED, Outcome.INCOMPLETE) if each in outcomes), Outcome.PASSED)
+
+    def checks_that(self, outcome: Outcome) -> tuple[Check, ...]:
+        """The checks with this outcome."""
+        return tuple(check for check in self.checks if check.outcome is outcome)
 
     @property
     def observations(self) -> int:

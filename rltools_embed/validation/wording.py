@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rltools_embed.firmware.sizes import size_text
 from rltools_embed.validation.compare import Agreement
-from rltools_embed.validation.report import Cost, Report, Size
+from rltools_embed.validation.report import Cost, Outcome, Report, Size
 
 COST_UNITS = {
     "instructions": "instructions per inference, counted by QEMU; not cycles",
@@ -42,9 +42,12 @@ def unit(name: str) -> str:
 
 def summary(report: Report) -> str:
     """The verdict in one line."""
-    if report.passed:
+    if report.outcome is Outcome.PASSED:
         return f"{report.observations} observations, every output bit equal, policy {report.digest_found[:16]}…"
-    return "failed: " + ", ".join(check.name for check in report.checks if not check.passed)
+    failed = ", ".join(check.name for check in report.checks_that(Outcome.FAILED))
+    missing = ", ".join(check.name for check in report.checks_that(Outcome.INCOMPLETE))
+    parts = ([f"failed: {failed}"] if failed else []) + ([f"not measured: {missing}"] if missing else [])
+    return "; ".join(parts)
 
 
 def limits(report: Report) -> tuple[str, ...]:

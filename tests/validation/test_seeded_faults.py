@@ -13,14 +13,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from rltools_embed import process
-from rltools_embed.device import Client
+from rltools_embed.cli.validation import validate as cli_validate
+from rltools_embed.device import Benchmark, Client
 from rltools_embed.errors import LinkError
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.layers import Dense, Mlp
 from rltools_embed.policy.model import Policy
 from rltools_embed.validation import validate
+from rltools_embed.validation.report import Outcome
 from tests import boards, policies
 
 LIBRARY = "lib/rl_tools/include/rl_tools"
@@ -197,10 +200,13 @@ def test_policy_of_other_sizes_on_the_board_is_named(tmp_path: Path) -> None:
     assert {"sizes", "digest"} <= verdict.failed_checks
 
 
-class DeafBoard(Client):
-    """A board that stops answering after the outputs were compared."""
+class TornLine(Client):
+    """The cable comes off after the outputs were compared."""
 
     def trace(self, layer: int, observation: np.ndarray) -> np.ndarray:
+        raise LinkError("the port vanished")
+
+    def benchmark(self, observation: np.ndarray, repeats: int) -> Benchmark:
         raise LinkError("the port vanished")
 
 
@@ -209,10 +215,26 @@ def test_board_that_fails_later_does_not_hide_a_measured_difference(
 ) -> None:
     folder = boards.export(POLICY, tmp_path / "project", "host")
     leave_tanh_out(folder)
-    monkeypatch.setattr("rltools_embed.validation.proof.Client", DeafBoard)
+    monkeypatch.setattr("rltools_embed.validation.proof.Client", TornLine)
     with boards.running(folder) as port:
         report = validate(folder, port=port, policy=POLICY)
-    failed = {check.name: check.message for check in report.checks if not check.passed}
-    assert failed.keys() == {"bits", "float64", "self-test", "diagnostics"}
-    assert failed["diagnostics"] == "the port vanished"
+    assert report.outcome is Outcome.FAILED
+    assert [check.name for check in report.checks_that(Outcome.FAILED)] == ["bits", "float64", "self-test"]
+    missing = {check.name: check.message for check in report.checks_that(Outcome.INCOMPLETE)}
+    assert list(missing) == ["trace", "cost", "stack"]
+    assert missing["trace"] == "not measured: the port vanished"
     assert report.first_difference is not None
+
+
+def test_board_that_fails_later_is_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = boards.export(POLICY, tmp_path / "project", "host")
+    monkeypatch.setattr("rltools_embed.validation.proof.Client", TornLine)
+    with boards.running(folder) as port:
+        done = CliRunner().invoke(cli_validate, [str(folder), "--port", port, "--json", "-"])
+    assert done.exit_code == 12
+    document = json.loads(done.output)
+    assert document["outcome"] == "incomplete"
+    assert document["total"]["equal"] == document["total"]["outputs"] >= 1000
+    assert {check["name"]: check["passed"] for check in document["checks"] if check["measured"]} == dict.fromkeys(
+        ("board", "arithmetic", "sizes", "layers", "digest", "bits", "float64", "self-test"), True
+    )
