@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rltools_embed.pipeline import build, export, flash, inspect, power_off, run, train, validate
     from rltools_embed.policy.loading import load_checkpoint, load_checkpoint_from_path
     from rltools_embed.policy.model import Policy
+    from rltools_embed.target import Target
     from rltools_embed.training import PPO, SAC, TD3, Callbacks
     from rltools_embed.validation import Report
 
@@ -27,6 +28,7 @@ __all__ = [
     "Policy",
     "Report",
     "RltEmbedError",
+    "Target",
     "build",
     "export",
     "flash",
@@ -48,6 +50,7 @@ _HOMES = {
     "Policy": ("rltools_embed.policy.model", "Policy"),
     "Report": ("rltools_embed.validation", "Report"),
     "RltEmbedError": ("rltools_embed.errors", "RltEmbedError"),
+    "Target": ("rltools_embed.target", "Target"),
     "load_checkpoint": ("rltools_embed.policy.loading", "load_checkpoint"),
     "load_checkpoint_from_path": ("rltools_embed.policy.loading", "load_checkpoint_from_path"),
     **{

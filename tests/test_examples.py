@@ -32,6 +32,17 @@ def test_cpp_environment(tmp_path: Path) -> None:
     assert checkpoint.load(tmp_path / "cpp_pendulum" / "checkpoint.h").control_period_s == 0.05
 
 
+def test_hardware_in_the_loop(tmp_path: Path) -> None:
+    policy = policies.sac_policy(hidden=8, environment="Pendulum-v1")
+    (tmp_path / "checkpoint.h").write_text(checkpoint.dumps(policy), encoding="utf-8")
+    command = [sys.executable, EXAMPLES / "hardware_in_the_loop" / "pendulum.py", "checkpoint.h"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "self test: SelfTest(examples=8, mismatches=0)" in done.stdout
+    assert "return: -" in done.stdout
+    assert "by the board's clock" in done.stdout
+
+
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_embed_checkpoint(tmp_path: Path, compiler: str) -> None:
     (tmp_path / "checkpoint.h").write_text(checkpoint.dumps(policies.sac_policy()), encoding="utf-8")

@@ -36,6 +36,12 @@ def load(folder: Path) -> Project:
         raise ProjectError(f"{manifest} is damaged: {error.message}", "export into a new folder") from error
 
 
+def folder_of(path: Path) -> Path:
+    """The project itself, or the one inside the folder that `run` wrote."""
+    inside = path / "firmware"
+    return inside if not (path / MANIFEST).exists() and (inside / MANIFEST).exists() else path
+
+
 def _project(folder: Path, content: Mapping[str, Any]) -> Project:
     if content["format"] != FORMAT:
         raise ProjectError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rltools_embed.errors import ProjectError
-from rltools_embed.firmware.spec import MANIFEST
+from rltools_embed.firmware import manifest
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Policy
 
@@ -30,6 +30,4 @@ def inspect(path: str | Path) -> Policy:
 
 def project_folder(path: str | Path) -> Path:
     """The project itself, or the one inside the folder that `run` wrote."""
-    given = Path(path)
-    inside = given / "firmware"
-    return inside if not (given / MANIFEST).exists() and (inside / MANIFEST).exists() else given
+    return manifest.folder_of(Path(path))

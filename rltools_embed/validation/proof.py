@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -15,14 +16,13 @@ from rltools_embed.device import Client, Hello, Link, SelfTest, Statistics
 from rltools_embed.environments.rollout import rollout_of
 from rltools_embed.errors import LinkError, RltEmbedError, UnsupportedEnvError
 from rltools_embed.firmware import elf as memory
-from rltools_embed.firmware import project
 from rltools_embed.firmware.board import Board
-from rltools_embed.firmware.spec import Project
-from rltools_embed.policy import checkpoint, reference
+from rltools_embed.policy import reference
 from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import Float32Array, describe
 from rltools_embed.policy.model import Policy
+from rltools_embed.target import Target
 from rltools_embed.target import ports as reach
 from rltools_embed.validation.compare import Agreement, agreement, same_bits
 from rltools_embed.validation.observations import Counts, Rollout, Sample, samples
@@ -52,7 +52,7 @@ class Settings:
 
 
 def validate(
-    folder: str | Path,
+    folder: str | Path | Target,
     *,
     board: str | None = None,
     port: str | None = None,
@@ -63,7 +63,8 @@ def validate(
     """Compare what a project's board computes with what its policy should give.
 
     Args:
-        folder: an exported project, whose firmware runs on the board.
+        folder: an exported project, whose firmware runs on the board; or an open target, which stays open, and whose
+            board and port it is.
         board: one of the project's boards; the first if not given.
         port: where the board is; if not given as platformio.ini says, or the port with the board's USB id.
         policy: what the board should compute; the project's own checkpoint if not given.
@@ -73,12 +74,9 @@ def validate(
         ProjectError, BoardError, CheckpointError, LinkError, ProtocolError: nothing could be measured.
         A measured difference is a report that did not pass, not an error.
     """
-    opened = project.load(Path(folder))
-    target = opened.board(board)
-    expected = policy or checkpoint.load(opened.checkpoint)
-    where = reach.port_of(opened, target, port)
-    with reach.opened_link(where, target) as link:
-        return measure(link, expected, target, built=_elf(opened, target), settings=settings, progress=progress)
+    with nullcontext(folder) if isinstance(folder, Target) else Target.open(folder, board=board, port=port) as target:
+        expected = policy or target.policy
+        return measure(target.link, expected, target.board, built=target.elf, settings=settings, progress=progress)
 
 
 def measure(
@@ -220,11 +218,6 @@ class _Measured:
     def result(self) -> SampleResult:
         compared = agreement(self.found, self.expected, self.float64.values if self.float64 else None)
         return SampleResult(name=self.sample.name, observations=len(self.found), agreement=compared)
-
-
-def _elf(opened: Project, board: Board) -> Path | None:
-    path = opened.folder / ".pio" / "build" / board.name / "firmware.elf"
-    return path if path.is_file() else None
 
 
 def _samples(policy: Policy, settings: Settings, arithmetic: Arithmetic) -> tuple[tuple[Sample, ...], tuple[str, ...]]:

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rltools_embed.firmware import board, platformio, project
-from rltools_embed.policy import checkpoint
+from rltools_embed.firmware.spec import ProjectSpec
 from rltools_embed.policy.model import Policy
+from rltools_embed.target import Target
+from tests import boards
 from tests.policies import sac_policy
 from tests.ports import free_port
 
 
 def make_spec(
     *names: str, hidden: int = 8, environment: str = "Pendulum-v1", name: str = "demo", policy: Policy | None = None
-) -> project.ProjectSpec:
+) -> ProjectSpec:
     policy = policy or sac_policy(hidden=hidden, environment=environment)
-    return project.ProjectSpec(
-        name=name,
-        boards=tuple(board.load(each) for each in names or ("host",)),
-        checkpoint_text=checkpoint.dumps(policy),
-        policy=project.PolicyFacts.of(policy),
-    )
+    return boards.spec_of(policy, *(names or ("host",)), name=name)
 
 
 @pytest.fixture(autouse=True)
@@ -40,10 +37,7 @@ def export(tmp_path: Path) -> Callable[..., Path]:
     """Write a project into a new folder and return the folder."""
 
     def write(*names: str, folder: str = "project", **kwargs: Any) -> Path:
-        output = tmp_path / folder
-        spec = make_spec(*names, **kwargs)
-        project.write(project.render(spec), output, owned=project.render_owned(spec))
-        return output
+        return boards.write(make_spec(*names, **kwargs), tmp_path / folder)
 
     return write
 
@@ -54,15 +48,13 @@ def port() -> str:
 
 
 @pytest.fixture
-def running(port: str, tmp_path: Path) -> Iterator[Callable[[Path, str], str]]:
+def running(port: str) -> Iterator[Callable[[Path, str], str]]:
     """Upload a project's firmware for a board to a port of its own; it is switched off afterwards."""
-    started: list[tuple[Path, str]] = []
+    with ExitStack() as targets:
 
-    def run(folder: Path, name: str) -> str:
-        started.append((folder, name))
-        assert platformio.upload(folder, name, port) == port
-        return port
+        def run(folder: Path, name: str) -> str:
+            target = targets.enter_context(Target.open(folder, board=name, port=port))
+            assert target.flash() == port
+            return port
 
-    yield run
-    for folder, name in started:
-        platformio.power_off(folder, name, port)
+        yield run

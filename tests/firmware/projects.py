@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from rltools_embed import process
-from rltools_embed.firmware import project
 from rltools_embed.firmware.board import Board
+from tests.boards import write
 from tests.firmware.conftest import make_spec
 
 Export = Callable[..., Path]
@@ -35,9 +35,7 @@ def pio(folder: Path, *words: str, **environment: str) -> process.Completed:
 
 
 def write_with(output: Path, *boards: Board, hidden: int = 8) -> Path:
-    spec = replace(make_spec(hidden=hidden), boards=boards)
-    project.write(project.render(spec), output, owned=project.render_owned(spec))
-    return output
+    return write(replace(make_spec(hidden=hidden), boards=boards), output)
 
 
 def run_own_program(folder: Path, url: str, body: str) -> None:
