@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from rltools_embed import resources
-from rltools_embed.policy.layers import Activation, Float32Array
+from rltools_embed.policy.arrays import Float32Array
 
 _SIGN_BIT = np.uint32(0x80000000)
 _INFINITY_BITS = np.uint32(0x7F800000)
@@ -130,20 +130,3 @@ def relu(x: Float32Array) -> Float32Array:
 def clamp(x: Float32Array, low: Float32Array | np.float32, high: Float32Array | np.float32) -> Float32Array:
     """Comparisons only, so that a NaN stays one."""
     return np.where(x < low, low, np.where(x > high, high, x))
-
-
-def activate(activation: Activation, x: Float32Array) -> Float32Array:
-    """`activation` of every number of `x`."""
-    match activation:
-        case Activation.IDENTITY:
-            return x
-        case Activation.RELU:
-            return relu(x)
-        case Activation.GELU:
-            return gelu(x)
-        case Activation.TANH:
-            return tanh(x)
-        case Activation.FAST_TANH:
-            return fast_tanh(x)
-        case Activation.SIGMOID:
-            return sigmoid(x)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from rltools_embed.policy import reference
 from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.layers import (
     Activation,
@@ -17,12 +20,12 @@ from rltools_embed.policy.layers import (
     Mlp,
     Module,
     Primitive,
+    Recurrent,
     Rescale,
     SampleAndSquash,
     Standardize,
     Td3Sampling,
     frozen_array,
-    number_count,
     primitives,
 )
 
@@ -43,6 +46,8 @@ __all__ = [
     "Standardize",
     "Td3Sampling",
 ]
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +95,7 @@ class Policy:
     actuator: tuple[Signal, ...] = ()
     control_period_s: float | None = None
     provenance: Provenance = field(default_factory=Provenance)
+    _computed: dict[Callable[[Policy], Any], Any] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -130,7 +136,18 @@ class Policy:
     @property
     def parameter_count(self) -> int:
         """How many float32 numbers the policy holds."""
-        return sum(number_count(module) for module in self.layers)
+        return sum(module.number_count() for module in self.layers)
+
+    def once(self, compute: Callable[[Policy], _T]) -> _T:
+        """`compute(self)`, computed at the first call: for what follows from a policy alone, as its digest does."""
+        if compute not in self._computed:
+            self._computed[compute] = compute(self)
+        result: _T = self._computed[compute]
+        return result
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what `once` keeps: a pickle holds the numbers, not their text as well."""
+        return {**vars(self), "_computed": {}}
 
     def evaluate(self, observations: npt.ArrayLike, arithmetic: Arithmetic = Arithmetic.SEPARATE) -> Float32Array:
         """The deterministic action for one observation (n,) or a batch (k, n): (m,) or (k, m), float32.
@@ -142,8 +159,6 @@ class Policy:
             ValueError: another shape, or a number that is not finite.
         """
         batch, is_single = as_observations(observations, self.observation_dim)
-        from rltools_embed.policy import reference  # who only trains or exports does not wait for it
-
         actions = reference.evaluate(self.layers, batch, arithmetic)
         return actions[0] if is_single else actions
 
@@ -152,7 +167,7 @@ class Policy:
     @property
     def is_recurrent(self) -> bool:
         """Whether an action depends on the observations before."""
-        return any(isinstance(module, Gru) for module in self.layers)
+        return any(isinstance(layer, Recurrent) for layer in self.primitives)
 
     def evaluate_episode(
         self, observations: npt.ArrayLike, arithmetic: Arithmetic = Arithmetic.SEPARATE
@@ -165,8 +180,6 @@ class Policy:
             ValueError: another shape, or a number that is not finite.
         """
         batch, _ = as_observations(observations, self.observation_dim)
-        from rltools_embed.policy import reference  # as above
-
         return reference.evaluate_episode(self.layers, batch, arithmetic)
 
 

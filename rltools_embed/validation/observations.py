@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rltools_embed.policy import reference
 from rltools_embed.policy.arithmetic import Arithmetic
-from rltools_embed.policy.layers import Activation, Dense, Float32Array
+from rltools_embed.policy.layers import Float32Array
 from rltools_embed.policy.model import Policy
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -132,11 +132,7 @@ def _kinks(
 
     Found by bisection on the float32 reference itself between two observations of which one turns the unit on.
     """
-    layers = [
-        index
-        for index, layer in enumerate(policy.primitives)
-        if isinstance(layer, Dense) and layer.activation is Activation.RELU
-    ]
+    layers = [index for index, layer in enumerate(policy.primitives) if layer.has_kink]
     found: list[Float32Array] = []
     for _ in range(_KINK_ATTEMPTS if layers else 0):
         found += _kink_pairs(rng, policy, ranges, count, int(rng.choice(layers)), arithmetic)

@@ -1,6 +1,9 @@
 // The policy's digest, computed from the numbers where they lie: SHA-256 over the structure and every number.
 // The byte layout is part of the design (docs/architecture.md, "The digest"); rltools_embed/policy/digest.py is its
 // twin.
+// A kind of layer brings its part as `add_to_digest(layer, digest)` beside its own type, found by argument-dependent
+// lookup: `digest.tag`, `digest.size`, `digest.number` and `digest.array` in the order of its Python class. Those of
+// the library's own kinds stand below.
 #pragma once
 
 #include <rl_tools/embed/sha256.h>
@@ -13,106 +16,47 @@
 #include <rl_tools/nn/layers/td3_sampling/layer.h>
 #include <rl_tools/nn_models/mlp_unconditional_stddev/network.h>
 
+#include <type_traits>
+#include <utility>
+
 namespace rl_tools::embed {
+
+// Whether `add_to_digest(layer, digest)` is there.
+template <typename LAYER, typename DIGEST, typename = void>
+inline constexpr bool has_digest = false;
+template <typename LAYER, typename DIGEST>
+inline constexpr bool has_digest<
+    LAYER, DIGEST, std::void_t<decltype(add_to_digest(std::declval<const LAYER&>(), std::declval<DIGEST&>()))>> = true;
 
 class DigestVisitor {
 public:
-    template <typename SPEC>
-    void operator()(const nn::layers::standardize::Layer<SPEC>& layer) {
-        tag(0x01);
-        word(SPEC::DIM);
-        array(layer.mean);
-        array(layer.precision);
+    template <typename LAYER>
+    void operator()(const LAYER& layer) {
+        constexpr bool HAS_DIGEST = has_digest<LAYER, DigestVisitor>;
+        static_assert(HAS_DIGEST, "rl_tools: a layer brings add_to_digest(layer, digest) beside its type");
+        if constexpr (HAS_DIGEST) {
+            add_to_digest(layer, *this);
+        }
     }
 
-    template <typename SPEC>
-    void operator()(const nn::layers::dense::Layer<SPEC>& layer) {
-        dense(layer);
-    }
-
-    template <typename SPEC, typename LAYOUT>
-    void operator()(const nn::layers::dense::PanelLayer<SPEC, LAYOUT>& layer) {
-        dense(layer);
-    }
-
-    template <typename STORAGE, typename... LAYERS>
-    void numbers_of(const nn_models::mlp_unconditional_stddev::NeuralNetwork<STORAGE, LAYERS...>& network) {
-        tag(0x03);
-        word(network.OUTPUT_DIM);
-        array(network.log_std);
-    }
-
-    template <typename SPEC>
-    void operator()(const nn::layers::sample_and_squash::Layer<SPEC>& layer) {
-        tag(0x04);
-        word(SPEC::DIM);
-        word(math::bits_of(layer.log_std_lower_bound));
-        word(math::bits_of(layer.log_std_upper_bound));
-    }
-
-    template <typename SPEC>
-    void operator()(const nn::layers::td3_sampling::Layer<SPEC>& layer) {
-        tag(0x05);
-        word(SPEC::DIM);
-        word(math::bits_of(layer.std));
-    }
-
-    template <typename SPEC>
-    void operator()(const nn::layers::rescale::Layer<SPEC>& layer) {
-        tag(0x06);
-        word(SPEC::DIM);
-        array(layer.low);
-        array(layer.high);
-    }
-
-    template <typename SPEC, typename... GATES>
-    void operator()(const nn::layers::gru::Layer<SPEC, GATES...>& layer) {
-        tag(0x07);
-        word(SPEC::INPUT_DIM);
-        word(SPEC::HIDDEN_DIM);
-        weights_and_biases(layer.input);
-        weights_and_biases(layer.hidden);
-        array(layer.initial_state);
+    // A composite's own numbers, after its layers.
+    template <typename COMPOSITE>
+    void numbers_of(const COMPOSITE& composite) {
+        operator()(composite);
     }
 
     void finish(uint8_t out[32]) { hash_.finish(out); }
 
-private:
-    template <typename LAYER>
-    void dense(const LAYER& layer) {
-        tag(0x02);
-        word(LAYER::INPUT_DIM);
-        word(LAYER::OUTPUT_DIM);
-        tag(static_cast<uint8_t>(LAYER::SPEC::ACTIVATION_FUNCTION));
-        weights_and_biases(layer);
-    }
-
-    template <typename SPEC>
-    void weights_and_biases(const nn::layers::dense::Layer<SPEC>& layer) {
-        array(layer.weights);
-        array(layer.biases);
-    }
-
-    // The same bytes as of the layer row by row, gathered from where the kernels read them.
-    template <typename SPEC, typename LAYOUT>
-    void weights_and_biases(const nn::layers::dense::PanelLayer<SPEC, LAYOUT>& layer) {
-        for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
-            for (size_t col = 0; col < SPEC::INPUT_DIM; col++) {
-                word(math::bits_of(layer.weight(row, col)));
-            }
-        }
-        for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
-            word(math::bits_of(layer.bias(row)));
-        }
-    }
-
+    // One byte: the kind's tag, or what else chooses its code.
     void tag(uint8_t value) { hash_.update(&value, 1); }
 
-    void word(size_t value) {
+    void size(size_t value) {
         const uint8_t bytes[4] = {static_cast<uint8_t>(value), static_cast<uint8_t>(value >> 8),
                                   static_cast<uint8_t>(value >> 16), static_cast<uint8_t>(value >> 24)};
         hash_.update(bytes, sizeof bytes);
     }
+
+    void number(float value) { size(math::bits_of(value)); }
 
     // Targets are little-endian (rl_tools.h checks), so the numbers are hashed as they lie.
     template <typename ARRAY>
@@ -120,7 +64,108 @@ private:
         hash_.update(reinterpret_cast<const uint8_t*>(numbers.data()), ARRAY::size * sizeof(*numbers.data()));
     }
 
+private:
     Sha256 hash_;
 };
 
 }  // namespace rl_tools::embed
+
+namespace rl_tools::nn::layers::standardize {
+template <typename SPEC, typename DIGEST>
+inline void add_to_digest(const Layer<SPEC>& layer, DIGEST& digest) {
+    digest.tag(0x01);
+    digest.size(SPEC::DIM);
+    digest.array(layer.mean);
+    digest.array(layer.precision);
+}
+}  // namespace rl_tools::nn::layers::standardize
+
+namespace rl_tools::nn::layers::dense {
+template <typename SPEC, typename DIGEST>
+inline void add_weights_and_biases(const Layer<SPEC>& layer, DIGEST& digest) {
+    digest.array(layer.weights);
+    digest.array(layer.biases);
+}
+
+// The same bytes as of the layer row by row, gathered from where the kernels read them.
+template <typename SPEC, typename LAYOUT, typename DIGEST>
+inline void add_weights_and_biases(const PanelLayer<SPEC, LAYOUT>& layer, DIGEST& digest) {
+    for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
+        for (size_t col = 0; col < SPEC::INPUT_DIM; col++) {
+            digest.number(layer.weight(row, col));
+        }
+    }
+    for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
+        digest.number(layer.bias(row));
+    }
+}
+
+template <typename LAYER, typename DIGEST>
+inline void add_dense(const LAYER& layer, DIGEST& digest) {
+    digest.tag(0x02);
+    digest.size(LAYER::INPUT_DIM);
+    digest.size(LAYER::OUTPUT_DIM);
+    digest.tag(static_cast<uint8_t>(LAYER::SPEC::ACTIVATION_FUNCTION));
+    add_weights_and_biases(layer, digest);
+}
+
+template <typename SPEC, typename DIGEST>
+inline void add_to_digest(const Layer<SPEC>& layer, DIGEST& digest) {
+    add_dense(layer, digest);
+}
+
+template <typename SPEC, typename LAYOUT, typename DIGEST>
+inline void add_to_digest(const PanelLayer<SPEC, LAYOUT>& layer, DIGEST& digest) {
+    add_dense(layer, digest);
+}
+}  // namespace rl_tools::nn::layers::dense
+
+namespace rl_tools::nn_models::mlp_unconditional_stddev {
+template <typename STORAGE, typename... LAYERS, typename DIGEST>
+inline void add_to_digest(const NeuralNetwork<STORAGE, LAYERS...>& network, DIGEST& digest) {
+    digest.tag(0x03);
+    digest.size(network.OUTPUT_DIM);
+    digest.array(network.log_std);
+}
+}  // namespace rl_tools::nn_models::mlp_unconditional_stddev
+
+namespace rl_tools::nn::layers::sample_and_squash {
+template <typename SPEC, typename DIGEST>
+inline void add_to_digest(const Layer<SPEC>& layer, DIGEST& digest) {
+    digest.tag(0x04);
+    digest.size(SPEC::DIM);
+    digest.number(layer.log_std_lower_bound);
+    digest.number(layer.log_std_upper_bound);
+}
+}  // namespace rl_tools::nn::layers::sample_and_squash
+
+namespace rl_tools::nn::layers::td3_sampling {
+template <typename SPEC, typename DIGEST>
+inline void add_to_digest(const Layer<SPEC>& layer, DIGEST& digest) {
+    digest.tag(0x05);
+    digest.size(SPEC::DIM);
+    digest.number(layer.std);
+}
+}  // namespace rl_tools::nn::layers::td3_sampling
+
+namespace rl_tools::nn::layers::rescale {
+template <typename SPEC, typename DIGEST>
+inline void add_to_digest(const Layer<SPEC>& layer, DIGEST& digest) {
+    digest.tag(0x06);
+    digest.size(SPEC::DIM);
+    digest.array(layer.low);
+    digest.array(layer.high);
+}
+}  // namespace rl_tools::nn::layers::rescale
+
+namespace rl_tools::nn::layers::gru {
+template <typename SPEC, typename... GATES, typename DIGEST>
+inline void add_to_digest(const Layer<SPEC, GATES...>& layer, DIGEST& digest) {
+    digest.tag(0x07);
+    digest.size(SPEC::INPUT_DIM);
+    digest.size(SPEC::HIDDEN_DIM);
+    add_weights_and_biases(layer.input, digest);
+    add_weights_and_biases(layer.hidden, digest);
+    digest.array(layer.initial_state);
+}
+}  // namespace rl_tools::nn::layers::gru
