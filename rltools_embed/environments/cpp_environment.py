@@ -12,7 +12,8 @@ import numpy as np
 
 from rltools_embed import checks as of
 from rltools_embed.environments.environment import Step
-from rltools_embed.environments.side_by_side import SideBySide, check_finite
+from rltools_embed.environments.episodes import OneAtATime
+from rltools_embed.environments.side_by_side import Compiled, SideBySide, check_finite
 from rltools_embed.environments.snapshot import SnapshotError
 from rltools_embed.environments.spaces import EnvSpec
 from rltools_embed.errors import UnsupportedEnvError
@@ -33,7 +34,7 @@ std::unique_ptr<rl_tools::rl::Environments> rl_tools::rl::make_environments(size
 
 @dataclass(frozen=True, kw_only=True)
 class CppEnvironment:
-    """A header that defines `struct Environment` (rl_tools/rl/environment.h), and what it takes and gives."""
+    """A header that defines `struct Environment` (rl_tools/rl/environment.h), what it takes and gives; a `Source`."""
 
     path: Path
     spec: EnvSpec
@@ -80,13 +81,26 @@ class CppEnvironment:
 
     @property
     def name(self) -> str:
+        """The header's name, for errors."""
         return self.path.name
+
+    @property
+    def count(self) -> None:
+        """None: as many as are wanted."""
 
     def translation_unit(self) -> str:
         """C++ that defines `rl_tools::rl::make_environments`."""
         return _TRANSLATION_UNIT.format(
             path=self.path, observation_dim=self.spec.observation_dim, action_dim=self.spec.action_dim
         )
+
+    def make_evaluator(self, compiled: Compiled, episode_step_limit: int | None) -> OneAtATime:
+        """See `Source.make_evaluator`."""
+        return OneAtATime(One(self, compiled.Environments(1)), episode_step_limit)
+
+    def make_side_by_side(self, compiled: Compiled, count: int, episode_step_limit: int | None) -> CppSideBySide:
+        """See `Source.make_side_by_side`."""
+        return CppSideBySide(self, compiled.Environments(count), count, episode_step_limit)
 
 
 def _header(path: object) -> Path:

@@ -18,9 +18,6 @@ from rltools_embed.policy.model import Float32Array
 
 EnvFactory: TypeAlias = Callable[[], "gymnasium.Env[Any, Any]"]
 
-# Where neither the environment nor EPISODE_STEP_LIMIT names a limit, an evaluation episode must still end.
-EVALUATION_STEP_LIMIT = 1000
-
 _A_FACTORY = "lambda: gymnasium.make(id)"
 _LARGEST_REWARD = float(np.finfo(np.float32).max)
 _FLOAT32 = np.dtype(np.float32)
@@ -135,6 +132,11 @@ class Environment:
         number = self._reward(reward, where)
         return number, self._flag("terminated", terminated, where), self._flag("truncated", truncated, where)
 
+    def try_out(self, action: Float32Array) -> None:
+        """One reset and one step with `action` (m,): what breaks Gymnasium's contract raises here."""
+        self.reset(0, "at reset")
+        self.step(action, "at step 1")
+
     def snapshot(self) -> bytes:
         """Its state in mid-episode; see `snapshot.take`."""
         return snapshot.take(self._env)
@@ -201,6 +203,19 @@ class Environment:
         return bool(numbers)
 
 
+def check_factory(env_factory: object) -> None:
+    """Refuse what cannot be a function that makes an environment.
+
+    Raises:
+        TypeError: with what to pass instead.
+    """
+    if isinstance(env_factory, gymnasium.Env):
+        raise TypeError(f"env_factory is an environment, not a function that makes one: pass {_A_FACTORY}")
+    if not callable(env_factory):
+        found = repr(env_factory) if isinstance(env_factory, str) else _kind(env_factory)
+        raise TypeError(f"env_factory is {found}, not a function that makes an environment: pass {_A_FACTORY}")
+
+
 def make(env_factory: EnvFactory, *, may_be_vectorised: bool = False) -> gymnasium.Env[Any, Any]:
     """One environment from the user's factory, or several in one where that is allowed.
 
@@ -209,11 +224,7 @@ def make(env_factory: EnvFactory, *, may_be_vectorised: bool = False) -> gymnasi
         UnsupportedEnvError: it gives a vectorised environment.
         TrainingError: it raises.
     """
-    if isinstance(env_factory, gymnasium.Env):
-        raise TypeError(f"env_factory is an environment, not a function that makes one: pass {_A_FACTORY}")
-    if not callable(env_factory):
-        found = repr(env_factory) if isinstance(env_factory, str) else _kind(env_factory)
-        raise TypeError(f"env_factory is {found}, not a function that makes an environment: pass {_A_FACTORY}")
+    check_factory(env_factory)
     try:
         env: object = env_factory()
     except Exception as error:  # a user's function may fail in any way of its own
@@ -249,22 +260,6 @@ def environment_factory(environment_id: str) -> EnvFactory:
             "python -c 'import gymnasium; gymnasium.pprint_registry()' lists those that are installed",
         ) from error
     return lambda: gymnasium.make(registered_id)
-
-
-def probe(env_factory: EnvFactory) -> EnvSpec:
-    """The spec of the factory's environment, after one reset and one step in the middle of the action box.
-
-    So an environment that breaks its contract is reported before a compiler starts.
-    """
-    environment = Environment(env_factory)
-    try:
-        spec = environment.spec
-        environment.reset(0, "at reset")
-        middle = [0.5 * low + 0.5 * high for low, high in zip(spec.action_low, spec.action_high, strict=True)]
-        environment.step(np.array(middle, dtype=np.float32), "at step 1")
-    finally:
-        environment.close()
-    return spec
 
 
 def _numbers(value: object) -> npt.NDArray[Any] | None:

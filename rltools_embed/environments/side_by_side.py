@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rltools_embed.environments.environment import Environment, Step
+from rltools_embed.environments.environment import Environment
+from rltools_embed.environments.episodes import OneEnvironment
 from rltools_embed.environments.spaces import EnvSpec
 from rltools_embed.errors import TrainingError
 from rltools_embed.policy.model import Float32Array
@@ -69,19 +71,18 @@ class Underway:
     snapshots: tuple[bytes, ...] = ()
 
 
-class OneEnvironment(Protocol):
-    """What training asks of an environment: `environment.Environment`, or one in C++."""
-
-    spec: EnvSpec
-    name: str
+class Compiled(Protocol):
+    """What environments need of the compiled training interface: its types that step them."""
 
     @property
-    def episode_step_limit(self) -> int | None: ...
-    def reset(self, seed: int | None, where: str) -> Float32Array: ...
-    def step(self, action: Float32Array, where: str) -> Step: ...
-    def snapshot(self) -> bytes: ...
-    def restore(self, taken: bytes) -> None: ...
-    def close(self) -> None: ...
+    def Environments(self) -> Callable[[int], Any]:  # noqa: N802  the type's name
+        """So many environments in C++."""
+        ...
+
+    @property
+    def Stepper(self) -> Callable[..., Any]:  # noqa: N802  the type's name
+        """Steps Python's environments one after another."""
+        ...
 
 
 class SideBySide(ABC):
@@ -152,8 +153,9 @@ class SideBySide(ABC):
 
     def close(self) -> None:
         """Close the environments; a second call does nothing."""
-        for environment in self._environments:
-            environment.close()
+        with contextlib.ExitStack() as closing:  # all of them, also where one fails to close
+            for environment in self._environments:
+                closing.callback(environment.close)
 
     def _take_over(self, underway: Underway) -> None:
         self.observations[:] = underway.observations

@@ -6,7 +6,6 @@ who has ended is reset at once, by a reset mask, or has been by the environment 
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from rltools_embed.environments import in_use, snapshot
 from rltools_embed.environments.environment import make
-from rltools_embed.environments.side_by_side import Episode, SideBySide, Underway, check_finite
+from rltools_embed.environments.episodes import EVALUATION_STEP_LIMIT, Act
+from rltools_embed.environments.side_by_side import Compiled, Episode, SideBySide, Underway, check_finite
 from rltools_embed.environments.snapshot import SnapshotError
 from rltools_embed.environments.spaces import EnvSpec
 from rltools_embed.errors import TrainingError, UnsupportedEnvError
@@ -26,74 +26,81 @@ from rltools_embed.policy.model import Float32Array
 VectorFactory = Callable[[], Any]
 
 
+def spec_of(env: VectorEnv[Any, Any, Any]) -> EnvSpec:
+    """What each environment of `env` is. Closes `env` where it is refused.
+
+    Raises:
+        UnsupportedEnvError: its spaces cannot become static sizes, or a wrapper cannot reset one of several.
+    """
+    try:
+        _refuse_normaliser(env)
+        return EnvSpec.from_vector_env(env)
+    except BaseException:
+        env.close()
+        raise
+
+
 @dataclass(frozen=True, kw_only=True)
 class VectorEnvironments:
-    """A factory of vectorised environments, and what it was found to make."""
+    """A factory of vectorised environments, the spec of each of them and their number; a `Source`."""
 
     factory: VectorFactory
     spec: EnvSpec
     count: int
 
-    @classmethod
-    def probed(cls, factory: VectorFactory, env: VectorEnv[Any, Any, Any]) -> VectorEnvironments:
-        """What `env` is, which `factory` made: its spaces, and whether it can be stepped and reset. Closes it.
+    def translation_unit(self) -> None:
+        """None: they are Python's."""
 
-        Raises:
-            UnsupportedEnvError: its spaces cannot become static sizes, or a wrapper cannot reset one of several.
-            TrainingError: it breaks its contract.
-        """
-        try:
-            _refuse_normaliser(env)
-            found = cls(factory=factory, spec=EnvSpec.from_vector_env(env), count=env.num_envs)
-        except BaseException:
-            env.close()
-            raise
-        with contextlib.closing(VectorSideBySide(env, found, None)) as environments:
-            environments.begin(range(env.num_envs))
-            middle = 0.5 * (np.array(found.spec.action_low) + np.array(found.spec.action_high))
-            environments.act(np.tile(middle.astype(np.float32), (env.num_envs, 1)), 0)
-            environments.reset_some(np.arange(env.num_envs) == 0, "at a reset of the first")
-        return found
+    def make_evaluator(self, compiled: Compiled, episode_step_limit: int | None) -> VectorEvaluator:
+        """See `Source.make_evaluator`."""
+        return VectorEvaluator(self._make(episode_step_limit or EVALUATION_STEP_LIMIT, " of an evaluation"))
 
-    def make(self, episode_step_limit: int | None, purpose: str = "") -> VectorSideBySide:
-        """The environments, by the user's factory; errors name the purpose after the step.
+    def make_side_by_side(self, compiled: Compiled, count: int, episode_step_limit: int | None) -> VectorSideBySide:
+        """See `Source.make_side_by_side`."""
+        return self._make(episode_step_limit)
 
-        Raises:
-            UnsupportedEnvError: they are others than before.
-        """
+    def _make(self, episode_step_limit: int | None, purpose: str = "") -> VectorSideBySide:
         env: Any = make(self.factory, may_be_vectorised=True)
         same = isinstance(env, VectorEnv) and env.num_envs == self.count and EnvSpec.from_vector_env(env) == self.spec
         if not same:
             env.close()
             raise UnsupportedEnvError("env_factory made other environments", "it must make the same ones each time")
-        return VectorSideBySide(env, self, episode_step_limit, purpose)
+        return VectorSideBySide(env, self.spec, episode_step_limit, purpose)
 
 
 class VectorSideBySide(SideBySide):
-    """The environments of one `VectorEnv`."""
+    """The environments of one `VectorEnv`.
+
+    Args:
+        spec: that of each.
+        purpose: what errors name after the step.
+    """
 
     def __init__(
-        self,
-        env: VectorEnv[Any, Any, Any],
-        kind: VectorEnvironments,
-        episode_step_limit: int | None,
-        purpose: str = "",
+        self, env: VectorEnv[Any, Any, Any], spec: EnvSpec, episode_step_limit: int | None, purpose: str = ""
     ) -> None:
         in_use.claim(env, self)
-        super().__init__((), episode_step_limit, count=kind.count, spec=kind.spec)
+        super().__init__((), episode_step_limit, count=env.num_envs, spec=spec)
+        self.spec = spec
         self._env = env
-        self._spec = kind.spec
         self._purpose = purpose
-        self._low = np.array(kind.spec.action_low, dtype=np.float32)
-        self._high = np.array(kind.spec.action_high, dtype=np.float32)
+        self._low = np.array(spec.action_low, dtype=np.float32)
+        self._high = np.array(spec.action_high, dtype=np.float32)
         self._resets_itself = env.metadata.get("autoreset_mode") == AutoresetMode.SAME_STEP
-        self._has_reset = np.zeros(kind.count, dtype=np.bool_)
+        self._has_reset = np.zeros(env.num_envs, dtype=np.bool_)
         self._after_reset = np.empty_like(self.observations)
         self._is_closed = False
 
+    def try_out(self, action: Float32Array) -> None:
+        """A reset, a step with `action` (m,) in each, a reset of the first: what breaks the contract raises here."""
+        count = len(self.observations)
+        self.begin(range(count))
+        self.act(np.tile(action, (count, 1)), 0)
+        self.reset_some(np.arange(count) == 0, "at a reset of the first")
+
     @property
     def name(self) -> str:
-        return self._spec.environment or type(self._env.unwrapped).__name__
+        return self.spec.environment or type(self._env.unwrapped).__name__
 
     def begin(self, seeds: Sequence[int]) -> None:
         observations, _ = self._reset([int(seed) for seed in seeds])
@@ -202,6 +209,41 @@ class VectorSideBySide(SideBySide):
             numbers = array.astype(np.float32)
         check_finite(self.name, numbers, np.zeros(len(numbers), np.float32), where)
         return numbers
+
+
+class VectorEvaluator:
+    """Evaluates in vectorised environments, as many episodes at a time as there are of them; an `Evaluator`."""
+
+    def __init__(self, environments: VectorSideBySide) -> None:
+        self._environments = environments
+
+    def episodes(self, act: Act, seeds: Sequence[int]) -> list[tuple[float, int]]:
+        """See `Evaluator.episodes`."""
+        environments = self._environments
+        count = len(environments.observations)
+        finished: list[tuple[float, int]] = []
+        steps = 0
+        for first in range(0, len(seeds), count):
+            chunk = seeds[first : first + count]
+            environments.begin([*chunk, *range(count - len(chunk))])
+            done: dict[int, Episode] = {}
+            while any(index not in done for index in range(len(chunk))):
+                environments.act(act(environments.observations), steps)
+                for episode in environments.proceed(steps, reset=True):
+                    done.setdefault(episode.end_step - 1 - steps, episode)
+                steps += count
+            finished += [(done[index].total_reward, done[index].length) for index in range(len(chunk))]
+        return finished
+
+    def snapshot(self) -> None:
+        """None: each evaluation begins anew."""
+
+    def restore(self, taken: bytes) -> None:
+        """Nothing: each evaluation begins anew."""
+
+    def close(self) -> None:
+        """See `Evaluator.close`."""
+        self._environments.close()
 
 
 def _refuse_normaliser(env: object) -> None:

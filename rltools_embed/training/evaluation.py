@@ -1,17 +1,10 @@
-"""The deterministic policy over whole episodes: when, how, and what came out."""
+"""The deterministic policy over whole episodes: when it is evaluated, and what came out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
 
 from rltools_embed import checks as of
-from rltools_embed.environments.side_by_side import Episode, OneEnvironment
-from rltools_embed.environments.vector import VectorSideBySide
-from rltools_embed.policy.model import Float32Array
-
-Act: TypeAlias = Callable[[Float32Array], Float32Array]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,58 +33,33 @@ EVALUATION_EPISODES = 10
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationPlan:
-    """When the policy is evaluated during training: every `interval` calls of `step` and at the end, or never."""
+    """When the policy is evaluated during training: every `interval` calls of `step` and at the end, or never.
+
+    Attributes:
+        enabled: whether it is evaluated at all.
+        interval: calls of `step` between evaluations; None: the algorithm's own.
+        episodes: of each evaluation, each from a start of its own.
+
+    Raises:
+        ValueError: a value that is not allowed, under the name of `Training`'s argument.
+    """
 
     enabled: bool = True
-    interval: int
+    interval: int | None = None
     episodes: int = EVALUATION_EPISODES
 
     def __post_init__(self) -> None:
         for name, field, check in (
             ("enable_evaluation", "enabled", of.boolean),
-            ("evaluation_interval", "interval", of.COUNT),
+            ("evaluation_interval", "interval", of.COUNT_OR_NONE),
             ("num_evaluation_episodes", "episodes", of.COUNT),
         ):
             object.__setattr__(self, field, of.checked(name, getattr(self, field), check))
 
+    def with_interval(self, own: int) -> EvaluationPlan:
+        """This plan with nothing left open: `own` is the algorithm's interval."""
+        return self if self.interval is not None else replace(self, interval=own)
 
-def episodes_from(
-    env: OneEnvironment | VectorSideBySide, act: Act, seeds: Sequence[int], limit: int
-) -> list[tuple[float, int]]:
-    """Return and length of an episode from each seed, cut after `limit` steps where the environment does not end it.
-
-    Vectorised environments have the limit that they were made with.
-    """
-    if isinstance(env, VectorSideBySide):
-        return _side_by_side(env, act, seeds)
-    return [_episode(env, act, seed, limit) for seed in seeds]
-
-
-def _episode(env: OneEnvironment, act: Act, seed: int, limit: int) -> tuple[float, int]:
-    observation = env.reset(seed, "at an evaluation's reset")
-    total = 0.0
-    for length in range(1, limit + 1):
-        step = env.step(act(observation), f"at step {length} of an evaluation")
-        total += step.reward
-        observation = step.observation
-        if step.terminated or step.truncated:
-            return total, length
-    return total, limit
-
-
-def _side_by_side(env: VectorSideBySide, act: Act, seeds: Sequence[int]) -> list[tuple[float, int]]:
-    """As many episodes at a time as there are environments."""
-    count = len(env.observations)
-    found: list[tuple[float, int]] = []
-    steps = 0
-    for first in range(0, len(seeds), count):
-        chunk = seeds[first : first + count]
-        env.begin([*chunk, *range(count - len(chunk))])
-        done: dict[int, Episode] = {}
-        while any(index not in done for index in range(len(chunk))):
-            env.act(act(env.observations), steps)
-            for episode in env.proceed(steps, reset=True):
-                done.setdefault(episode.end_step - 1 - steps, episode)
-            steps += count
-        found += [(done[index].total_reward, done[index].length) for index in range(len(chunk))]
-    return found
+    def is_due(self, calls: int) -> bool:
+        """Whether there is an evaluation after so many calls of `step`, at the end apart."""
+        return self.enabled and self.interval is not None and calls % self.interval == 0

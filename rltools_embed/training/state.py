@@ -11,24 +11,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from rltools_embed import checks as of
-from rltools_embed.environments.environment import EVALUATION_STEP_LIMIT
-from rltools_embed.environments.side_by_side import Episode, EpisodeStatistics, OneEnvironment, Underway
+from rltools_embed.environments.episodes import Evaluator
+from rltools_embed.environments.side_by_side import Episode, EpisodeStatistics, Underway
 from rltools_embed.environments.snapshot import SnapshotError
-from rltools_embed.environments.vector import VectorSideBySide
 from rltools_embed.errors import CheckpointError, TrainingError
 from rltools_embed.policy.model import Float32Array, Policy, Provenance, as_observations
 from rltools_embed.training import saved_run
-from rltools_embed.training.evaluation import Evaluation, episodes_from
+from rltools_embed.training.compiled import CompiledTraining
+from rltools_embed.training.evaluation import Evaluation
 from rltools_embed.training.saved_run import SavedRun
-
-if TYPE_CHECKING:
-    from rltools_embed.training.trainer import Training
 
 _EXAMPLES = 16
 _RECENT_STEPS = 1000
@@ -60,7 +56,7 @@ class State:
 
     def __init__(
         self,
-        training: Training,
+        training: CompiledTraining,
         seed: int,
         callbacks: Callbacks | None = None,
         *,
@@ -93,9 +89,9 @@ class State:
         self._is_calling_back = False
         self._resources = contextlib.ExitStack()
         self._finalizer = weakref.finalize(self, self._resources.close)
-        self._evaluation_env: OneEnvironment | VectorSideBySide | None = None
+        self._evaluator: Evaluator | None = None
         try:
-            self._environments = training.make_side_by_side(self._resources)
+            self._environments = self._resources.enter_context(contextlib.closing(training.make_side_by_side()))
             if _resumed is None:
                 self._environments.begin(seeds)
             else:
@@ -256,16 +252,16 @@ class State:
         Without a limit of the environment or EPISODE_STEP_LIMIT an episode is cut after 1000 steps.
         """
         count = of.checked(
-            "num_episodes", self._training.plan.episodes if num_episodes is None else num_episodes, of.COUNT
+            "num_episodes", self._training.evaluation.episodes if num_episodes is None else num_episodes, of.COUNT
         )
         sequence = np.random.SeedSequence(self._evaluation_seed if seed is None else _checked_seed(seed))
         seeds = [int(start) for start in sequence.generate_state(count, np.uint32)]
         if not self._finalizer.alive:
-            with contextlib.closing(self._training.make_environment()) as env:
-                return self._evaluate_on(env, seeds)
-        if self._evaluation_env is None:
-            self._evaluation_env = self._open()
-        return self._evaluate_on(self._evaluation_env, seeds)
+            with contextlib.closing(self._training.make_evaluator()) as evaluator:
+                return self._evaluate_with(evaluator, seeds)
+        if self._evaluator is None:
+            self._evaluator = self._open_evaluator()
+        return self._evaluate_with(self._evaluator, seeds)
 
     # ------------------------------------------------------------------------------------------------ saving
 
@@ -305,8 +301,7 @@ class State:
         if not self._finalizer.alive:
             return environments.underway_without_environments(), None, "the run was closed before its end"
         try:
-            env = self._evaluation_env
-            evaluation = None if env is None or isinstance(env, VectorSideBySide) else env.snapshot()
+            evaluation = None if self._evaluator is None else self._evaluator.snapshot()
             return environments.underway(), evaluation, ""
         except SnapshotError as reason:
             return environments.underway_without_environments(), None, f"{environments.name} cannot be saved: {reason}"
@@ -339,9 +334,8 @@ class State:
         try:
             self._environments.resume(run.underway)
             if run.evaluation is not None:
-                self._evaluation_env = env = self._open()
-                if not isinstance(env, VectorSideBySide):
-                    env.restore(run.evaluation)
+                self._evaluator = self._open_evaluator()
+                self._evaluator.restore(run.evaluation)
         except (SnapshotError, ValueError) as error:
             raise CheckpointError(
                 f"{path}: the environment's state cannot be put back: {error}",
@@ -353,9 +347,9 @@ class State:
 
     # ------------------------------------------------------------------------------------------------ details
 
-    def _open(self) -> OneEnvironment | VectorSideBySide:
-        """An environment to evaluate in, closed with the run."""
-        return self._resources.enter_context(contextlib.closing(self._training.make_environment()))
+    def _open_evaluator(self) -> Evaluator:
+        """Environments to evaluate in, closed with the run."""
+        return self._resources.enter_context(contextlib.closing(self._training.make_evaluator()))
 
     def _call_back(self, ended: Sequence[Episode], evaluation: Evaluation | None) -> None:
         callbacks = self.callbacks
@@ -393,8 +387,8 @@ class State:
         return ended
 
     def _evaluate_if_due(self) -> Evaluation | None:
-        plan = self._training.plan
-        if not plan.enabled or (self._calls % plan.interval != 0 and not self.finished):
+        plan = self._training.evaluation
+        if not plan.enabled or not (plan.is_due(self._calls) or self.finished):
             return None
         result = self.evaluate()
         self._curve.append(result)
@@ -404,10 +398,8 @@ class State:
         )
         return result
 
-    def _evaluate_on(self, env: OneEnvironment | VectorSideBySide, seeds: list[int]) -> Evaluation:
-        own_limit = None if isinstance(env, VectorSideBySide) else env.episode_step_limit
-        limit = self._algorithm.episode_step_limit or own_limit or EVALUATION_STEP_LIMIT
-        returns, lengths = zip(*episodes_from(env, self.action, seeds, limit), strict=True)
+    def _evaluate_with(self, evaluator: Evaluator, seeds: list[int]) -> Evaluation:
+        returns, lengths = zip(*evaluator.episodes(self.action, seeds), strict=True)
         return Evaluation(step=self._step_count, returns=returns, lengths=lengths)
 
     def _numbers(self, name: str) -> Float32Array:

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import platform
+import pickle
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
-
-import gymnasium
-import numpy as np
-from gymnasium.vector import VectorEnv
+from typing import Any, ClassVar
 
 from rltools_embed import checks as of
-from rltools_embed._version import __version__
 from rltools_embed.checks import from_keywords
 from rltools_embed.compiling import backend as backends
 from rltools_embed.compiling import compiler
-from rltools_embed.environments.cpp_environment import CppEnvironment, CppSideBySide, One
-from rltools_embed.environments.environment import (
-    EVALUATION_STEP_LIMIT,
-    EnvFactory,
-    Environment,
-    make,
-    probe,
-)
-from rltools_embed.environments.side_by_side import OneByOne, OneEnvironment, SideBySide
+from rltools_embed.compiling.backend import Backend
+from rltools_embed.environments.source import Given, Source, options_for, source_of
 from rltools_embed.environments.spaces import Bounds, EnvSpec, Sizes
-from rltools_embed.environments.vector import VectorEnvironments, VectorSideBySide
-from rltools_embed.environments.wrapping import outside_of_policy
 from rltools_embed.errors import CheckpointError
 from rltools_embed.progress import Say, print_line
 from rltools_embed.training import saved_run
 from rltools_embed.training.algorithm import Algorithm
+from rltools_embed.training.compiled import CompiledTraining
 from rltools_embed.training.evaluation import EVALUATION_EPISODES, EvaluationPlan
 from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
 from rltools_embed.training.sac import SacAlgorithm, SacOptions
@@ -45,25 +30,17 @@ from rltools_embed.training.td3 import Td3Algorithm, Td3Options
 _NO_TENSORBOARD = of.only(True, "Callbacks, state.learning_curve and --plot show a run here")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _PythonEnvironments:
-    """A factory of Gymnasium environments, and what it was found to make."""
-
-    factory: EnvFactory
-    spec: EnvSpec
-
-
-_Source: TypeAlias = "_PythonEnvironments | VectorEnvironments | CppEnvironment"
-
-
 class Training:
     """An algorithm compiled for one environment's sizes, or taken from the cache. `State(seed)` starts a run.
+
+    It can be pickled where its environment can be made elsewhere: a factory that another process can import, or any
+    one with `cloudpickle`. There the compiled code is taken from the cache, or compiled again.
 
     Args:
         env_factory: makes the environment, without arguments. It is called once here, and for each `State` once per
             environment to train in and once to evaluate. Or an environment in C++, see `CppEnvironment.from_mapping`:
             `{"path": …, "observation_dim": …, "action_dim": …}`. It may make a `gymnasium.vector.VectorEnv`:
-            where N_ENVIRONMENTS is not given, it becomes their number.
+            where N_ENVIRONMENTS is not given, it becomes their number. Or the `Source` that was made of one of these.
         verbose: show the compiler's commands and output.
         force_recompile: do not use the cache.
         enable_evaluation: evaluate the policy during training, outside of its episodes.
@@ -103,7 +80,7 @@ class Training:
 
     def __init__(
         self,
-        env_factory: EnvFactory | Mapping[str, Any],
+        env_factory: Given | Source,
         *,
         verbose: bool = False,
         force_recompile: bool = False,
@@ -128,34 +105,53 @@ class Training:
         of.checked("disable_tensorboard", disable_tensorboard, _NO_TENSORBOARD)
         backend = backends.of_rltools(backend, enable_blas=enable_blas, force_blas=force_blas)
         of.checked("on_message", on_message, of.function)
-        self._source = _source_of(env_factory, on_message)
-        self.algorithm = self.check_options(_options_for(self._source, options))
-        self.plan = EvaluationPlan(
-            enabled=enable_evaluation,
-            interval=self.algorithm.evaluation_interval if evaluation_interval is None else evaluation_interval,
-            episodes=num_evaluation_episodes,
+        source = source_of(env_factory, on_message)
+        algorithm = self.check_options(options_for(source, options))
+        evaluation = EvaluationPlan(
+            enabled=enable_evaluation, interval=evaluation_interval, episodes=num_evaluation_episodes
         )
         if not isinstance(interface_name, str) or not interface_name.isidentifier():
             raise ValueError(f"interface_name is {interface_name!r}: it must be a name of letters, digits and _")
-        self.interface_name = interface_name
-        self._asked_backend = backends.chosen(backend)
-        self.on_message = on_message
-        self.spec: EnvSpec = self._source.spec
+        asked_backend = backends.chosen(backend)
         interface = compiler.load(
-            self.algorithm.translation_unit(self.spec),
-            environment=self._source.translation_unit() if isinstance(self._source, CppEnvironment) else None,
-            backend=self._asked_backend,
+            algorithm.translation_unit(source.spec),
+            environment=source.translation_unit(),
+            backend=asked_backend,
             force_recompile=force_recompile,
             verbose=verbose,
             say=on_message,
         )
-        self._interface, self._compiler, self.backend = interface.module, interface.compiler, interface.backend
+        self.compiled = CompiledTraining(
+            source=source,
+            algorithm=algorithm,
+            evaluation=evaluation.with_interval(algorithm.evaluation_interval),
+            interface_name=interface_name,
+            asked_backend=asked_backend,
+            interface=interface,
+            on_message=on_message,
+        )
+        self._options = options
+
+    @property
+    def spec(self) -> EnvSpec:
+        """Sizes, bounds and names of the environment's observations and actions."""
+        return self.compiled.spec
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """The algorithm with its options."""
+        return self.compiled.algorithm
+
+    @property
+    def backend(self) -> Backend:
+        """What computes the matrix products."""
+        return self.compiled.interface.backend
 
     @classmethod
     def load(
         cls,
         path: str | Path,
-        env_factory: EnvFactory | Mapping[str, Any],
+        env_factory: Given | Source,
         *,
         continue_episodes: bool = True,
         callbacks: Callbacks | None = None,
@@ -189,14 +185,15 @@ class Training:
             raise CheckpointError(message, "go on with the version that wrote it") from error
         changed = {name: value for name, value in changes.items() if name.isupper()}
         after = kind.check_options({**run.setup.options, **changed})
-        _check_fits(path, run.setup, _source_of(env_factory).spec, before, after)
+        source = source_of(env_factory, on_message)
+        _check_fits(path, run.setup, source.spec, before, after)
         if run.step_count > after.step_limit < before.step_limit:
             message = f"{path} has taken {run.step_count} environment steps, more than it is to end after"
             raise CheckpointError(f"{message}, {after.step_limit}", "pass more steps, or leave them as they were saved")
         keywords = {**run.setup.arguments, **run.setup.options, **changes}
         if "backend" not in changes and (changes.get("force_blas") or not changes.get("enable_blas", True)):
             del keywords["backend"]  # as it was saved: these two decide
-        training = kind(env_factory, on_message=on_message, **keywords)
+        training = kind(source, on_message=on_message, **keywords).compiled
         state = State(training, run.seed, callbacks, _resumed=(path, run, continue_episodes))
         if run.setup.machine != training.setup().machine:
             on_message(f"{path} was saved with another compiler, CPU or BLAS: it goes on with other bits")
@@ -206,64 +203,63 @@ class Training:
         self, seed: int, callbacks: Callbacks | None = None
     ) -> State:
         """A training run. The same seed gives the same bits again, on the same machine and compiler."""
-        return State(self, seed, callbacks)
+        return State(self.compiled, seed, callbacks)
 
-    def setup(self) -> Setup:
-        """What a saved run keeps of this object."""
-        arguments = {
-            "enable_evaluation": self.plan.enabled,
-            "evaluation_interval": self.plan.interval,
-            "num_evaluation_episodes": self.plan.episodes,
-            "interface_name": self.interface_name,
-            "backend": self._asked_backend,
+    def __copy__(self) -> Training:
+        """Itself: nothing in it changes."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Training:
+        """Itself: nothing in it changes."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What it is made from, for `pickle`.
+
+        Raises:
+            pickle.PicklingError: the factory or `on_message` has no name that another process could import, and the
+                pickler knows functions by their names only.
+        """
+        compiled = self.compiled
+        keywords = {
+            "enable_evaluation": compiled.evaluation.enabled,
+            "evaluation_interval": compiled.evaluation.interval,
+            "num_evaluation_episodes": compiled.evaluation.episodes,
+            "interface_name": compiled.interface_name,
+            "backend": compiled.asked_backend,
+            "on_message": compiled.on_message,
+            **self._options,
         }
-        parts = (self._compiler.version, compiler.cpu_identity(), self.backend.identity)
-        machine = "\n".join(part for part in parts if part)
-        return Setup(
-            algorithm=self.algorithm.name,
-            arguments=arguments,
-            options=self.algorithm.lasting_options(),
-            sizes=self.spec.sizes,
-            machine=hashlib.sha256(machine.encode()).hexdigest(),
-            actuator=self.spec.actuator_bounds,
-        )
+        if not _knows_more_than_names(sys._getframe(1).f_locals.get("self")):
+            _check_named(type(self).__name__, "env_factory", compiled.source)
+            _check_named(type(self).__name__, "on_message", compiled.on_message)
+        return _made_from, (type(self), compiled.source, keywords)
 
-    def versions(self) -> tuple[tuple[str, str], ...]:
-        """What shaped a run, for the policy's provenance."""
-        return (
-            ("rltools_embed", __version__),
-            ("python", platform.python_version()),
-            ("numpy", np.__version__),
-            ("gymnasium", gymnasium.__version__),
-            ("compiler", self._compiler.version),
-            *((("blas", f"{self.backend.title} {self.backend.version}".strip()),) if self.backend.macro else ()),
-        )
 
-    def make_environment(self) -> OneEnvironment | VectorSideBySide:
-        """One environment to evaluate in; where they are vectorised, all of them."""
-        if isinstance(self._source, CppEnvironment):
-            return One(self._source, self._interface.Environments(1))
-        if isinstance(self._source, VectorEnvironments):
-            limit = self.algorithm.episode_step_limit or EVALUATION_STEP_LIMIT
-            return self._source.make(limit, " of an evaluation")
-        return Environment(self._source.factory, self.spec)
+def _made_from(kind: type[Training], source: Source, keywords: Mapping[str, Any]) -> Training:
+    return kind(source, **keywords)
 
-    def make_side_by_side(self, resources: contextlib.ExitStack) -> SideBySide:
-        """The environments to train in, which `resources` will close."""
-        count, limit = self.algorithm.environments, self.algorithm.episode_step_limit
-        if isinstance(self._source, CppEnvironment):
-            return CppSideBySide(self._source, self._interface.Environments(count), count, limit)
-        if isinstance(self._source, VectorEnvironments):
-            return resources.enter_context(contextlib.closing(self._source.make(limit)))
-        factory = self._source.factory
-        closing = (contextlib.closing(Environment(factory, self.spec)) for _ in range(count))
-        environments = [resources.enter_context(environment) for environment in closing]
-        return OneByOne(environments, limit, self._interface.Stepper)
 
-    def make_trainer(self, seed: int) -> Any:
-        """The C++ trainer behind a `State`."""
-        settings = dict(self.algorithm.settings(self.spec))
-        return self._interface.Trainer(seed, settings, self.spec.action_low, self.spec.action_high)
+_PICKLERS = (pickle.Pickler, pickle._Pickler)
+
+
+def _knows_more_than_names(caller: object) -> bool:
+    """Whether what pickles is an extension of `pickle`, such as cloudpickle's: it may pickle any function by value.
+
+    Args:
+        caller: `self` of the method that called `__reduce__`; an extension's `dump` is one, `pickle` has none.
+    """
+    return isinstance(caller, _PICKLERS) and type(caller) not in _PICKLERS
+
+
+def _check_named(owner: str, name: str, value: object) -> None:
+    try:
+        pickle.dumps(value)
+    except Exception as error:  # a user's object may fail in any way of its own
+        raise pickle.PicklingError(
+            f"this {owner} cannot be pickled: {name} is nothing that another process can import ({error}); "
+            "define it with def at the top of a module, or use cloudpickle"
+        ) from error
 
 
 class SAC(Training):
@@ -336,24 +332,3 @@ def _described(sizes: Sizes) -> str:
 
 def _behind(actuator: Bounds) -> str:
     return f"{actuator} behind RescaleAction" if actuator else "no RescaleAction"
-
-
-def _source_of(env_factory: EnvFactory | Mapping[str, Any], say: Say = lambda line: None) -> _Source:
-    if isinstance(env_factory, Mapping):
-        return CppEnvironment.from_mapping(env_factory)
-    env = make(env_factory, may_be_vectorised=True)
-    for line in outside_of_policy(env):
-        say(line)
-    if isinstance(env, VectorEnv):
-        return VectorEnvironments.probed(env_factory, env)
-    return _PythonEnvironments(factory=env_factory, spec=probe(lambda: env))
-
-
-def _options_for(source: _Source, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options, and with them as many environments as there are in a vectorised one."""
-    if not isinstance(source, VectorEnvironments):
-        return options
-    given = options.get("N_ENVIRONMENTS", source.count)
-    if given != source.count:
-        raise ValueError(f"N_ENVIRONMENTS is {given}, and env_factory makes {source.count}: leave it out")
-    return {**options, "N_ENVIRONMENTS": source.count}

@@ -57,7 +57,7 @@ def with_blas(kind: type[Training], name: str) -> Training:
 
 def first_updates(training: Training) -> tuple[dict[str, Any], dict[str, Any]]:
     """The numbers before and after the first updates of each network."""
-    trainer = training.make_trainer(4)
+    trainer = training.compiled.make_trainer(4)
     names = LEARNERS[type(training)]
     before = {name: numbers(trainer, name) for name in names}
     rng, count = np.random.default_rng(1), training.algorithm.environments

@@ -18,7 +18,7 @@ CALLS = 1000
 
 @pytest.fixture
 def trainer() -> Any:
-    return SAC(Line, **SMALL).make_trainer(0)
+    return SAC(Line, **SMALL).compiled.make_trainer(0)
 
 
 def arrays() -> list[Any]:
@@ -79,13 +79,13 @@ def test_a_trainer_lives_as_long_as_its_actor(trainer: Any) -> None:
     del trainer
     gc.collect()
     for _ in range(100):
-        SAC(Line, **SMALL).make_trainer(1)  # would take the memory
+        SAC(Line, **SMALL).compiled.make_trainer(1)  # would take the memory
         assert act(np.ones(2, np.float32)) == expected
 
 
 def test_arrays_may_change_from_call_to_call(trainer: Any) -> None:
     """The last ones are remembered: others must not be taken for them."""
-    other = SAC(Line, **SMALL).make_trainer(0)
+    other = SAC(Line, **SMALL).compiled.make_trainer(0)
     observation, action, *_ = arrays()
     for step in range(20):
         mine = np.full((1, 2), step / 20, np.float32)
@@ -135,7 +135,7 @@ class Stepped:
         self.results: list[Any] = [(OBSERVATION, 0.5, False, False, {})] * 3
         self.actions: list[Any] = []
         self.environments = tuple(SimpleNamespace(step=self.step_of(index)) for index in range(3))
-        self.stepper = SAC(Line, **SMALL)._interface.Stepper(*self.arguments(), limit, np.bool_)
+        self.stepper = SAC(Line, **SMALL).compiled.interface.module.Stepper(*self.arguments(), limit, np.bool_)
 
     def arguments(self) -> list[Any]:
         arrays = [self.next_observations, self.rewards, self.terminated, self.truncated]

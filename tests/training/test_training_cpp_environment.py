@@ -87,7 +87,7 @@ def finish(state: State) -> State:
 
 def test_the_pendulum_moves_as_that_of_gymnasium() -> None:
     state = SAC(PENDULUM, enable_evaluation=False, on_message=len).State(0)
-    ours = state._training.make_environment()
+    ours = state._training.make_evaluator().environment
     theirs: Any = gymnasium.make("Pendulum-v1")
     actions = np.random.default_rng(0).uniform(-2, 2, (200, 1)).astype(np.float32)
     for seed in range(3):

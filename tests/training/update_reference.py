@@ -88,7 +88,7 @@ def make(kind: type[Training], **options: Any) -> Any:
     if kind is not PPO:
         settings["CRITIC_POLYAK"] = POLYAK
     training = kind(lambda: Wide(observation_space=seen, action_space=box), **{**small(kind), **settings, **options})
-    return training.make_trainer(4)
+    return training.compiled.make_trainer(4)
 
 
 def numbers(trainer: Any, name: str) -> Array:
