@@ -1,6 +1,7 @@
 """Train a policy, put it on a microcontroller, and prove that it computes the same bits.
 
 Training, as RLtools' users know it: `SAC`, `TD3`, `PPO`, `load_checkpoint`, `load_checkpoint_from_path`.
+A training as one value, to be handed on and pickled: `TrainingPlan`.
 The stages, as `rlt-embed` runs them: `train`, `inspect`, `export`, `build`, `flash`, `validate`, `run`, `power_off`.
 """
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from rltools_embed.policy.loading import load_checkpoint, load_checkpoint_from_path
     from rltools_embed.policy.model import Policy
     from rltools_embed.target import Target
-    from rltools_embed.training import PPO, SAC, TD3, Callbacks
+    from rltools_embed.training import PPO, SAC, TD3, Callbacks, EvaluationPlan, TrainingPlan
     from rltools_embed.validation import Report
 
 __all__ = [
@@ -25,10 +26,12 @@ __all__ = [
     "SAC",
     "TD3",
     "Callbacks",
+    "EvaluationPlan",
     "Policy",
     "Report",
     "RltEmbedError",
     "Target",
+    "TrainingPlan",
     "build",
     "export",
     "flash",
@@ -43,10 +46,10 @@ __all__ = [
 
 # Found when first asked for: a program that only loads a checkpoint imports neither gymnasium nor a serial port.
 _HOMES = {
-    "PPO": ("rltools_embed.training", "PPO"),
-    "SAC": ("rltools_embed.training", "SAC"),
-    "TD3": ("rltools_embed.training", "TD3"),
-    "Callbacks": ("rltools_embed.training", "Callbacks"),
+    **{
+        name: ("rltools_embed.training", name)
+        for name in ("PPO", "SAC", "TD3", "Callbacks", "EvaluationPlan", "TrainingPlan")
+    },
     "Policy": ("rltools_embed.policy.model", "Policy"),
     "Report": ("rltools_embed.validation", "Report"),
     "RltEmbedError": ("rltools_embed.errors", "RltEmbedError"),

@@ -7,7 +7,7 @@ import difflib
 import math
 import numbers
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -140,6 +140,36 @@ def checked(name: str, value: object, check: Check) -> Any:
         text = repr(value)
         shown = text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
         raise ValueError(f"{name} is {shown}: it must be {allowed}") from None
+
+
+def checked_seed(seed: object) -> int:
+    """`seed` as a plain whole number.
+
+    Raises:
+        TypeError: it is no whole number.
+        ValueError: it is below 0, or not below 2^64.
+    """
+    try:
+        number = operator.index(cast(Any, seed))
+    except TypeError:
+        raise TypeError(f"the seed is {seed!r}: it must be a whole number") from None
+    if not 0 <= number < 2**64:
+        raise ValueError(f"the seed is {number}: it must be from 0 to 2^64 - 1")
+    return number
+
+
+def refuse_unknown(function: str, keywords: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse keyword arguments that `function` does not have.
+
+    Raises:
+        TypeError: names the first of them, and the nearest that there is.
+    """
+    names = tuple(known)
+    for name in keywords:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            help_ = f"did you mean {near[0]}?" if near else f"there is {', '.join(names)}"
+            raise TypeError(f"{function}() has no argument {name!r}: {help_}")
 
 
 def check_fields(options: object) -> None:

@@ -10,9 +10,10 @@ import click
 from rltools_embed import pipeline
 from rltools_embed.cli import show
 from rltools_embed.cli.options import MOST, file, force, json_flag, named, path, print_json
-from rltools_embed.cli.training_options import check_options, training_options
+from rltools_embed.cli.training_options import plan_of, training_options
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest
+from rltools_embed.training import Settings, TrainingPlan
 from rltools_embed.training.plot import check as check_plot
 
 _COUNT = click.IntRange(1, MOST)
@@ -50,30 +51,31 @@ def train(
     as_json: bool,
 ) -> None:
     """Train a policy on the Gymnasium ENVIRONMENT (an id) and write checkpoint.h."""
-    if resume is None:
-        check_options(algorithm, options, steps, backend)
     if no_evaluation and (evaluation_interval or evaluation_episodes):
         raise click.UsageError("--no-evaluation leaves no evaluation to set: leave it out, or the other")
+    settings: Settings = {
+        "algorithm": algorithm,
+        "steps": steps,
+        "seed": seed,
+        "options": options,
+        "backend": backend,
+        "enable_evaluation": False if no_evaluation else None,
+        "evaluation_interval": evaluation_interval,
+        "num_evaluation_episodes": evaluation_episodes,
+    }
+    if resume is None:
+        plan = plan_of(environment, **settings)
+    else:
+        plan = TrainingPlan.from_saved(resume, environment, **settings)
     if plot is not None:
         _check_plot(plot)
     with show.watching("training") as watched:
         run = pipeline.train(
-            environment,
+            plan,
             output,
-            algorithm=algorithm,
-            steps=steps,
-            seed=seed,
-            options=options,
-            backend=backend,
-            enable_evaluation=False if no_evaluation else None,
-            evaluation_interval=evaluation_interval,
-            num_evaluation_episodes=evaluation_episodes,
-            save=save,
-            resume=resume,
-            plot=plot,
+            files=pipeline.Files(save=save, resume=resume, plot=plot),
+            hooks=pipeline.Hooks(on_message=watched.say, progress=watched.progress),
             force=force,
-            on_message=watched.say,
-            progress=watched.progress,
         )
     if as_json:
         curve = pipeline.as_table(run.learning_curve)

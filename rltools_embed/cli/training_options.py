@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from rltools_embed import pipeline
 from rltools_embed.cli.options import MOST
 from rltools_embed.compiling import backend as backends
+from rltools_embed.training import Settings, TrainingPlan
+
+if TYPE_CHECKING:
+    from typing import Unpack
 
 ALGORITHMS = ("sac", "td3", "ppo")
 
@@ -59,9 +62,9 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def check_options(algorithm: str | None, options: dict[str, Any], steps: int | None, backend: str | None) -> None:
+def plan_of(environment: str, **settings: Unpack[Settings]) -> TrainingPlan:
+    """The plan that the arguments make; a setting that it refuses is an error of usage."""
     try:
-        backends.chosen(backend)
-        pipeline.check_options(algorithm or "sac", options, steps)
+        return TrainingPlan.of(environment, **settings)
     except (TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from error

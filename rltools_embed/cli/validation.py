@@ -11,7 +11,7 @@ import click
 from rltools_embed import pipeline
 from rltools_embed.cli import show
 from rltools_embed.cli.options import MOST, board_of_project, folder, force, framework, named, path, port
-from rltools_embed.cli.training_options import check_options, training_options
+from rltools_embed.cli.training_options import plan_of, training_options
 from rltools_embed.files import check_writable, write_atomically
 from rltools_embed.validation import Counts, Report, Settings
 from rltools_embed.validation.formats import to_json, to_junit
@@ -98,24 +98,18 @@ def run(
     html: Path | None,
 ) -> None:
     """Train, export, build, flash and validate in one go."""
-    check_options(algorithm, options, steps, backend)
+    plan = plan_of(environment, algorithm=algorithm, steps=steps, seed=seed, options=options, backend=backend)
     _check_destinations(json_path, junit, html)
     with show.watching("running") as watched:
         report = pipeline.run(
-            environment,
+            plan,
             output,
             board=board,
             framework=framework,
-            algorithm=algorithm,
-            steps=steps,
-            seed=seed,
-            options=options,
-            backend=backend,
             port=port,
+            hooks=pipeline.Hooks(on_message=watched.say, progress=watched.progress),
             force=force,
             announce=lambda stage: watched.say(f"── {stage}"),
-            on_message=watched.say,
-            progress=watched.progress,
         )
     _publish(report, json_path, junit, html)
 

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pybind11
 
@@ -63,6 +63,14 @@ class Interface:
     module: Any
     compiler: Compiler
     backend: Backend
+
+    def __reduce__(self) -> NoReturn:
+        """Another process takes the code from the cache, or compiles it: `load` with the same arguments.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("compiled code stays in its process: pickle what it was compiled for, and load it there")
 
 
 def load(

@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from rltools_embed.pipeline.folders import inspect
     from rltools_embed.pipeline.projects import Export, build, export
     from rltools_embed.pipeline.targets import flash, monitor, power_off
-    from rltools_embed.pipeline.training import Run, as_table, check_options, train
+    from rltools_embed.pipeline.training import Files, Hooks, Run, as_table, train
     from rltools_embed.pipeline.validation import run, validate
 
 __all__ = [
     "Export",
+    "Files",
+    "Hooks",
     "Run",
     "as_table",
     "build",
-    "check_options",
     "export",
     "flash",
     "inspect",
@@ -40,7 +41,7 @@ _HOMES = {
         "projects": ("Export", "build", "export"),
         "targets": ("flash", "monitor", "power_off"),
         "validation": ("run", "validate"),
-        "training": ("Run", "as_table", "check_options", "train"),
+        "training": ("Files", "Hooks", "Run", "as_table", "train"),
     }.items()
     for name in names
 }

@@ -9,42 +9,35 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from filelock import FileLock, Timeout
 
-from rltools_embed.compiling.backend import OWN, chosen
-from rltools_embed.errors import CheckpointError, ProjectError
+from rltools_embed import checks
+from rltools_embed.environments.source import Given
+from rltools_embed.errors import ProjectError
 from rltools_embed.files import check_could_write, check_writable, write_atomically
 from rltools_embed.pipeline.folders import CHECKPOINT
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Policy
 from rltools_embed.progress import Progress, Say, print_line, silent
-from rltools_embed.training import (
-    Callbacks,
-    Evaluation,
-    State,
-    Training,
-    environment_factory,
-    saved_run,
-    trainer_of,
-)
-from rltools_embed.training.evaluation import EvaluationPlan
+from rltools_embed.training import Callbacks, Evaluation, Settings, State, TrainingPlan
 from rltools_embed.training.plot import check as check_plot
 from rltools_embed.training.plot import write as draw
+
+if TYPE_CHECKING:
+    from typing import Unpack
 
 RUN = "run.json"
 _RUN_FORMAT = 2
 _LOCK = ".rlt_embed.lock"
 _SAVE_PERIOD_S = 60.0
-_EVALUATION = ("enable_evaluation", "evaluation_interval", "num_evaluation_episodes")
 _ANOTHER_FOLDER = "choose another folder with -o, or replace it with --force"
 
-# What makes an environment, or describes one in C++.
-Source: TypeAlias = Callable[[], Any] | Mapping[str, Any]
 Curve: TypeAlias = tuple[Evaluation, ...]
+_Group = TypeVar("_Group", "Files", "Hooks")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,185 +57,159 @@ class Run:
         return self.folder / CHECKPOINT
 
 
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Files of a training, besides its folder.
+
+    Attributes:
+        save: takes the whole run, to resume from: written at the end, when interrupted, and once a minute.
+        resume: what `save` wrote, to go on from. It can run code like a program: trust who wrote it.
+        plot: takes a picture of the learning curve, drawn at the end: .png, .svg or .pdf.
+    """
+
+    save: str | Path | None = None
+    resume: str | Path | None = None
+    plot: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            path = getattr(self, each.name)
+            object.__setattr__(self, each.name, None if path is None else Path(path))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """What a training calls.
+
+    Attributes:
+        callbacks: called by `step`, see `Callbacks`.
+        preflight: called before the first step with the untrained policy, which has the sizes of the trained one;
+            what it raises ends the training before it began.
+        on_message: takes each line of progress, evaluations among them; prints to stdout by default.
+        progress: called with the steps done and to do.
+    """
+
+    callbacks: Callbacks | None = None
+    preflight: Callable[[Policy], None] = lambda policy: None
+    on_message: Say = print_line
+    progress: Progress = silent
+
+
+class RunKeywords(Settings, total=False):
+    """Keyword arguments that `run` passes on: a plan's settings, and the fields of `Hooks` by themselves."""
+
+    callbacks: Callbacks | None
+    on_message: Say
+    progress: Progress
+
+
+class TrainKeywords(RunKeywords, total=False):
+    """Keyword arguments of `train`: a plan's settings, and the fields of `Hooks` and `Files` by themselves."""
+
+    preflight: Callable[[Policy], None]
+    save: str | Path | None
+    resume: str | Path | None
+    plot: str | Path | None
+
+
 def train(
-    environment: str | Source,
+    environment: TrainingPlan | str | Given,
     output: str | Path,
     *,
-    algorithm: str | None = None,
-    steps: int | None = None,
-    seed: int | None = None,
-    options: Mapping[str, Any] | None = None,
-    backend: str | None = None,
-    enable_evaluation: bool | None = None,
-    evaluation_interval: int | None = None,
-    num_evaluation_episodes: int | None = None,
-    save: str | Path | None = None,
-    resume: str | Path | None = None,
-    plot: str | Path | None = None,
-    callbacks: Callbacks | None = None,
+    files: Files | None = None,
+    hooks: Hooks | None = None,
     force: bool = False,
-    preflight: Callable[[Policy], None] = lambda policy: None,
-    on_message: Say = print_line,
-    progress: Progress = silent,
+    **keywords: Unpack[TrainKeywords],
 ) -> Run:
     """Train a policy and write `checkpoint.h` and `run.json` into `output`.
 
     An interrupted training leaves the policy as it stood then.
 
     Args:
-        environment: a Gymnasium id, a function without arguments that makes an environment, or one in C++:
-            `{"path": …, "observation_dim": …, "action_dim": …}`.
-        algorithm: sac, td3 or ppo; None: sac, or that of `resume`.
-        steps: environment steps of the whole training; None: the algorithm's default, or those of `resume`.
-        seed: None: 0, or that of `resume`.
-        options: the algorithm's options by their upper-case names.
-        backend: what computes the matrix products, see `Training`; None: RLT_BACKEND, or that of `resume`.
-        enable_evaluation, evaluation_interval, num_evaluation_episodes: whether, how often and on how many episodes the
-            policy is evaluated, see `Training`; None: as there, or as in `resume`.
-        save: file for the whole run, to resume from: written at the end, when interrupted, and once a minute.
-        resume: file that `save` wrote, to go on from. It can run code like a program: trust who wrote it.
-        plot: picture of the learning curve, drawn at the end: .png, .svg or .pdf.
+        environment: a plan; or what the plan is for, with its settings as keywords: a Gymnasium id, a function without
+            arguments that makes an environment, or one in C++: `{"path": …, "observation_dim": …, "action_dim": …}`.
+        files: where the whole run is saved and resumed from, and the picture of its learning curve.
+        hooks: what training calls.
         force: replace a run in `output` that was made with other settings, or by a function: two functions cannot be
             told apart.
-        preflight: called before the first step with the untrained policy, which has the sizes of the trained one;
-            what it raises ends the training before it began.
-        on_message: takes each line of progress, evaluations among them; prints to stdout by default.
-        progress: called with the steps done and to do.
+        keywords: the plan's settings, see `Settings`: algorithm, steps, seed, options, backend, enable_evaluation,
+            evaluation_interval, num_evaluation_episodes. What is left out, or None, is the default, or what `resume`
+            was saved with. The fields of `Files` and `Hooks` may be passed by themselves as well: save, resume, plot,
+            callbacks, preflight, on_message, progress.
 
     Raises:
         UnsupportedEnvError, ToolchainError, BuildError, TrainingError: as the trainer.
         CheckpointError: `resume` is damaged, or does not fit the other arguments.
         ProjectError: `output` holds something else, which is left as it is; or it cannot be written.
+        TypeError, ValueError: an unknown argument, or a setting that the plan refuses.
     """
+    checks.refuse_unknown("train", keywords, (*TrainKeywords.__annotations__, "files", "hooks", "force"))
+    settings = dict(keywords)
+    files = with_fields(files or Files(), settings)
+    hooks = with_fields(hooks or Hooks(), settings)
+    resume, save, plot = (None if path is None else Path(path) for path in (files.resume, files.save, files.plot))
     folder = Path(output)
-    destinations = [Path(path) for path in (save, plot) if path is not None]
     if plot is not None:
-        check_plot(Path(plot))
-    evaluation = zip(_EVALUATION, (enable_evaluation, evaluation_interval, num_evaluation_episodes), strict=True)
-    given = {name: value for name, value in evaluation if value is not None}
-    order = _ordered(algorithm, steps, seed, options or {}, backend, given, None if resume is None else Path(resume))
-    settings = {"environment": environment if isinstance(environment, str) else None, **order.settings()}
-    _refuse_other_run(folder, settings, force=force)
+        check_plot(plot)
+    plan = plan_of(environment, settings, resume)
+    document = plan.as_json()
+    _refuse_other_run(folder, document, force=force)
     check_could_write(folder)
-    for path in destinations:
-        check_writable(path.parent)
-    factory = environment_factory(environment) if isinstance(environment, str) else environment
-    with order.start(factory, callbacks, on_message) as state:
-        preflight(state.policy())
+    for path in (save, plot):
+        if path is not None:
+            check_writable(path.parent)
+    with plan.start(hooks.callbacks, hooks.on_message, resume=resume) as state:
+        hooks.preflight(state.policy())
         with alone_in(folder):
-            _refuse_other_run(folder, settings, force=force)  # again: it may have come in while we compiled
+            _refuse_other_run(folder, document, force=force)  # again: it may have come in while we compiled
             try:
-                _train(state, None if save is None else Path(save), progress)
+                _train(state, save, hooks.progress)
             except KeyboardInterrupt:
-                on_message(f"interrupted at step {state.step_count}: keeping the policy as it is")
-                _keep(folder, settings, state.policy(), state.learning_curve)
+                hooks.on_message(f"interrupted at step {state.step_count}: keeping the policy as it is")
+                _keep(folder, document, state.policy(), state.learning_curve)
                 _draw(plot, state)
                 raise
-            run = _keep(folder, settings, state.policy(), state.learning_curve)
+            run = _keep(folder, document, state.policy(), state.learning_curve)
             _draw(plot, state)
             return run
 
 
-def _draw(path: str | Path | None, state: State) -> None:
+def plan_of(
+    environment: TrainingPlan | str | Given, settings: Mapping[str, Any], resume: Path | None = None
+) -> TrainingPlan:
+    """The one plan of a training: `environment` itself, or what it and its settings make.
+
+    Args:
+        resume: the saved run that decides what the settings leave open. Of a plan its options: those that it does not
+            name stay as they were saved.
+
+    Raises:
+        TypeError: a plan with settings besides.
+        CheckpointError, UnsupportedEnvError, TypeError, ValueError: as `TrainingPlan.of` and `from_saved`.
+    """
+    if isinstance(environment, TrainingPlan):
+        if settings:
+            raise TypeError(f"{next(iter(settings))} is the plan's: change it there, with dataclasses.replace(plan, …)")
+        if resume is None:
+            return environment
+        return TrainingPlan.from_saved(resume, environment.environment, **environment.settings())
+    given: Any = settings  # typed where the user calls
+    if resume is None:
+        return TrainingPlan.of(environment, **given)
+    return TrainingPlan.from_saved(resume, environment, **given)
+
+
+def _draw(path: Path | None, state: State) -> None:
     if path is not None:
         origin = state.policy().provenance
         title = ", ".join(part for part in (origin.environment, origin.algorithm, f"seed {state.seed}") if part)
-        draw(Path(path), title, state.learning_curve, state.episodes)
+        draw(path, title, state.learning_curve, state.episodes)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Order:
-    """A training that was asked for, with nothing left open.
-
-    Attributes:
-        options: the number of steps among them.
-        evaluation: what is given of `Training`'s arguments for it.
-        resume: the file to go on from, if any.
-    """
-
-    kind: type[Training]
-    seed: int
-    options: Mapping[str, Any]
-    backend: str
-    evaluation: Mapping[str, Any]
-    resume: Path | None
-
-    def start(self, factory: Source, callbacks: Callbacks | None, on_message: Say) -> State:
-        common: dict[str, Any] = {
-            "on_message": on_message,
-            "backend": self.backend,
-            **self.evaluation,
-            **self.options,
-        }
-        if self.resume is not None:
-            return self.kind.load(self.resume, factory, callbacks=callbacks, **common)
-        return self.kind(factory, **common).State(self.seed, callbacks)
-
-    def settings(self) -> dict[str, Any]:
-        """What makes a run what it is; a function that makes an environment cannot be compared with another one."""
-        algorithm = self.kind.check_options(self.options)
-        default = EvaluationPlan(interval=algorithm.evaluation_interval)
-        plan = EvaluationPlan(
-            enabled=self.evaluation.get("enable_evaluation", default.enabled),
-            interval=self.evaluation.get("evaluation_interval", default.interval),
-            episodes=self.evaluation.get("num_evaluation_episodes", default.episodes),
-        )
-        options = algorithm.lasting_options()
-        steps = options.pop(self.kind.STEP_OPTION)
-        defaults = self.kind.check_options({self.kind.STEP_OPTION: steps}).lasting_options()
-        return {
-            "algorithm": self.kind.__name__.lower(),
-            "steps": steps,
-            "seed": self.seed,
-            "options": {name: value for name, value in options.items() if value != defaults[name]},
-            # Another one is another run: its bits differ.
-            **({} if self.backend == OWN.name else {"backend": self.backend}),
-            # The curve, and the return that the checkpoint tells.
-            **({} if plan == default else {"evaluation": asdict(plan)}),
-        }
-
-
-def _ordered(
-    algorithm: str | None,
-    steps: int | None,
-    seed: int | None,
-    options: Mapping[str, Any],
-    backend: str | None,
-    evaluation: Mapping[str, Any],
-    resume: Path | None,
-) -> _Order:
-    """The arguments of `train` with their defaults, or with those of the run to resume."""
-    if resume is None:
-        kind = trainer_of(algorithm or "sac")
-        check_options(kind.__name__, options, steps)
-        all_options = {**options, kind.STEP_OPTION: kind.DEFAULT_STEPS if steps is None else steps}
-        return _Order(
-            kind=kind,
-            seed=seed or 0,
-            options=all_options,
-            backend=chosen(backend),
-            evaluation=evaluation,
-            resume=None,
-        )
-    saved = saved_run.read(resume)
-    arguments = saved.setup.arguments
-    kind = trainer_of(saved.setup.algorithm)
-    for name, asked, found in (("algorithm", algorithm, kind.__name__.lower()), ("seed", seed, saved.seed)):
-        if asked is not None and asked != found:
-            raise CheckpointError(f"{resume} holds a run of {name} {found}, not {asked}", f"leave --{name} out")
-    try:
-        check_options(kind.__name__, options, steps)
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{resume} cannot go on so: {error}", "leave it out, or correct it") from error
-    changed = {**options, **({} if steps is None else {kind.STEP_OPTION: steps})}
-    return _Order(
-        kind=kind,
-        seed=saved.seed,
-        options={**saved.setup.options, **changed},
-        backend=chosen(backend or arguments.get("backend", OWN.name)),
-        evaluation={**{name: arguments[name] for name in _EVALUATION if name in arguments}, **evaluation},
-        resume=resume,
-    )
+def with_fields(group: _Group, keywords: dict[str, Any]) -> _Group:
+    """The dataclass `group` with those of its fields that are among `keywords`, which leave them."""
+    given = {each.name: keywords.pop(each.name) for each in fields(group) if each.name in keywords}
+    return replace(group, **given)
 
 
 def _train(state: State, save: Path | None, progress: Progress) -> None:
@@ -315,19 +282,6 @@ def alone_in(folder: Path) -> Iterator[None]:
     except Timeout:
         message = f"another rlt-embed is at work in {folder}"
         raise ProjectError(message, "wait for it, or choose another folder with -o") from None
-
-
-def check_options(algorithm: str, options: Mapping[str, Any], steps: int | None = None) -> None:
-    """Refuse an option that does not exist or has a value that is not allowed, and a number of steps that is too small.
-
-    Raises:
-        TypeError, ValueError: in one line, which option and what is allowed.
-    """
-    kind = trainer_of(algorithm)
-    for name in {"STEP_LIMIT", kind.STEP_OPTION}:
-        if name in options:
-            raise ValueError(f"{name} is the number of steps: use `steps` (--steps)")
-    kind.check_options({**options, kind.STEP_OPTION: kind.DEFAULT_STEPS if steps is None else steps})
 
 
 def _refuse_other_run(folder: Path, settings: Mapping[str, object], *, force: bool) -> None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rltools_embed import checks
+from rltools_embed.environments.source import Given
 from rltools_embed.firmware import platformio, project, toolchain
 from rltools_embed.pipeline.folders import load_run, project_folder
 from rltools_embed.pipeline.projects import board_of, build, spec_of, write_project
 from rltools_embed.pipeline.targets import flash, power_off
-from rltools_embed.pipeline.training import Source, alone_in, train
+from rltools_embed.pipeline.training import Hooks, RunKeywords, alone_in, plan_of, train, with_fields
 from rltools_embed.policy.model import Policy
-from rltools_embed.progress import Progress, Say, print_line, silent
+from rltools_embed.progress import Progress, silent
+from rltools_embed.training import TrainingPlan
 from rltools_embed.validation import Report, Settings
 from rltools_embed.validation import validate as _validate
+
+if TYPE_CHECKING:
+    from typing import Unpack
 
 
 def validate(
@@ -41,29 +48,36 @@ def validate(
 
 
 def run(
-    environment: str | Source,
+    environment: TrainingPlan | str | Given,
     output: str | Path,
     *,
     board: str,
     framework: str | None = None,
-    algorithm: str | None = None,
-    steps: int | None = None,
-    seed: int | None = None,
-    options: Mapping[str, Any] | None = None,
-    backend: str | None = None,
     port: str | None = None,
+    hooks: Hooks | None = None,
     force: bool = False,
     announce: Callable[[str], None] = lambda stage: None,
-    on_message: Say = print_line,
-    progress: Progress = silent,
+    **keywords: Unpack[RunKeywords],
 ) -> Report:
     """Train, export, build, flash and validate: `output/run` and `output/firmware`.
 
     An emulated board is switched off at the end. What a later stage needs is checked before the first one starts.
 
     Args:
+        environment: a plan; or what the plan is for, with its settings as keywords, as in `train`.
+        hooks: what the stages call: training all of it, the others `on_message` and `progress`.
         announce: called with the name of each stage as it begins.
+        keywords: the plan's settings, see `train`, and callbacks, on_message and progress of `Hooks` by themselves.
+
+    Raises:
+        TypeError, ValueError: an unknown argument, or a setting that the plan refuses.
+        RltEmbedError: as the stages.
     """
+    own = ("board", "framework", "port", "hooks", "force", "announce")
+    checks.refuse_unknown("run", keywords, (*RunKeywords.__annotations__, *own))
+    settings: dict[str, Any] = dict(keywords)
+    hooks = with_fields(hooks or Hooks(), settings)
+    plan = plan_of(environment, settings)
     target = board_of(board, framework)
     toolchain.require((*toolchain.for_build(target), *toolchain.for_upload(target)))
     is_process = target.runner.is_process
@@ -74,31 +88,20 @@ def run(
 
     def preflight(policy: Policy) -> None:
         project.check(project.render(spec_of(policy, (target,))), firmware, force=force)
+        hooks.preflight(policy)
 
     with alone_in(folder):
         announce("train")
-        trained = train(
-            environment,
-            folder / "run",
-            algorithm=algorithm,
-            steps=steps,
-            seed=seed,
-            options=options,
-            backend=backend,
-            force=force,
-            preflight=preflight,
-            on_message=on_message,
-            progress=progress,
-        )
+        trained = train(plan, folder / "run", hooks=replace(hooks, preflight=preflight), force=force)
         announce("export")
         write_project(trained.policy, firmware, (target,), force=force)
         announce("build")
-        build(firmware, board=target.name, watch=on_message)
+        build(firmware, board=target.name, watch=hooks.on_message)
         announce("flash")
-        flashed = flash(firmware, board=target.name, port=where, watch=on_message)
+        flashed = flash(firmware, board=target.name, port=where, watch=hooks.on_message)
         try:
             announce("validate")
-            return _validate(firmware, board=target.name, port=flashed, policy=trained.policy, progress=progress)
+            return _validate(firmware, board=target.name, port=flashed, policy=trained.policy, progress=hooks.progress)
         finally:
             if is_process:
                 power_off(firmware, board=target.name, port=where)

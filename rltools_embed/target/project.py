@@ -33,7 +33,6 @@ class ProjectAdapter:
         self._named_port = port
         self.board = self._project.board(board)
         self.folder = self._project.folder
-        # The one place that distinguishes kinds of boards; a property of the runner.
         self.ends_with_target = self.board.runner.is_process
 
     @cached_property

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import operator
 import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +65,7 @@ class State:
         if not isinstance(callbacks, Callbacks | None):
             raise TypeError(f"callbacks is {callbacks!r}: pass Callbacks(on_step=…)")
         self.callbacks = callbacks or Callbacks()
-        self.seed = _checked_seed(seed)
+        self.seed = of.checked_seed(seed)
         self._training = training
         self._spec = training.spec
         self._algorithm = training.algorithm
@@ -187,6 +187,17 @@ class State:
         """Close the environments. The policy stays at hand; `step` does not."""
         self._finalizer()
 
+    def __reduce__(self) -> NoReturn:
+        """A run has code, random engines and environments of this process: `save` keeps it, a copy would not.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            "a State is neither pickled nor copied: state.save(path) writes the whole run, "
+            f"and {self._algorithm.name}.load(path, env_factory) goes on with it"
+        )
+
     def __enter__(self) -> State:
         return self
 
@@ -254,7 +265,7 @@ class State:
         count = of.checked(
             "num_episodes", self._training.evaluation.episodes if num_episodes is None else num_episodes, of.COUNT
         )
-        sequence = np.random.SeedSequence(self._evaluation_seed if seed is None else _checked_seed(seed))
+        sequence = np.random.SeedSequence(self._evaluation_seed if seed is None else of.checked_seed(seed))
         seeds = [int(start) for start in sequence.generate_state(count, np.uint32)]
         if not self._finalizer.alive:
             with contextlib.closing(self._training.make_evaluator()) as evaluator:
@@ -411,13 +422,3 @@ class State:
             return self._environments.observations.copy()
         picked = np.unique(np.linspace(0, len(seen) - 1, min(_EXAMPLES, len(seen))).astype(int))
         return np.ascontiguousarray(seen[picked])
-
-
-def _checked_seed(seed: object) -> int:
-    try:
-        number = operator.index(seed)  # type: ignore[arg-type]  # anything may be passed; index() refuses the rest
-    except TypeError:
-        raise TypeError(f"the seed is {seed!r}: it must be a whole number") from None
-    if not 0 <= number < 2**64:
-        raise ValueError(f"the seed is {number}: it must be from 0 to 2^64 - 1")
-    return number

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +19,7 @@ from rltools_embed.training import saved_run
 from rltools_embed.training.algorithm import Algorithm
 from rltools_embed.training.compiled import CompiledTraining
 from rltools_embed.training.evaluation import EVALUATION_EPISODES, EvaluationPlan
+from rltools_embed.training.pickling import check_named
 from rltools_embed.training.ppo import PpoAlgorithm, PpoOptions
 from rltools_embed.training.sac import SacAlgorithm, SacOptions
 from rltools_embed.training.saved_run import Setup
@@ -230,36 +229,12 @@ class Training:
             "on_message": compiled.on_message,
             **self._options,
         }
-        if not _knows_more_than_names(sys._getframe(1).f_locals.get("self")):
-            _check_named(type(self).__name__, "env_factory", compiled.source)
-            _check_named(type(self).__name__, "on_message", compiled.on_message)
+        check_named(type(self).__name__, env_factory=compiled.source, on_message=compiled.on_message)
         return _made_from, (type(self), compiled.source, keywords)
 
 
 def _made_from(kind: type[Training], source: Source, keywords: Mapping[str, Any]) -> Training:
     return kind(source, **keywords)
-
-
-_PICKLERS = (pickle.Pickler, pickle._Pickler)
-
-
-def _knows_more_than_names(caller: object) -> bool:
-    """Whether what pickles is an extension of `pickle`, such as cloudpickle's: it may pickle any function by value.
-
-    Args:
-        caller: `self` of the method that called `__reduce__`; an extension's `dump` is one, `pickle` has none.
-    """
-    return isinstance(caller, _PICKLERS) and type(caller) not in _PICKLERS
-
-
-def _check_named(owner: str, name: str, value: object) -> None:
-    try:
-        pickle.dumps(value)
-    except Exception as error:  # a user's object may fail in any way of its own
-        raise pickle.PicklingError(
-            f"this {owner} cannot be pickled: {name} is nothing that another process can import ({error}); "
-            "define it with def at the top of a module, or use cloudpickle"
-        ) from error
 
 
 class SAC(Training):
