@@ -209,6 +209,7 @@ void check_policy_loss() {
     training::Batch<T, ACTIONS, SAMPLES> by_mean{};
     T log_std[ACTIONS] = {-0.4, 0.3};
     T by_log_std[ACTIONS];
+    ppo::LossScratch<T, SAMPLES> scratch{};
     const T collecting_log_std[ACTIONS] = {-0.5, 0.2};
     auto engine = rl_tools::random::default_engine({}, 17);
     randomize(collected.mean, engine);
@@ -223,9 +224,9 @@ void check_policy_loss() {
     const auto loss = [&] {
         training::Batch<T, ACTIONS, SAMPLES> ignored{};
         T also_ignored[ACTIONS];
-        return ppo::policy_loss(0.2, 0.05, collected, mean, log_std, ignored, also_ignored);
+        return ppo::policy_loss(0.2, 0.05, collected, mean, log_std, ignored, also_ignored, scratch);
     };
-    ppo::policy_loss(0.2, 0.05, collected, mean, log_std, by_mean, by_log_std);
+    ppo::policy_loss(0.2, 0.05, collected, mean, log_std, by_mean, by_log_std, scratch);
     T worst = 0;
     size_t clipped = 0;
     for (size_t row = 0; row < ACTIONS; row++) {

@@ -122,9 +122,8 @@ public:
 
     void step(const float* actions, float* observations, float* rewards, bool* terminated, bool* truncated) override {
         for (size_t i = 0; i < instances_.size(); i++) {
-            float action[ACTION_DIM];
-            memcpy(action, actions + i * ACTION_DIM, sizeof action);
-            const StepResult result = instances_[i].environment.step(action, instances_[i].random);
+            memcpy(action_, actions + i * ACTION_DIM, sizeof action_);
+            const StepResult result = instances_[i].environment.step(action_, instances_[i].random);
             observe(instances_[i], observations + i * OBSERVATION_DIM);
             rewards[i] = result.reward;
             terminated[i] = result.terminated;
@@ -152,13 +151,15 @@ private:
         random::Engine random{};
     };
 
-    static void observe(const Instance& instance, float* observation) {
-        float numbers[OBSERVATION_DIM];
-        instance.environment.observe(numbers);
-        memcpy(observation, numbers, sizeof numbers);
+    void observe(const Instance& instance, float* observation) {
+        instance.environment.observe(observation_);
+        memcpy(observation, observation_, sizeof observation_);
     }
 
     std::vector<Instance> instances_;
+    // What an environment reads and writes: arrays by their type, not on the stack, which is too small for wide ones.
+    float action_[ACTION_DIM]{};
+    float observation_[OBSERVATION_DIM]{};
 };
 
 // With the sizes that Python was told.

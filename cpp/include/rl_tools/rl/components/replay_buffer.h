@@ -53,11 +53,10 @@ public:
             throw std::invalid_argument("its replay buffer goes on at " + std::to_string(next_) + " of " +
                                         std::to_string(size()));
         }
-        visit_rows(visitor);
-        if (capacity != capacity_) {
-            const size_t oldest = size() < capacity ? 0 : next_;
-            std::rotate(transitions_.begin(), transitions_.begin() + static_cast<ptrdiff_t>(oldest),
-                        transitions_.end());
+        if (capacity == capacity_) {
+            visit_rows(visitor, 0);
+        } else {
+            visit_rows(visitor, size() < capacity ? 0 : next_);
             next_ = size() % capacity_;
         }
     }
@@ -72,8 +71,8 @@ private:
     // Numbers of a transition: its flags are 0 or 1.
     static constexpr size_t WIDTH = 2 * OBSERVATION_DIM + ACTION_DIM + 3;
 
-    // A transition's padding stays out of it: one row of numbers each.
-    RL_TOOLS_COLD void visit_rows(StateVisitor& visitor) {
+    // A transition's padding stays out of it: one row of numbers each. A reader's row `first` becomes the first of all.
+    RL_TOOLS_COLD void visit_rows(StateVisitor& visitor, size_t first) {
         std::vector<float> rows(size() * WIDTH);
         for (size_t i = 0; i < size(); i++) {
             const TRANSITION& from = transitions_[i];
@@ -88,7 +87,7 @@ private:
         visitor("replay_buffer/transitions", rows.data(), rows.size());
         for (size_t i = 0; i < size(); i++) {
             TRANSITION& to = transitions_[i];
-            const float* row = rows.data() + i * WIDTH;
+            const float* row = rows.data() + (first + i) % size() * WIDTH;
             std::copy_n(row, OBSERVATION_DIM, to.observation);
             std::copy_n(row += OBSERVATION_DIM, ACTION_DIM, to.action);
             to.reward = *(row += ACTION_DIM);

@@ -69,16 +69,24 @@ struct Collected {
     T advantage[SAMPLES];
 };
 
+// What the loss computes on its way.
+template <typename T, size_t SAMPLES>
+struct LossScratch {
+    T log_probability[SAMPLES];
+    T by_log_probability[SAMPLES];
+};
+
 // Mean over samples of -min(ratio * advantage, clip(ratio, 1 - epsilon, 1 + epsilon) * advantage), minus the entropy's
 // share. Leaves the derivatives by mean and log-std; the mean's padding stays zero. Returns the loss.
 template <typename T, size_t ACTION_DIM, size_t SAMPLES>
 inline T policy_loss(T epsilon_clip, T entropy_coefficient, const Collected<T, ACTION_DIM, SAMPLES>& collected,
                      const nn::training::Batch<T, ACTION_DIM, SAMPLES>& mean, const T (&log_std)[ACTION_DIM],
-                     nn::training::Batch<T, ACTION_DIM, SAMPLES>& by_mean, T (&by_log_std)[ACTION_DIM]) {
+                     nn::training::Batch<T, ACTION_DIM, SAMPLES>& by_mean, T (&by_log_std)[ACTION_DIM],
+                     LossScratch<T, SAMPLES>& scratch) {
     constexpr T WEIGHT = T(1) / static_cast<T>(SAMPLES);
     constexpr T HALF_LOG_TWO_PI_E = T(1.41893853320467274178);
-    T log_probability[SAMPLES];
-    T by_log_probability[SAMPLES];
+    T(&log_probability)[SAMPLES] = scratch.log_probability;
+    T(&by_log_probability)[SAMPLES] = scratch.by_log_probability;
     log_probabilities(mean, log_std, collected.action, log_probability);
     T loss = 0;
     for (size_t sample = 0; sample < SAMPLES; sample++) {

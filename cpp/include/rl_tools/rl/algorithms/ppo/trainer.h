@@ -112,7 +112,8 @@ public:
           random_(random::default_engine(devices::random::Generic{}, settings.seed)),
           rescale_(rescale_of<ACTION_DIM>(settings)),
           adam_actor_(options_.adam),
-          rollout_(options_.steps_per_env * ENVIRONMENTS) {
+          rollout_(options_.steps_per_env * ENVIRONMENTS),
+          next_inputs_(ENVIRONMENTS * OBSERVATION_DIM) {
         // Biases as well: from 0 more seeds fail (docs/learning_decisions.md, "How training starts").
         nn::training::initialize(actor(), random_);
         initialize_policy(actor(), random_);
@@ -273,6 +274,13 @@ private:
         }
     };
 
+    // What is drawn for a step of all environments.
+    struct Draw {
+        nn::training::Batch<T, ACTION_DIM, ENVIRONMENTS> action;
+        T noise[ENVIRONMENTS];
+        T log_probability[ENVIRONMENTS];
+    };
+
     // Both networks on `SAMPLES` observations.
     template <size_t SAMPLES>
     struct Pass {
@@ -323,34 +331,30 @@ private:
     }
 
     void sample(size_t first, float* actions) {
-        nn::training::Batch<T, ACTION_DIM, ENVIRONMENTS> action{};
         const auto& mean = side_by_side_.actor.last().output;
         for (size_t row = 0; row < ACTION_DIM; row++) {
-            T noise[ENVIRONMENTS];
-            fill_normal(random_, noise, ENVIRONMENTS);
+            fill_normal(random_, draw_.noise, ENVIRONMENTS);
             const T std = std::exp(log_std_[row]);
             for (size_t i = 0; i < ENVIRONMENTS; i++) {
-                action.row(row)[i] = mean.row(row)[i] + std * noise[i];
+                draw_.action.row(row)[i] = mean.row(row)[i] + std * draw_.noise[i];
             }
         }
-        T log_probability[ENVIRONMENTS];
-        log_probabilities(mean, log_std_, action, log_probability);
+        log_probabilities(mean, log_std_, draw_.action, draw_.log_probability);
         for (size_t i = 0; i < ENVIRONMENTS; i++) {
             T* const stored = rollout_.actions.data() + (first + i) * ACTION_DIM;
             for (size_t row = 0; row < ACTION_DIM; row++) {
-                stored[row] = action.row(row)[i];
+                stored[row] = draw_.action.row(row)[i];
                 rollout_.means[(first + i) * ACTION_DIM + row] = mean.row(row)[i];
             }
-            rollout_.log_probabilities[first + i] = log_probability[i];
+            rollout_.log_probabilities[first + i] = draw_.log_probability[i];
             rollout_.values[first + i] = side_by_side_value(i);
             evaluate(device_, rescale_, stored, actions + i * ACTION_DIM);
         }
     }
 
     void compute_next_values(size_t first, const float* next_observations) {
-        T inputs[ENVIRONMENTS * OBSERVATION_DIM];
-        standardize(next_observations, inputs);
-        set_columns(inputs, side_by_side_.input);
+        standardize(next_observations, next_inputs_.data());
+        set_columns(next_inputs_.data(), side_by_side_.input);
         nn::training::forward(critic_, side_by_side_.input, side_by_side_.critic);
         for (size_t i = 0; i < ENVIRONMENTS; i++) {
             rollout_.next_values[first + i] = side_by_side_value(i);
@@ -448,18 +452,17 @@ private:
     }
 
     void update_actor() {
-        T by_log_std[ACTION_DIM];
         nn::training::forward(actor(), pass_.input, pass_.actor);
         if (options_.adaptive_learning_rate) {
             adapt_learning_rate();
         }
         policy_loss(options_.epsilon_clip, options_.action_entropy_coefficient, collected_, pass_.actor.last().output,
-                    log_std_, pass_.actor.last().delta, by_log_std);
+                    log_std_, pass_.actor.last().delta, by_log_std_, loss_scratch_);
         nn::training::backward(actor(), pass_.input, pass_.actor, optimizer_.gradient);
         optimizer_.step(adam_actor_, actor());
         if (options_.learn_action_std) {
             const nn::training::adam::BiasCorrection<T> correction(adam_actor_, optimizer_.updates);
-            nn::training::adam::step_array(adam_actor_, correction, ACTION_DIM, log_std_, by_log_std,
+            nn::training::adam::step_array(adam_actor_, correction, ACTION_DIM, log_std_, by_log_std_,
                                            log_std_moments_[0], log_std_moments_[1]);
         }
     }
@@ -517,6 +520,7 @@ private:
     T value_mean_ = 0;
     T value_std_ = 1;
     Rollout rollout_;
+    std::vector<T> next_inputs_;  // of `compute_next_values`, one row per environment
     size_t step_ = 0;
     size_t iteration_ = 0;
     bool is_full_ = false;
@@ -529,9 +533,12 @@ private:
     Optimizer<Actor> optimizer_;
     Optimizer<Critic> critic_optimizer_;
     T log_std_moments_[2][ACTION_DIM]{};
+    T by_log_std_[ACTION_DIM]{};
+    Draw draw_{};
     Pass<ENVIRONMENTS> side_by_side_{};
     Pass<BATCH_SIZE> pass_{};
     Collected<T, ACTION_DIM, BATCH_SIZE> collected_{};
+    LossScratch<T, BATCH_SIZE> loss_scratch_{};
     T returns_[BATCH_SIZE]{};
 };
 

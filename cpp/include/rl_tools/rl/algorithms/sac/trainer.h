@@ -80,14 +80,12 @@ private:
     [[nodiscard]] T alpha() const { return std::exp(log_alpha_) / reward_unit_; }
 
     void sample(const float* observation, float* action) override {
-        float head[2 * ACTION_DIM];
-        float noise[ACTION_DIM];
-        policy_.evaluate(observation, head, Actor::NUM_LAYERS);
-        fill_normal(random_, noise, ACTION_DIM);
+        policy_.evaluate(observation, explored_, Actor::NUM_LAYERS);
+        fill_normal(random_, noise_, ACTION_DIM);
         for (size_t i = 0; i < ACTION_DIM; i++) {
             const float log_std =
-                math::clamp(head[ACTION_DIM + i], head_.log_std_lower_bound, head_.log_std_upper_bound);
-            action[i] = math::tanh(head[i] + std::exp(log_std) * noise[i]);
+                math::clamp(explored_[ACTION_DIM + i], head_.log_std_lower_bound, head_.log_std_upper_bound);
+            action[i] = math::tanh(explored_[i] + std::exp(log_std) * noise_[i]);
         }
     }
 
@@ -124,6 +122,8 @@ private:
     bool adaptive_alpha_;
     T log_alpha_;
     T log_alpha_moments_[2]{};
+    T explored_[2 * ACTION_DIM]{};  // the actor's output for one environment, and its noise
+    T noise_[ACTION_DIM]{};
 
     // Zero-initialised: the padding of derivatives stays zero from here on.
     HostPolicy<Policy> policy_;

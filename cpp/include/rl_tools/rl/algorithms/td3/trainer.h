@@ -77,11 +77,10 @@ private:
     Actor& actor() { return policy_.changing_model().modules.head; }
 
     void sample(const float* observation, float* action) override {
-        float noise[ACTION_DIM];
         policy_.evaluate(observation, action, Actor::NUM_LAYERS);
-        fill_normal(random_, noise, ACTION_DIM);
+        fill_normal(random_, explored_noise_, ACTION_DIM);
         for (size_t i = 0; i < ACTION_DIM; i++) {
-            action[i] = clamped(action[i] + exploration_noise_ * noise[i], -1.0F, 1.0F);
+            action[i] = clamped(action[i] + exploration_noise_ * explored_noise_[i], -1.0F, 1.0F);
         }
     }
 
@@ -113,6 +112,7 @@ private:
     T target_noise_std_;
     T target_noise_clip_;
     size_t actor_target_update_interval_;
+    T explored_noise_[ACTION_DIM]{};  // of one environment's action
 
     // Zero-initialised: the padding of derivatives stays zero from here on.
     HostPolicy<Policy> policy_;
