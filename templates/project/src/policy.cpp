@@ -10,7 +10,7 @@ namespace {
 using InFlash = rl_tools::embed::InFlash<Policy::Device, Policy::Checkpoint>;
 
 // Not const: initialised data, which start-up code copies from flash. Nothing of it is left if it is not used.
-[[maybe_unused]] PLACE_WEIGHTS InFlash::MODEL placed_numbers = InFlash::numbers;
+[[maybe_unused]] PLACE_WEIGHTS InFlash::MODEL placed_numbers = InFlash::module();
 
 struct InSection {
     using MODEL = InFlash::MODEL;
@@ -37,7 +37,7 @@ using Placed = rl_tools::embed::Policy<Policy::Device, Policy::Checkpoint, Numbe
 template <typename NUMBERS>
 void load_numbers() {
     if constexpr (std::is_same_v<NUMBERS, AtAddress>) {
-        std::memcpy(NUMBERS::address(), &InFlash::numbers, sizeof(typename NUMBERS::MODEL));
+        std::memcpy(NUMBERS::address(), &InFlash::module(), sizeof(typename NUMBERS::MODEL));
     }
 }
 

@@ -15,17 +15,21 @@ namespace rl_tools::embed {
 
 // The checkpoint's numbers in the layout of the device's kernels. Not a reference to the checkpoint's module: a use of
 // that at run time would keep its arrays in flash as well.
+// Static, so each translation unit has its own, as of the checkpoint's arrays that it points to. Were it one for the
+// whole program, GCC would throw away the arrays of all translation units but one, and they would not link.
+template <typename DEVICE, typename CHECKPOINT>
+static constexpr auto numbers_in_flash = in_layout(typename DEVICE::LAYOUT{}, CHECKPOINT::module());
+
 template <typename DEVICE, typename CHECKPOINT>
 struct InFlash {
     static_assert(devices::is_device<DEVICE>,
                   "rl_tools: the device is a tag of rl_tools::devices, such as devices::DefaultARM");
-    static constexpr auto numbers = in_layout(typename DEVICE::LAYOUT{}, CHECKPOINT::module());
-    using MODEL = std::remove_const_t<decltype(numbers)>;
-    static constexpr const MODEL& module() { return numbers; }
+    using MODEL = std::remove_const_t<decltype(numbers_in_flash<DEVICE, CHECKPOINT>)>;
+    static constexpr const MODEL& module() { return numbers_in_flash<DEVICE, CHECKPOINT>; }
 };
 
 // NUMBERS says where the numbers are: `MODEL` and a static `const MODEL& module()`. Faster memory than flash is one
-// that holds a copy of `InFlash<DEVICE, CHECKPOINT>::numbers`.
+// that holds a copy of `InFlash<DEVICE, CHECKPOINT>::module()`.
 template <typename DEVICE, typename CHECKPOINT, typename NUMBERS = InFlash<DEVICE, CHECKPOINT>>
 class Policy {
 public:
