@@ -7,7 +7,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from benchmarks import cycles, emulator
+from benchmarks import cycles
+from tests.emulation import emulator
 
 _PLUGIN_SOURCE = Path(__file__).resolve().parent / "block_counts.c"
 _LINE = re.compile(r"^ *([0-9a-f]+):\t([0-9a-f ]+)\t(\S+)\t?(.*)$")

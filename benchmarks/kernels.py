@@ -19,11 +19,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import block_counts, cycles, emulator, pages
+from benchmarks import block_counts, cycles, pages
 from rltools_embed.policy import checkpoint, reference
 from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.layers import Activation, Dense, Float32Array, Mlp
 from rltools_embed.policy.model import Policy, Provenance, Signal
+from tests.emulation import emulator
 
 PEER = "rltools==2.2.1"
 PROGRAMS = Path(__file__).resolve().parent / "programs"

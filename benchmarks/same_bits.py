@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import emulator
+from tests.emulation import emulator
 from tests.kernels import observations
 from tests.kernels.observations import Digests
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import emulator
 from rltools_embed.compiling.cache import ENVIRONMENT_VARIABLE
 from rltools_embed.firmware import board, toolchain
+from tests.emulation import emulator
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from benchmarks import emulator
+from tests.emulation import emulator
 
 
 def with_fault(folder: Path, header: str, old: str, new: str) -> str:

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import emulator
 from rltools_embed.policy import checkpoint, reference
 from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.layers import Activation, Float32Array
 from rltools_embed.policy.model import Policy
 from tests import policies
 from tests.cpp_program import COMPILERS
+from tests.emulation import emulator
 
 SOURCES = emulator.ROOT / "tests" / "cpp" / "kernels"
 OBSERVATIONS = 10_000

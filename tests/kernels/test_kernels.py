@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from benchmarks import emulator
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import Gru, Mlp
 from rltools_embed.policy.model import Policy
 from tests import policies
+from tests.emulation import emulator
 from tests.kernels.faults import with_fault
 
 SOURCES = Path(__file__).parent.parent / "cpp" / "kernels"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import emulator
 from rltools_embed.policy.arithmetic import Arithmetic
 from tests.cpp_program import COMPILERS
+from tests.emulation import emulator
 from tests.kernels import observations
 from tests.kernels.faults import with_fault
 from tests.kernels.observations import Digests, Host

@@ -102,9 +102,9 @@ LIMITS = {
 
 
 def test_errors_stay_below_what_the_documentation_states(tmp_path: Path) -> None:
-    # Every 997th of all float32; benchmarks/function_errors.cpp with stride 1 visits all of them.
+    # Every 997th of all float32; tests/cpp/function_errors.cpp with stride 1 visits all of them.
     flags = ("-O2", "-pthread")
-    program = compile_program(ROOT / "benchmarks" / "function_errors.cpp", tmp_path / "errors", flags=flags)
+    program = compile_program(ROOT / "tests" / "cpp" / "function_errors.cpp", tmp_path / "errors", flags=flags)
     lines = subprocess.run([program, "997"], capture_output=True, text=True, check=True).stdout.splitlines()
     assert [line.split()[0] for line in lines] == list(LIMITS)
     for line in lines:

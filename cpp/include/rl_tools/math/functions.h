@@ -1,6 +1,6 @@
 // tanh, exp, log, sigmoid and the activations built on them, in plain float32: the same bits on every core and
 // compiler. C libraries differ (glibc, newlib and picolibc each give other bits), so none is used here. Errors over all
-// 2^32 arguments: docs/functions.md, measured by benchmarks/function_errors.cpp.
+// 2^32 arguments: docs/functions.md, measured by tests/cpp/function_errors.cpp.
 #pragma once
 
 #include <rl_tools/math/arithmetic.h>

@@ -1,4 +1,4 @@
-// On a host the text goes to stdout; bare_metal/ of the benchmarks has the cores' way.
+// On a host the text goes to stdout; tests/emulation/bare_metal/ has the cores' way.
 #pragma once
 
 #include <cstdio>

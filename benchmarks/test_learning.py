@@ -19,7 +19,7 @@ from benchmarks import learning, learning_trainers
 from rltools_embed import SAC, load_checkpoint
 from rltools_embed.policy.model import Policy
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 ROWS = ROOT / "docs" / "learning.jsonl"
 STEPS = 300
 

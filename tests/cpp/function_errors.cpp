@@ -1,6 +1,6 @@
 // Measures the elementary functions of rl_tools/math/functions.h over every float32, or every STRIDE-th.
 //
-//     g++ -std=c++17 -O2 -pthread -I cpp/include benchmarks/function_errors.cpp -o function_errors
+//     g++ -std=c++17 -O2 -pthread -I cpp/include tests/cpp/function_errors.cpp -o function_errors
 //     ./function_errors 1                # every float32: minutes on one core
 //     ./function_errors 997 log tanh     # every 997th, these functions only
 //

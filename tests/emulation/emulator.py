@@ -1,4 +1,4 @@
-"""Programs for one core each, compiled, and run in QEMU: for benchmarks/ and tests/kernels."""
+"""Programs for one core each, compiled, and run in QEMU: for tests/kernels and benchmarks/."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "cpp" / "include"
 BARE_METAL = Path(__file__).resolve().parent / "bare_metal"
 XTENSA_PORT = ROOT / "templates" / "ports" / "xtensa_lx60"
