@@ -1,4 +1,5 @@
-# The two commands: `make demo` does the main job, `make test` passes the tests. Each sets up what it needs.
+# `make demo` does the main job, `make test` passes the tests, `make check` is for between two edits.
+# Each sets up what it needs.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,25 +10,44 @@ WORKERS ?= 2
 export PATH := $(BIN):$(PATH)
 comma := ,
 
-.PHONY: demo test lint format wheel clean
+PYTEST := python -m pytest -n $(WORKERS) --dist worksteal
+
+.PHONY: demo check test test-all prepare-test seconds lint format wheel clean
 
 demo: $(VENV)/.demo
 	rlt-embed run Pendulum-v1 --algorithm sac --steps 10000 --seed 0 --board qemu_mps2_an386 -o $(DEMO) \
 		--json $(DEMO)/report.json --junit $(DEMO)/report.xml --report $(DEMO)/report.html
 
-test: lint
+# Lint, types, and the tests that need no cross compiler, no emulator and no long time.
+check: lint
+	$(PYTEST) -m "not emulated and not slow and not long"
+
+# What CI runs.
+test: prepare-test
+	$(PYTEST) -m "not long"
+
+# Also what is too long for CI.
+test-all: prepare-test
+	$(PYTEST)
+
+# As test-all; the times that it takes become those of tests/seconds.json.
+seconds: prepare-test
+	rm -f tests/seconds.json
+	RECORD_SECONDS=1 $(PYTEST)
+
+prepare-test: $(VENV)/.test
+	$(MAKE) lint
 	.ci/gcc-8 .venv/gcc-8 || [ -z "$$CI" ]
 	bash templates/platforms/rlt_emulated/xtensa/install_compiler $(VENV) || [ -z "$$CI" ]
-	python -m pytest -n $(WORKERS) --dist worksteal
 
-lint: $(VENV)/.test
+lint: $(VENV)/.check
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
 	git ls-files '*.h' '*.cpp' | xargs clang-format --dry-run -Werror
 
-format: $(VENV)/.test
+format: $(VENV)/.check
 	ruff check --fix .
 	ruff format .
 	git ls-files '*.h' '*.cpp' | xargs clang-format -i
@@ -41,10 +61,17 @@ $(VENV)/.demo: pyproject.toml .ci/system-packages
 	python -m pip install --quiet --disable-pip-version-check --editable '.[offline]'
 	touch $@
 
+# For the linters and the quick tests, without cross compilers and emulators.
+$(VENV)/.check: pyproject.toml .ci/system-packages
+	PYTHON=$(PYTHON) .ci/system-packages check
+	$(PYTHON) -m venv $(VENV)
+	python -m pip install --quiet --disable-pip-version-check --editable '.[offline,test]'
+	touch $@
+
 $(VENV)/.test: $(VENV)/.demo
 	PYTHON=$(PYTHON) .ci/system-packages test
 	python -m pip install --quiet --disable-pip-version-check --editable '.[offline,test$(if $(CI),$(comma)mkl)]'
-	touch $@
+	touch $@ $(VENV)/.check
 
 clean:
 	rm -rf $(DEMO) dist build

@@ -39,7 +39,8 @@ def blocks(core: emulator.Core, elf: Path, plugin: Path) -> tuple[str, list[cycl
     marks = emulator.symbols(elf)
     output = elf.with_suffix(".blocks")
     start, stop = (marks[name] & ~1 for name in ("mark_start", "mark_stop"))
-    written = emulator.run(core, elf, "-plugin", f"{plugin},out={output},start={start:x},stop={stop:x}")
+    counting = ("-icount", "shift=0", "-plugin", f"{plugin},out={output},start={start:x},stop={stop:x}")
+    written = emulator.run(core, elf, *counting)
     return written, [_block(line, disassembly(elf)) for line in output.read_text(encoding="utf-8").splitlines()]
 
 

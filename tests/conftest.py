@@ -1,26 +1,82 @@
-"""What all tests share: the environment's programs on PATH, and one compiler cache per test run."""
+"""What all tests share: the environment's programs on PATH, one compiler cache per test run, and what is selected."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
+import tempfile
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rltools_embed.compiling.cache import ENVIRONMENT_VARIABLE
 from rltools_embed.firmware import board, toolchain
+from tests import selection
 from tests.emulation import emulator
+
+_REFUSALS = pytest.StashKey[Path]()
+_SECONDS = pytest.StashKey[dict[str, float]]()
+RECORD = "RECORD_SECONDS"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """`python -m pytest` may be started without the virtual environment being active: `rlt-embed` is in its folder."""
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    folder = tempfile.TemporaryDirectory(prefix="refusals-")
+    config.add_cleanup(folder.cleanup)
+    config.stash[_REFUSALS] = Path(folder.name)
+    config.stash[_SECONDS] = {}
+    selection.write_refusals(Path(folder.name), os.environ["PATH"])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before -m is applied."""
+    seconds = selection.read_seconds()
+    selection.mark_slow(items, seconds)
+    selection.longest_first(items, seconds)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Around fixtures, too: no cross compiler for a test without the marker; what it took is kept."""
+    begin = selection.cpu_seconds()
+    if item.get_closest_marker("emulated"):
+        result = yield
+    else:
+        with selection.first_on_path(item.config.stash[_REFUSALS]):
+            result = yield
+    seconds, name = item.config.stash[_SECONDS], selection.function_of(item.nodeid)
+    seconds[name] = max(seconds.get(name, 0.0), selection.cpu_seconds() - begin)
+    return result
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With RECORD_SECONDS=1 the times become those of seconds.json; a worker of pytest-xdist hands its own over."""
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["seconds"] = json.dumps(config.stash[_SECONDS])
+    elif RECORD in os.environ:
+        merged = selection.merge_seconds(selection.read_seconds(), config.stash[_SECONDS])
+        selection.SECONDS.write_text(json.dumps(merged, indent=1) + "\n", encoding="utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker ended: its times to those of the others."""
+    seconds = node.config.stash[_SECONDS]
+    for name, took in json.loads(getattr(node, "workeroutput", {}).get("seconds", "{}")).items():
+        seconds[name] = max(seconds.get(name, 0.0), took)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _environment(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
-    """`python -m pytest` may be started without the virtual environment being active: `rlt-embed` is in its folder.
-
-    The user's own cache stays out of it; the workers share one below the folder that they have in common.
-    """
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    """The user's own cache stays out of it; the workers share one below the folder that they have in common."""
     base = tmp_path_factory.getbasetemp()
     os.environ[ENVIRONMENT_VARIABLE] = str((base if worker_id == "master" else base.parent) / "cache")
 

@@ -53,7 +53,7 @@ def test_wheel_in_an_empty_environment_does_the_main_job(wheel: Path, tmp_path: 
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    run(scripts / "python", "-m", "pip", "install", "--quiet", f"{wheel}[offline]")
+    run(scripts / "python", "-m", "pip", "install", "--quiet", "--no-compile", f"{wheel}[offline]")
     where = run(scripts / "python", "-c", "import rltools_embed; print(rltools_embed.__file__)")
     assert where.startswith(str(tmp_path))
     run("rlt-embed", "run", "Pendulum-v1", "--board", "qemu_mps2_an386", "-o", "out", "--json", "report.json")

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests import selection
 
 TESTS = Path(__file__).parent
 
@@ -36,3 +42,69 @@ def test_no_test_imports_a_benchmark() -> None:
 )
 def test_an_import_of_a_benchmark_is_noticed(source: str) -> None:
     assert imports_benchmarks(source)
+
+
+CROSS_PROGRAMS = ("arm-none-eabi-g++", "arm-none-eabi-gcc", "riscv64-unknown-elf-gcc", "qemu-system-arm")
+
+
+@pytest.mark.parametrize("program", CROSS_PROGRAMS)
+def test_without_the_marker_no_cross_compiler_and_no_emulator_starts(program: str) -> None:
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    assert done.returncode == 97
+    assert "needs the marker 'emulated'" in done.stderr
+
+
+@pytest.mark.emulated
+def test_with_the_marker_they_start() -> None:
+    assert subprocess.run(["arm-none-eabi-g++", "--version"], capture_output=True, check=False).returncode == 0
+
+
+def test_every_cross_tool_on_the_path_is_refused(tmp_path: Path) -> None:
+    installed, refusals = tmp_path / "installed", tmp_path / "refusals"
+    installed.mkdir()
+    refusals.mkdir()
+    for name in ("qemu-system-xtensa", "xtensa-dc233c-elf-gcc", "g++"):
+        (installed / name).write_text("#!/bin/sh\n")
+        (installed / name).chmod(0o755)
+
+    selection.write_refusals(refusals, str(installed))
+
+    refused = {path.name for path in refusals.iterdir()}
+    assert refused == {*CROSS_PROGRAMS, "qemu-system-xtensa", "xtensa-dc233c-elf-gcc"}
+    before = os.environ["PATH"]
+    with selection.first_on_path(refusals):
+        assert shutil.which("qemu-system-xtensa") == str(refusals / "qemu-system-xtensa")
+    assert os.environ["PATH"] == before
+
+
+@dataclass
+class Item:
+    """What the selection uses of a test."""
+
+    nodeid: str
+    markers: list[str] = field(default_factory=list)
+
+    def add_marker(self, name: str) -> None:
+        self.markers.append(name)
+
+
+SECONDS = {"b.py::long": 30.0, "b.py::short": 1.0, "c.py::middle": 5.0}
+
+
+def test_what_took_long_is_marked_slow() -> None:
+    items = [Item("b.py::long[case-1]"), Item("b.py::short"), Item("c.py::middle"), Item("c.py::new")]
+    selection.mark_slow(items, SECONDS)  # type: ignore[arg-type]
+    assert [item.markers for item in items] == [["slow"], [], ["slow"], []]
+
+
+def test_the_file_with_the_longest_test_begins_and_files_stay_whole() -> None:
+    items = [Item(name) for name in ("a.py::new", "c.py::x", "c.py::middle", "b.py::short", "b.py::long[1]")]
+    selection.longest_first(items, SECONDS)  # type: ignore[arg-type]
+    expected = ["b.py::short", "b.py::long[1]", "c.py::x", "c.py::middle", "a.py::new"]
+    assert [item.nodeid for item in items] == expected
+
+
+def test_new_times_replace_old_ones_and_short_ones_go() -> None:
+    old = {"a.py::x": 3.0, "a.py::y": 4.0, "a.py::z": 2.0}
+    merged = selection.merge_seconds(old, {"a.py::y": 0.1, "a.py::z": 1.26})
+    assert merged == {"a.py::x": 3.0, "a.py::z": 1.3}

@@ -240,7 +240,7 @@ def run(target: Core, elf: Path, *options: str) -> str:
         RuntimeError: it faulted, or main() returned something else than 0; with what it wrote.
     """
     quiet = ("-nographic", "-monitor", "none", "-serial", "none")
-    semihosting = ("-semihosting-config", "enable=on,target=native", "-icount", "shift=0")
+    semihosting = ("-semihosting-config", "enable=on,target=native")
     return _run(*target.emulator, *quiet, *semihosting, *options, "-kernel", str(elf))
 
 

@@ -11,6 +11,7 @@ import itertools
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,7 @@ def _special(words: Iterator[int]) -> np.float32:
     return np.uint32((bits & (0x80000000 if kind == 0 else 0x807FFFFF)) | (exponent << 23)).view(np.float32)
 
 
+@cache
 def make_observations(width: int) -> Float32Array:
     """(OBSERVATIONS, width): three of typical numbers in [-4, 4), then one of special ones, and so on.
 

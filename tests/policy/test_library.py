@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -176,13 +177,34 @@ def test_program_of_the_design_compiles_verbatim_and_runs(tmp_path: Path, name: 
     assert all(len(row) == policy.action_dim and np.isfinite(np.float32(row)).all() for row in rows)
 
 
-@pytest.mark.parametrize("compiler", COMPILERS)
-def test_every_header_compiles_alone(tmp_path: Path, compiler: str) -> None:
+def headers() -> list[Path]:
+    """All but the bindings, which need pybind11; tests/training compiles them."""
     root = resources.include_dir()
-    headers = [path.relative_to(root) for path in sorted((root / "rl_tools").rglob("*.h"))]
-    for header in headers:
-        if "bindings" in header.parts:
-            continue  # need pybind11; tests/training compiles them
-        source = tmp_path / "alone.cpp"
-        source.write_text(f"#include <{header}>\n#include <{header}>\nint main() {{}}\n", encoding="utf-8")
-        compile_program(source, tmp_path / "alone", compiler=compiler, flags=("-fsyntax-only",))
+    found = (path.relative_to(root) for path in sorted((root / "rl_tools").rglob("*.h")))
+    return [header for header in found if "bindings" not in header.parts]
+
+
+def check_syntax(folder: Path, compiler: str, included: Iterable[Path]) -> None:
+    source = folder / "headers.cpp"
+    lines = (f"#include <{header}>" for header in included)
+    source.write_text("\n".join((*lines, "int main() {}", "")), encoding="utf-8")
+    compile_program(source, folder / "headers", compiler=compiler, flags=("-fsyntax-only",))
+
+
+def test_every_header_compiles_alone(tmp_path: Path) -> None:
+    for header in headers():
+        check_syntax(tmp_path, COMPILERS[0], (header, header))
+
+
+# What a header includes itself is the same for all compilers; what they warn of is not.
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_headers_compile_in_any_order(tmp_path: Path, compiler: str) -> None:
+    for order in (headers(), headers()[::-1]):
+        check_syntax(tmp_path, compiler, order)
+
+
+def test_a_header_that_relies_on_another_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "needs.h").write_text("inline float f(float x) { return rl_tools::math::tanh(x); }\n", encoding="utf-8")
+    check_syntax(tmp_path, COMPILERS[0], (Path("rl_tools/math/functions.h"), tmp_path / "needs.h"))
+    with pytest.raises(pytest.fail.Exception, match="rl_tools"):
+        check_syntax(tmp_path, COMPILERS[0], (tmp_path / "needs.h",))

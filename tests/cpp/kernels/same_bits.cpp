@@ -54,7 +54,7 @@ bool is_same(float found, float expected) {
     return a == b || (is_nan(a) && is_nan(b));
 }
 
-void compare(const float* found, const float* expected, size_t size) {
+[[gnu::noinline]] void compare(const float* found, const float* expected, size_t size) {
     comparisons++;
     bool same = is_same(found[0], GUARD) && is_same(found[size + 1], GUARD);
     for (size_t i = 1; i <= size; i++) {
@@ -63,33 +63,41 @@ void compare(const float* found, const float* expected, size_t size) {
     differences += same ? 0 : 1;
 }
 
-template <typename DEVICE, typename LAYER, typename REFERENCE>
-void compare_layer(const LAYER& layer, const REFERENCE& reference) {
-    constexpr size_t INPUTS = REFERENCE::INPUT_DIM;
-    constexpr size_t OUTPUTS = REFERENCE::OUTPUT_DIM;
+template <typename DEVICE, typename LAYER>
+[[gnu::noinline]] void evaluate_on(const void* layer, const float* input, float* output) {
+    evaluate(DEVICE{}, *static_cast<const LAYER*>(layer), input, output);
+}
+
+using Evaluate = void (*)(const void* layer, const float* input, float* output);
+
+// Once for all shapes: only the kernels are compiled for each.
+void compare_layer(Evaluate kernel, const void* layer, Evaluate generic, const void* reference, size_t inputs,
+                   size_t outputs) {
     float found[LARGEST + 2];
     float expected[LARGEST + 2];
-    float* const input = __ram_last_kib + 256 - INPUTS;
+    float* const input = __ram_last_kib + 256 - inputs;
     for (uint32_t pass = 0; pass < 5; pass++) {
-        for (size_t i = 0; i < INPUTS; i++) {
+        for (size_t i = 0; i < inputs; i++) {
             input[i] = pass < 2 ? generator.number() : pass < 4 ? generator.special() : generator.tiny();
         }
-        for (size_t i = 0; i < OUTPUTS + 2; i++) {
+        for (size_t i = 0; i < outputs + 2; i++) {
             found[i] = GUARD;
         }
-        evaluate(DEVICE{}, layer, input, found + 1);
-        evaluate(rlt::devices::Generic<typename DEVICE::ARITHMETIC>{}, reference, input, expected + 1);
-        compare(found, expected, OUTPUTS);
+        kernel(layer, input, found + 1);
+        generic(reference, input, expected + 1);
+        compare(found, expected, outputs);
     }
 }
 
 template <typename DEVICE, size_t INPUTS, size_t OUTPUTS, ActivationFunction FUNCTION>
-void compare_shape() {
+[[gnu::noinline]] void compare_shape() {
     using SPEC = dense::Specification<float, size_t, INPUTS, OUTPUTS, FUNCTION>;
     using LAYOUT = typename DEVICE::LAYOUT;
     using PANELS = std::conditional_t<std::is_same_v<LAYOUT, rlt::layout::Rows>, rlt::layout::Panels<8>, LAYOUT>;
-    auto& rows = *new (row_memory) dense::Layer<SPEC>;
-    auto& panels = *new (panel_memory) dense::PanelLayer<SPEC, PANELS>;
+    using Row = dense::Layer<SPEC>;
+    using Panel = dense::PanelLayer<SPEC, PANELS>;
+    auto& rows = *new (row_memory) Row;
+    auto& panels = *new (panel_memory) Panel;
     static_assert(sizeof rows <= sizeof row_memory && sizeof panels <= sizeof panel_memory);
     const bool tiny = generator.next() % 2 == 0;
     for (size_t row = 0; row < OUTPUTS; row++) {
@@ -100,8 +108,9 @@ void compare_shape() {
             const_cast<float&>(panels.weight(row, col)) = rows.weights.values[row * INPUTS + col];
         }
     }
-    compare_layer<DEVICE>(panels, rows);
-    compare_layer<DEVICE>(rows, rows);
+    constexpr Evaluate generic = evaluate_on<rlt::devices::Generic<typename DEVICE::ARITHMETIC>, Row>;
+    compare_layer(evaluate_on<DEVICE, Panel>, &panels, generic, &rows, INPUTS, OUTPUTS);
+    compare_layer(evaluate_on<DEVICE, Row>, &rows, generic, &rows, INPUTS, OUTPUTS);
 }
 
 }  // namespace
