@@ -17,7 +17,7 @@ A test of a test: a board with a fault must be noticed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -25,7 +25,8 @@ import numpy as np
 
 from rltools_embed.device import Hello, Link, ManualClock, MemoryBoard, MemoryLink
 from rltools_embed.device.frames import Frame
-from rltools_embed.device.protocol import LAYOUT, ErrorCode, Message, floats_from_bytes, floats_to_bytes
+from rltools_embed.device.messages import LAYOUT, ErrorCode, Message
+from rltools_embed.device.protocol import floats_from_bytes, floats_to_bytes
 from rltools_embed.errors import LinkError
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware.board import Board
@@ -33,7 +34,7 @@ from rltools_embed.firmware.platformio import Watch
 from rltools_embed.policy import reference
 from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.digest import digest as digest_of
-from rltools_embed.policy.layers import Dense, Float32Array, Gru, Mlp, Primitive
+from rltools_embed.policy.layers import Float32Array, Primitive, Recurrent
 from rltools_embed.policy.model import Policy
 from rltools_embed.target.target import Target
 
@@ -104,11 +105,11 @@ class _Firmware(MemoryBoard):
 
     def _apply(self, index: int, layer: Primitive, x: Float32Array) -> Float32Array:
         """The output (k, width) of one layer for `x` (k, n), with the fault that it is to have."""
-        module = Mlp(layers=(layer,)) if isinstance(layer, Dense) else layer
-        outputs = reference.evaluate((module,), x, self._arithmetic)
-        if self._alter is None:
-            return outputs
-        return np.stack([self._alter(index, output) for output in outputs])
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # as a target overflows
+            return self._altered(index, layer.evaluate(x, self._arithmetic))
+
+    def _altered(self, index: int, outputs: Float32Array) -> Float32Array:
+        return outputs if self._alter is None else np.stack([self._alter(index, output) for output in outputs])
 
     def _apply_to_one(self, index: int, layer: Primitive, x: Float32Array) -> Float32Array:
         output: Float32Array = self._apply(index, layer, x[None, :])[0]
@@ -119,10 +120,13 @@ class _Firmware(MemoryBoard):
         if isinstance(answer, ErrorCode):
             return answer
         if request.type == Message.SELF_TEST:
-            return LAYOUT[Message.SELF_TEST].response.encode(len(self._examples), self._mismatches())
+            return LAYOUT[Message.SELF_TEST].response.encode(
+                examples=len(self._examples), mismatches=self._mismatches()
+            )
         if request.type == Message.BENCHMARK:
             repeats, observation = int.from_bytes(request.payload[:2], "little"), request.payload[2:]
-            return LAYOUT[Message.BENCHMARK].response.encode(*self._ticks(repeats, floats_from_bytes(observation)))
+            evaluation_ticks, empty_ticks = self._ticks(repeats, floats_from_bytes(observation))
+            return LAYOUT[Message.BENCHMARK].response.encode(evaluation_ticks=evaluation_ticks, empty_ticks=empty_ticks)
         return answer
 
     def _handle_floats(self, message: Message, payload: bytes) -> bytes | ErrorCode:
@@ -134,20 +138,25 @@ class _Firmware(MemoryBoard):
         x = floats_from_bytes(payload[2:]).reshape(count, self.hello.observation_dim)
         for index, layer in enumerate(self._primitives):
             x = self._apply(index, layer, x)
-        return LAYOUT[message].response.encode(count, rest=floats_to_bytes(x))
+        return LAYOUT[message].response.encode(count=count, floats=floats_to_bytes(x))
 
     def _mismatches(self) -> int:
         """How many examples, the steps of one episode, give other bits than the checkpoint says."""
-        layers: Sequence[Primitive] = self._primitives
+        states = {
+            index: layer.initial_states(1)
+            for index, layer in enumerate(self._primitives)
+            if isinstance(layer, Recurrent)
+        }
         count = 0
         for observation, expected in zip(self._examples, self._expected, strict=True):
-            x, after = observation, []
-            for index, layer in enumerate(layers):
-                x = self._apply_to_one(index, layer, x)
-                # A recurrent layer's output is its next state.
-                after.append(replace(layer, initial_state=x) if isinstance(layer, Gru) else layer)
-            layers = after
-            count += x.tobytes() != expected.tobytes()
+            x = observation[None, :]
+            for index, layer in enumerate(self._primitives):
+                if isinstance(layer, Recurrent):
+                    x, states[index] = layer.step(x, states[index], self._arithmetic)
+                    x = self._altered(index, x)
+                else:
+                    x = self._apply(index, layer, x)
+            count += x[0].tobytes() != expected.tobytes()
         return count
 
     def _ticks(self, repeats: int, observation: Float32Array) -> tuple[int, int]:
