@@ -184,8 +184,4 @@ class CppSideBySide(SideBySide):
         check_finite(
             self.name, self.next_observations, self.rewards, lambda index: f"at step {steps_before + index + 1}"
         )
-        for index, reward in enumerate(self.rewards.tolist()):
-            self._returns[index] += reward
-            self._lengths[index] += 1
-            if self._lengths[index] == self._limit:
-                self.truncated[index] = True
+        self.count(self.rewards)

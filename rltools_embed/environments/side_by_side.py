@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from rltools_embed.environments.environment import Environment
 from rltools_embed.environments.episodes import OneEnvironment
@@ -111,8 +112,9 @@ class SideBySide(ABC):
         self.rewards = np.zeros(count, dtype=np.float32)
         self.terminated = np.zeros(count, dtype=np.bool_)
         self.truncated = np.zeros(count, dtype=np.bool_)
-        self._returns = [0.0] * count
-        self._lengths = [0] * count
+        # Of the episodes under way. The compiled stepper holds these arrays: they are changed, never replaced.
+        self._returns = np.zeros(count, dtype=np.float64)
+        self._lengths = np.zeros(count, dtype=np.int64)
         self._awaiting_reset = [False] * count
 
     def begin(self, seeds: Sequence[int]) -> None:
@@ -133,8 +135,8 @@ class SideBySide(ABC):
         """The part of `underway` that any environment allows, also when it is closed."""
         return Underway(
             observations=self.observations.copy(),
-            returns=tuple(self._returns),
-            lengths=tuple(self._lengths),
+            returns=tuple(self._returns.tolist()),
+            lengths=tuple(self._lengths.tolist()),
             awaiting_reset=tuple(self._awaiting_reset),
             snapshots=snapshots,
         )
@@ -174,6 +176,19 @@ class SideBySide(ABC):
             TrainingError: an environment breaks its contract, or gives a number that is not finite.
         """
 
+    def count(self, rewards: npt.NDArray[Any] | float, index: int | slice = slice(None)) -> None:
+        """One more step of every episode, or of that of one environment: its return, its length, and its limit.
+
+        The compiled stepper does the same for what it takes, in training's loop (rl_tools/bindings/stepper.h).
+
+        Args:
+            rewards: (N,), or one; summed in float64.
+        """
+        self._returns[index] += rewards
+        self._lengths[index] += 1
+        if self._limit is not None:
+            self.truncated[index] |= self._lengths[index] == self._limit
+
     def proceed(self, steps_before: int, *, reset: bool) -> list[Episode]:
         """Go on from where the actions led to, or from a reset where an episode ended: those are returned."""
         self.observations[:] = self.next_observations
@@ -182,7 +197,8 @@ class SideBySide(ABC):
             return found
         for index in np.flatnonzero(self.terminated | self.truncated).tolist():
             end_step = steps_before + index + 1
-            found.append(Episode(total_reward=self._returns[index], length=self._lengths[index], end_step=end_step))
+            total_reward, length = float(self._returns[index]), int(self._lengths[index])
+            found.append(Episode(total_reward=total_reward, length=length, end_step=end_step))
             self._returns[index] = 0.0
             self._lengths[index] = 0
             self._awaiting_reset[index] = not reset
@@ -217,11 +233,10 @@ class OneByOne(SideBySide):
             index, result = untaken
             row = self.next_observations[index]
             reward, terminated, truncated = self._take[index](result, row, steps_before + index + 1)
-            self._returns[index] += reward
-            self._lengths[index] += 1
             self.rewards[index] = reward
             self.terminated[index] = terminated
-            self.truncated[index] = truncated or self._lengths[index] == self._limit
+            self.truncated[index] = truncated
+            self.count(reward, index)
             untaken = self._step_each(self._wrapped, actions, index + 1)
 
 

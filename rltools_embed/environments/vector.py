@@ -105,8 +105,8 @@ class VectorSideBySide(SideBySide):
     def begin(self, seeds: Sequence[int]) -> None:
         observations, _ = self._reset([int(seed) for seed in seeds])
         self.observations[:] = self._checked(observations, lambda index: "at reset")
-        self._returns = [0.0] * len(self._returns)
-        self._lengths = [0] * len(self._lengths)
+        self._returns[:] = 0.0
+        self._lengths[:] = 0
 
     def act(self, actions: Float32Array, steps_before: int) -> None:
         def where(index: int) -> str:
@@ -124,11 +124,7 @@ class VectorSideBySide(SideBySide):
         with np.errstate(over="ignore"):
             self.rewards[:] = self._each("the reward", rewards, "buif", where)
         check_finite(self.name, self.next_observations, self.rewards, where)
-        for number, reward in enumerate(np.asarray(rewards, dtype=np.float64).tolist()):
-            self._returns[number] += reward
-            self._lengths[number] += 1
-            if self._lengths[number] == self._limit:
-                self.truncated[number] = True
+        self.count(np.asarray(rewards, dtype=np.float64))
 
     def proceed(self, steps_before: int, *, reset: bool) -> list[Episode]:
         found = super().proceed(steps_before, reset=False)

@@ -130,8 +130,8 @@ class Stepped:
         self.rewards = np.zeros(3, np.float32)
         self.terminated = np.zeros(3, np.bool_)
         self.truncated = np.zeros(3, np.bool_)
-        self.returns = [0.0] * 3
-        self.lengths = [0] * 3
+        self.returns = np.zeros(3)
+        self.lengths = np.zeros(3, np.int64)
         self.results: list[Any] = [(OBSERVATION, 0.5, False, False, {})] * 3
         self.actions: list[Any] = []
         self.environments = tuple(SimpleNamespace(step=self.step_of(index)) for index in range(3))
@@ -162,7 +162,7 @@ def test_a_stepper_steps_each_environment_with_its_action() -> None:
     assert stepped.next_observations.tolist() == [[1, -2.5], [float(np.float32(0.1)), 0], [2, -5]]
     assert stepped.rewards.tolist() == [0.5, float(np.float32(0.1)), 1]
     assert (stepped.terminated.tolist(), stepped.truncated.tolist()) == ([False, True, False], [False, False, True])
-    assert (stepped.returns, stepped.lengths) == ([0.5, 0.2, 2.0], [1, 2, 2])
+    assert (stepped.returns.tolist(), stepped.lengths.tolist()) == ([0.5, 0.2, 2.0], [1, 2, 2])
 
 
 def test_a_stepper_truncates_at_the_length_limit() -> None:
@@ -202,7 +202,7 @@ def test_a_stepper_hands_back_what_is_not_as_expected_and_counts_nothing_of_it(r
     untaken = stepped.step_each()
     assert untaken[0] == 1
     assert untaken[1] is result
-    assert (stepped.returns, stepped.lengths) == ([0.5, 0, 0], [1, 0, 0])
+    assert (stepped.returns.tolist(), stepped.lengths.tolist()) == ([0.5, 0, 0], [1, 0, 0])
     assert stepped.rewards.tolist() == [0.5, 0, 0]
     assert len(stepped.actions) == 2
 
@@ -216,7 +216,7 @@ def test_an_exception_of_a_step_passes_through_a_stepper() -> None:
     stepped.environments[1].step = fail
     with pytest.raises(LookupError, match="a sensor"):
         stepped.step_each()
-    assert stepped.lengths == [1, 0, 0]
+    assert stepped.lengths.tolist() == [1, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -227,8 +227,12 @@ def test_an_exception_of_a_step_passes_through_a_stepper() -> None:
         (1, np.zeros(0, np.float32)),
         (2, np.zeros(3, np.float32)),
         (3, np.zeros(2, np.bool_)),
-        (4, (0.0, 0.0, 0.0)),
-        (5, [0, 0]),
+        (4, [0.0, 0.0, 0.0]),
+        (4, np.zeros(3, np.float32)),
+        (4, np.zeros(2)),
+        (5, [0, 0, 0]),
+        (5, np.zeros(3, np.int32)),
+        (5, np.zeros(2, np.int64)),
     ],
 )
 def test_a_stepper_refuses_what_it_cannot_write_to(position: int, wrong: Any) -> None:

@@ -92,8 +92,10 @@ template <>
 constexpr char FORMAT<double> = 'd';
 template <>
 constexpr char FORMAT<bool> = '?';
+template <>
+constexpr char FORMAT<int64_t> = sizeof(long) == sizeof(int64_t) ? 'l' : 'q';
 
-// A C-contiguous buffer of float32, of float64 or of NumPy's bool, held as long as this lives.
+// A C-contiguous buffer of float32, of float64, of int64 or of NumPy's bool, held as long as this lives.
 template <typename T>
 class Buffer {
 public:

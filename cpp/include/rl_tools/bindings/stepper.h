@@ -17,9 +17,9 @@ struct Stepper {
     Buffer<float> rewards;
     Buffer<bool> terminated;
     Buffer<bool> truncated;
-    object returns;  // lists of as many
-    object lengths;
-    long long length_limit;  // 0: none
+    Buffer<double> returns;
+    Buffer<int64_t> lengths;
+    int64_t length_limit;  // 0: none
     object numpy_bool;
     object step = owned(PyUnicode_InternFromString("step"));
 
@@ -36,19 +36,16 @@ inline std::unique_ptr<Stepper> make_stepper(Arguments arguments) {
     const size_t count = made->count();
     check_size(made->terminated, count);
     check_size(made->truncated, count);
-    for (const Py_ssize_t i : {4, 5}) {
-        if (PyList_Check(arguments[i]) == 0 || static_cast<size_t>(PyList_GET_SIZE(arguments[i])) != count) {
-            raise(PyExc_ValueError, "expected a list of %zu", count);
-        }
-    }
+    take(made->returns, arguments[4], true);
+    take(made->lengths, arguments[5], true);
+    check_size(made->returns, count);
+    check_size(made->lengths, count);
     if (count == 0) {
         raise(PyExc_ValueError, "expected an environment");
     }
     made->observation_dim = made->next_observations.size() / count;
     check_size(made->next_observations, count * made->observation_dim);
-    made->returns = pybind11::reinterpret_borrow<object>(arguments[4]);
-    made->lengths = pybind11::reinterpret_borrow<object>(arguments[5]);
-    made->length_limit = static_cast<long long>(whole_number(arguments[6]));
+    made->length_limit = static_cast<int64_t>(whole_number(arguments[6]));
     made->numpy_bool = pybind11::reinterpret_borrow<object>(arguments[7]);
     return made;
 }
@@ -85,16 +82,6 @@ inline bool take_flag(const Stepper& self, handle value, bool& to) {
     return true;
 }
 
-// One more step of episode `index`: its length by now.
-inline long long count_step(Stepper& self, Py_ssize_t index, double reward) {
-    const double total = number(PyList_GET_ITEM(self.returns.ptr(), index)) + reward;
-    const long long length = PyLong_AsLongLong(PyList_GET_ITEM(self.lengths.ptr(), index)) + 1;
-    check(length != 0 || PyErr_Occurred() == nullptr);
-    check(PyList_SetItem(self.returns.ptr(), index, PyFloat_FromDouble(total)) == 0);
-    check(PyList_SetItem(self.lengths.ptr(), index, PyLong_FromLongLong(length)) == 0);
-    return length;
-}
-
 // False, and nothing but the observation is touched: something in it is not as expected.
 inline bool take_result(Stepper& self, size_t index, handle result) {
     if (PyTuple_CheckExact(result.ptr()) == 0 || PyTuple_GET_SIZE(result.ptr()) != 5) {
@@ -112,7 +99,9 @@ inline bool take_result(Stepper& self, size_t index, handle result) {
         !take_row(items[0], self.observation_dim, self.next_observations.data() + index * self.observation_dim)) {
         return false;
     }
-    const long long length = count_step(self, static_cast<Py_ssize_t>(index), reward);
+    // As `SideBySide.count` does it in Python.
+    self.returns.data()[index] += reward;
+    const int64_t length = ++self.lengths.data()[index];
     self.rewards.data()[index] = static_cast<float>(reward);
     self.terminated.data()[index] = terminated;
     self.truncated.data()[index] = truncated || length == self.length_limit;
