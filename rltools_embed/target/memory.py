@@ -60,8 +60,8 @@ def memory_target(
     Args:
         policy: what the board should compute.
         arithmetic: how the board rounds.
-        holds: the policy in the board's flash, if it is to be another one; the examples stay those of `policy`.
-        digest: what the board says its policy's digest is, if it is to say something wrong: 64 hexadecimal digits.
+        holds: the policy in the board's flash, if it should be another one; the examples stay those of `policy`.
+        digest: 64 hexadecimal digits that the board reports, if they should be wrong.
         alter: called with the index of a layer and its output (width,); the board goes on with what it returns.
 
     Raises:

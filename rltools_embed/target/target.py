@@ -148,7 +148,7 @@ class Target:
         return port
 
     def hello(self) -> Hello:
-        """What the firmware says it is: board, sizes, arithmetic, and the digest of the numbers in its flash."""
+        """The firmware's own description: board, sizes, arithmetic, and the digest of the numbers in its flash."""
         return self._request(Client.hello)
 
     def evaluate(self, observations: npt.ArrayLike) -> Float32Array:
@@ -236,7 +236,7 @@ class Target:
             raise
 
     def _greeted(self) -> Client:
-        """A client of a board that has said what it is; after a reset, its port may be absent for a while."""
+        """A client whose board has answered; after a reset, the port may be absent for a while."""
         deadline = time.monotonic() + (ports.BOOT_S if self._is_booting else 0.0)
         while True:
             try:

@@ -63,8 +63,8 @@ def validate(
     """Compare what a project's board computes with what its policy should give.
 
     Args:
-        folder: an exported project, whose firmware runs on the board; or an open target, which stays open, and whose
-            board and port it is.
+        folder: an exported project, whose firmware runs on the board; or a target, which stays open and brings its own
+            board and port.
         board: one of the project's boards; the first if not given.
         port: where the board is; if not given as platformio.ini says, or the port with the board's USB id.
         policy: what the board should compute; the project's own checkpoint if not given.
