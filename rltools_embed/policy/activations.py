@@ -27,7 +27,7 @@ def _gelu(x: Float64Array) -> Float64Array:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Function:
+class Definition:
     """What Python knows of an activation function.
 
     Attributes:
@@ -51,29 +51,31 @@ class _Function:
 class Activation(Enum):
     """Activation functions; the value is the number in the digest, the name that of the C++ enumeration."""
 
-    IDENTITY = _Function(number=0, float32=lambda x: x, float64=lambda x: x, roundings=0)
-    RELU = _Function(number=1, float32=functions.relu, float64=lambda x: np.maximum(x, 0.0), roundings=0, has_kink=True)
-    GELU = _Function(number=2, float32=functions.gelu, float64=_gelu, steepest_slope=1.13)
-    TANH = _Function(number=3, float32=functions.tanh, float64=np.tanh)
-    FAST_TANH = _Function(number=4, float32=functions.fast_tanh, float64=_fast_tanh)
-    SIGMOID = _Function(number=5, float32=functions.sigmoid, float64=lambda x: 1.0 / (1.0 + np.exp(-x)))
+    IDENTITY = Definition(number=0, float32=lambda x: x, float64=lambda x: x, roundings=0)
+    RELU = Definition(
+        number=1, float32=functions.relu, float64=lambda x: np.maximum(x, 0.0), roundings=0, has_kink=True
+    )
+    GELU = Definition(number=2, float32=functions.gelu, float64=_gelu, steepest_slope=1.13)
+    TANH = Definition(number=3, float32=functions.tanh, float64=np.tanh)
+    FAST_TANH = Definition(number=4, float32=functions.fast_tanh, float64=_fast_tanh)
+    SIGMOID = Definition(number=5, float32=functions.sigmoid, float64=lambda x: 1.0 / (1.0 + np.exp(-x)))
 
     _value_: int
-    _function: _Function
+    _definition: Definition
 
-    def __new__(cls, function: _Function) -> Activation:
+    def __new__(cls, definition: Definition) -> Activation:
         member = object.__new__(cls)
-        member._value_ = function.number
-        member._function = function
+        member._value_ = definition.number
+        member._definition = definition
         return member
 
     def evaluate(self, x: Float32Array) -> Float32Array:
         """The function of every number of `x`, with the C++ library's bits."""
-        return self._function.float32(x)
+        return self._definition.float32(x)
 
     def evaluate_float64(self, x: Float64Array, variance: Float64Array) -> tuple[Float64Array, Float64Array]:
         """The function in float64, and the variance of the float32 errors where that of `x` is `variance`."""
-        values = self._function.float64(x)
+        values = self._definition.float64(x)
         return values, self.variance_after(values, variance)
 
     def variance_after(self, values: Float64Array, variance: Float64Array) -> Float64Array:
@@ -81,17 +83,17 @@ class Activation(Enum):
 
         By the steepest slope, and the few roundings of the function itself.
         """
-        rounding = UNIT_ROUNDOFF * self._function.roundings
-        if rounding == 0 and self._function.steepest_slope == 1:
+        rounding = UNIT_ROUNDOFF * self._definition.roundings
+        if rounding == 0 and self._definition.steepest_slope == 1:
             return variance  # also where a value is infinite
-        return self._function.steepest_slope**2 * variance + np.square(rounding * np.abs(values))
+        return self._definition.steepest_slope**2 * variance + np.square(rounding * np.abs(values))
 
     @property
     def steepest_slope(self) -> float:
         """A bound of its derivative's absolute value."""
-        return self._function.steepest_slope
+        return self._definition.steepest_slope
 
     @property
     def has_kink(self) -> bool:
         """Whether its slope jumps where its value begins to be positive, as ReLU's."""
-        return self._function.has_kink
+        return self._definition.has_kink

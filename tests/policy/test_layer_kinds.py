@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import pkgutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rltools_embed import resources
 from rltools_embed.errors import CheckpointError
-from rltools_embed.policy import checkpoint, reference
+from rltools_embed.policy import checkpoint, layers, reference
 from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.cpp import ByteArrays
 from rltools_embed.policy.digest import digest
@@ -144,6 +147,21 @@ def test_every_kind_is_registered() -> None:
     in_package = {kind for kind in leaves(Layer) if kind.__module__.startswith("rltools_embed.")}
     assert in_package == set(registry.kinds())
     assert Dense in in_package and Mlp in in_package
+
+
+def test_every_file_of_a_kind_is_imported() -> None:
+    before = registry.kinds()
+    for module in pkgutil.iter_modules(layers.__path__):
+        importlib.import_module(f"{layers.__name__}.{module.name}")
+    assert registry.kinds() == before
+
+
+def test_python_and_cpp_have_the_same_kinds() -> None:
+    headers = {resources.include_dir() / module.header for module in examples().values()}
+    assert all(header.is_file() for header in headers)
+    in_cpp = {folder.name for folder in (resources.include_dir() / "rl_tools" / "nn" / "layers").iterdir()}
+    # A dense layer stands in an mlp only, so no checkpoint includes its header.
+    assert in_cpp == {header.parent.name for header in headers if header.parent.parent.name == "layers"} | {"dense"}
 
 
 @pytest.mark.parametrize("mode", Arithmetic)

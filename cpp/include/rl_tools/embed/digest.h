@@ -1,9 +1,8 @@
 // The policy's digest, computed from the numbers where they lie: SHA-256 over the structure and every number.
-// The byte layout is part of the design (docs/architecture.md, "The digest"); rltools_embed/policy/digest.py is its
-// twin.
-// A kind of layer brings its part as `add_to_digest(layer, digest)` beside its own type, found by argument-dependent
-// lookup: `digest.tag`, `digest.size`, `digest.number` and `digest.array` in the order of its Python class. Those of
-// the library's own kinds stand below.
+// The byte layout is part of the design (docs/architecture.md, "The digest").
+// A kind of layer brings its part as `add_to_digest(layer, digest)` in its own namespace, which a call finds there.
+// It calls `digest.tag`, `digest.size`, `digest.number` and `digest.array` in the order of the kind's Python class
+// (rltools_embed/policy/layers/). Those of the library's own kinds stand below.
 #pragma once
 
 #include <rl_tools/embed/sha256.h>
