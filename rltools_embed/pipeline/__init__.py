@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from rltools_embed import lazy
 
 if TYPE_CHECKING:
+    from rltools_embed.pipeline.building import build
     from rltools_embed.pipeline.folders import inspect
-    from rltools_embed.pipeline.projects import Export, build, export
+    from rltools_embed.pipeline.projects import Export, export
     from rltools_embed.pipeline.targets import flash, monitor, power_off
     from rltools_embed.pipeline.training import Files, Hooks, Run, as_table, train
     from rltools_embed.pipeline.validation import run, validate
@@ -38,7 +39,8 @@ _HOMES = {
     name: (f"{__name__}.{module}", name)
     for module, names in {
         "folders": ("inspect",),
-        "projects": ("Export", "build", "export"),
+        "building": ("build",),
+        "projects": ("Export", "export"),
         "targets": ("flash", "monitor", "power_off"),
         "validation": ("run", "validate"),
         "training": ("Files", "Hooks", "Run", "as_table", "train"),

@@ -1,11 +1,10 @@
-"""What a stage left in a folder: a policy, a project."""
+"""The policy that a stage left in a folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from rltools_embed.errors import ProjectError
-from rltools_embed.firmware import manifest
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Policy
 
@@ -26,8 +25,3 @@ def load_run(path: str | Path) -> Policy:
 def inspect(path: str | Path) -> Policy:
     """The policy of a run, a project or a checkpoint file, checked from the first line to the last."""
     return load_run(path)
-
-
-def project_folder(path: str | Path) -> Path:
-    """The project itself, or the one inside the folder that `run` wrote."""
-    return manifest.folder_of(Path(path))

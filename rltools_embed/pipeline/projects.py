@@ -1,4 +1,4 @@
-"""From a policy to a project, from a project to a program."""
+"""From a policy to a project. A build of it is a module of its own, since it waits for neither NumPy nor templates."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rltools_embed import text as render
+from rltools_embed import text
 from rltools_embed.firmware import board as boards
-from rltools_embed.firmware import platformio, project
+from rltools_embed.firmware import project
 from rltools_embed.firmware.board import Board
-from rltools_embed.firmware.elf import Budget
-from rltools_embed.firmware.platformio import Firmware, Watch
 from rltools_embed.firmware.spec import PolicyFacts, Project, ProjectSpec, WriteResult
-from rltools_embed.pipeline.folders import load_run, project_folder
+from rltools_embed.pipeline.folders import load_run
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.model import Policy
 
@@ -53,27 +51,27 @@ def export(
 
 
 def board_of(name: str, framework: str | None) -> Board:
-    found = boards.load(name)
-    return found if framework is None else found.on(boards.Framework(framework))
+    """The board of that name or file, on that framework; None: the first that its file names.
+
+    Raises:
+        BoardError: there is none, or it does not have the framework.
+    """
+    board = boards.load(name)
+    return board if framework is None else board.on(boards.Framework(framework))
 
 
 def write_project(policy: Policy, output: Path, targets: tuple[Board, ...], *, force: bool) -> Export:
+    """Render and write the project of a policy for these boards; see `export`."""
     spec = spec_of(policy, targets)
     written = project.write(project.render(spec), output, owned=project.render_owned(spec), force=force)
     return Export(project=project.load(output), files=written)
 
 
 def spec_of(policy: Policy, targets: tuple[Board, ...]) -> ProjectSpec:
+    """What the project of a policy for these boards is made of."""
     return ProjectSpec(
-        name=render.identifier(policy.name),
+        name=text.identifier(policy.name),
         boards=targets,
         checkpoint_text=checkpoint.dumps(policy),
         policy=PolicyFacts.of(policy),
     )
-
-
-def build(
-    folder: str | Path, *, board: str | None = None, budget: Budget | None = None, watch: Watch | None = None
-) -> Firmware:
-    """Compile a project for one of its boards; see `firmware.platformio.build`."""
-    return platformio.build(project_folder(folder), board, budget=budget, watch=watch)

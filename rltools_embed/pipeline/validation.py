@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from rltools_embed import checks
 from rltools_embed.environments.source import Given
 from rltools_embed.firmware import platformio, project, toolchain
-from rltools_embed.pipeline.folders import load_run, project_folder
-from rltools_embed.pipeline.projects import board_of, build, spec_of, write_project
+from rltools_embed.pipeline.building import build
+from rltools_embed.pipeline.folders import load_run
+from rltools_embed.pipeline.projects import board_of, spec_of, write_project
 from rltools_embed.pipeline.targets import flash, power_off
 from rltools_embed.pipeline.training import Hooks, RunKeywords, alone_in, plan_of, train, with_fields
 from rltools_embed.policy.model import Policy
@@ -42,9 +43,7 @@ def validate(
         ProjectError, BoardError, CheckpointError, LinkError, ProtocolError: nothing could be measured.
     """
     policy = load_run(source) if source is not None else None
-    return _validate(
-        project_folder(folder), board=board, port=port, policy=policy, settings=settings, progress=progress
-    )
+    return _validate(folder, board=board, port=port, policy=policy, settings=settings, progress=progress)
 
 
 def run(
