@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from rltools_embed import process
 from rltools_embed.errors import BoardError
@@ -53,6 +54,19 @@ def rlt_embed(tmp_path: Path) -> RltEmbed:
     return call
 
 
+def architecture(elf: Path) -> tuple[str, bool, str]:
+    """What a program was compiled for: the architecture, floats in the unit's registers, the unit's precision.
+
+    The bits alone do not tell: flags of a core without a unit give the same ones, slowly.
+    """
+    with elf.open("rb") as stream:
+        section = ELFFile(stream).get_section_by_name(".ARM.attributes")
+        (part,) = (part for vendor in section.iter_subsections() for part in vendor.iter_subsubsections())
+        values = {attribute.tag: attribute.value for attribute in part.iter_attributes()}
+    precision = {1: "single precision"}.get(values.get("TAG_ABI_HARDFP_USE"), "as the unit's name implies")
+    return values["TAG_CPU_NAME"], values.get("TAG_ABI_VFP_ARGS") == 1, precision
+
+
 @emulated
 def test_a_core_and_a_runner_of_ones_own_validate(rlt_embed: RltEmbed, tmp_path: Path, port: str) -> None:
     source, project = tmp_path / "checkpoint.h", tmp_path / "project"
@@ -60,6 +74,7 @@ def test_a_core_and_a_runner_of_ones_own_validate(rlt_embed: RltEmbed, tmp_path:
 
     exported = rlt_embed("export", source, "--board", BOARD, "-o", project)
     flashed = rlt_embed("flash", project, "--port", port)
+    compiled_for = architecture(project / ".pio/build/my_an505/firmware.elf") if flashed.exit_code == 0 else None
     validated = rlt_embed("validate", project, "--port", port, "--json", tmp_path / "report.json")
     off = pio(project, "run", "-t", "poweroff", "--upload-port", port)
 
@@ -71,6 +86,7 @@ def test_a_core_and_a_runner_of_ones_own_validate(rlt_embed: RltEmbed, tmp_path:
     assert (report["board"], report["cost"]["unit"]) == ("my_an505", "ticks")
     assert f"cost     {report['cost']['per_inference']:.0f} ticks per inference" in validated.output
     assert report["total"]["equal"] == report["total"]["outputs"] > 1000
+    assert compiled_for == ("8-M.MAIN", True, "single precision")
     header = (project / "include/boards/my_an505/rlt_embed/board.h").read_text()
     assert "rl_tools::devices::CortexM33<" in header
     assert "`sudo apt-get install qemu-system-arm`" in (project / "README.md").read_text()
