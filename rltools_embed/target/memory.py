@@ -40,6 +40,7 @@ from rltools_embed.target.target import Target
 
 Alter = Callable[[int, Float32Array], Float32Array]
 _NAME = "memory"
+_PORT = "memory link"
 _LARGEST_PAYLOAD = 4096
 _TICKS_PER_S = 1_000_000_000
 
@@ -175,7 +176,7 @@ class _MemoryAdapter:
 
     folder = None
     ends_with_target = True
-    port = _NAME
+    port = _PORT
 
     def __init__(self, policy: Policy, firmware: _Firmware, arithmetic: Arithmetic) -> None:
         self.policy = policy
@@ -186,7 +187,7 @@ class _MemoryAdapter:
 
     def flash(self, watch: Watch | None) -> str | None:
         self._is_on = True
-        return _NAME
+        return _PORT
 
     def connect(self) -> Link:
         if not self._is_on:

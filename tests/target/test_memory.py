@@ -179,7 +179,7 @@ def test_it_is_on_until_it_is_switched_off() -> None:
             target.hello()
         target.flash()
         assert target.hello().board == "memory"
-        assert (target.port, target.folder, target.elf) == ("memory", None, None)
+        assert (target.port, target.folder, target.elf) == (target.link.name, None, None)
 
 
 def test_the_documented_example_is_true() -> None:
