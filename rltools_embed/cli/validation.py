@@ -16,9 +16,6 @@ from rltools_embed.files import check_writable, write_atomically
 from rltools_embed.validation import Counts, Report, Settings
 from rltools_embed.validation.formats import to_json, to_junit
 from rltools_embed.validation.page import to_html
-from rltools_embed.validation.report import Outcome
-
-_EXIT_CODES = {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.INCOMPLETE: 12}
 
 
 def _report_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -133,4 +130,4 @@ def _publish(report: Report, json_path: str | None, junit: Path | None, html: Pa
     if html is not None:
         write_atomically(html, to_html(report))
     if not report.passed:
-        raise click.exceptions.Exit(_EXIT_CODES[report.outcome])
+        raise click.exceptions.Exit(report.outcome.exit_code)

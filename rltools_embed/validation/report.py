@@ -15,6 +15,11 @@ class Outcome(Enum):
     FAILED = "failed"
     INCOMPLETE = "incomplete"
 
+    @property
+    def exit_code(self) -> int:
+        """What `rlt-embed validate` and `run` end with."""
+        return {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.INCOMPLETE: 12}[self]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Check:

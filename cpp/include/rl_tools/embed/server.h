@@ -114,7 +114,10 @@ private:
         if (!payload_has(HelloRequest::head_size)) {
             return;
         }
-        struct {
+        uint8_t digest[digest_size];
+        POLICY::digest(digest);
+        const struct {
+            const uint8_t (&digest)[digest_size];
             uint16_t protocol_version = embed::protocol_version;
             uint32_t layout_hash = embed::layout_hash;
             uint32_t largest_payload = static_cast<uint32_t>(Server::largest_payload);
@@ -124,9 +127,7 @@ private:
             uint8_t arithmetic = static_cast<uint8_t>(IDENTITY.arithmetic);
             uint32_t tick_hz = IDENTITY.tick_hz != 0 ? IDENTITY.tick_hz : T_PORT::cycles_hz();
             Text board = Server::board;
-            uint8_t digest[digest_size];
-        } values;
-        POLICY::digest(values.digest);
+        } values{digest};
         begin_answer();
         HelloResponse::write(reply_, values);
         send();
@@ -239,9 +240,10 @@ private:
     }
 
     // The counter wraps after 2^32 ticks, a minute or less: one evaluation is short against that, their sum is not.
-    // Both loops read the counter in the same way, so the empty one measures what the reading costs.
+    // Both loops read the counter in the same way, so the empty one measures what the reading costs. Not inlined: what
+    // is measured must not depend on the code around it.
     template <bool EVALUATES>
-    [[nodiscard]] uint64_t measure(uint32_t repeats) {
+    [[nodiscard, gnu::noinline]] uint64_t measure(uint32_t repeats) {
         uint64_t ticks = 0;
         for (uint32_t i = 0; i < repeats; ++i) {
             server_detail::forget(observation_);
