@@ -20,6 +20,7 @@ from tests.emulation import emulator
 
 _REFUSALS = pytest.StashKey[Path]()
 _SECONDS = pytest.StashKey[dict[str, float]]()
+_BUILDS = pytest.StashKey[selection.Builds]()
 RECORD = "RECORD_SECONDS"
 
 
@@ -30,6 +31,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(folder.cleanup)
     config.stash[_REFUSALS] = Path(folder.name)
     config.stash[_SECONDS] = {}
+    if RECORD in os.environ:
+        costs = Path(os.environ.setdefault("RECORD_SECONDS_COSTS", f"{folder.name}/costs"))  # the workers' too
+        costs.mkdir(exist_ok=True)
+        config.stash[_BUILDS] = selection.Builds(costs)
+        config.stash[_BUILDS].watch()
     selection.write_refusals(Path(folder.name), os.environ["PATH"])
 
 
@@ -37,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Before -m is applied."""
     seconds = selection.read_seconds()
+    selection.mark_emulated(items)
     selection.mark_slow(items, seconds)
     selection.longest_first(items, seconds)
 
@@ -50,8 +57,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     else:
         with selection.first_on_path(item.config.stash[_REFUSALS]):
             result = yield
+    took = selection.cpu_seconds() - begin
+    if builds := item.config.stash.get(_BUILDS, None):
+        took += builds.take()
     seconds, name = item.config.stash[_SECONDS], selection.function_of(item.nodeid)
-    seconds[name] = max(seconds.get(name, 0.0), selection.cpu_seconds() - begin)
+    seconds[name] = max(seconds.get(name, 0.0), took)
     return result
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from markdown_it import MarkdownIt
 
+from rltools_embed import templates
 from rltools_embed import text as render
 from rltools_embed.firmware import board
 
@@ -49,15 +50,15 @@ def test_an_identifier_resembles_its_text(text: str, name: str) -> None:
 
 def test_a_template_with_a_missing_value_is_refused() -> None:
     with pytest.raises(UndefinedError):
-        render.template("include/identity.h.jinja", {"project": '"x"'})
+        templates.template("include/identity.h.jinja", {"project": '"x"'})
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_value_stays_one_string_of_a_header(text: str) -> None:
     values = {"project": render.c_string("x"), "environment": render.c_string(text)}
 
-    header = render.template("include/identity.h.jinja", values).decode("ascii")
+    header = templates.template("include/identity.h.jinja", values).decode("ascii")
 
-    assert header.count("\n") == render.template(
+    assert header.count("\n") == templates.template(
         "include/identity.h.jinja", {"project": '"x"', "environment": '"y"'}
     ).count(b"\n")
