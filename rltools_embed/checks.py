@@ -40,6 +40,7 @@ class _NotAllowedError(ValueError):
 
 
 def integer(at_least: int, at_most: int = _LARGEST_COUNT) -> Check:
+    """A check for a whole number within these bounds, both included."""
     is_open = at_most == _LARGEST_COUNT
     allowed = f"a whole number of at least {at_least}" if is_open else f"a whole number, {at_least} to {at_most}"
 
@@ -77,12 +78,14 @@ def real(allowed: str, accepts: Callable[[float], bool]) -> Check:
 
 
 def boolean(value: object) -> bool:
+    """A check for True or False; numbers are refused."""
     if not isinstance(value, bool):
         raise _NotAllowedError("True or False")
     return value
 
 
 def activation(value: object) -> str:
+    """A check for an activation function's name."""
     names = [activation.name for activation in Activation]
     if not isinstance(value, str) or value not in names:
         near = difflib.get_close_matches(str(value).upper(), names, n=1)
@@ -91,12 +94,15 @@ def activation(value: object) -> str:
 
 
 def function(value: object) -> object:
+    """A check for what can be called."""
     if not callable(value):
         raise _NotAllowedError("a function")
     return value
 
 
 def only(allowed_value: object, reason: str) -> Check:
+    """A check for one value alone, with the reason why there is no other."""
+
     def check(value: object) -> object:
         if isinstance(value, bool) != isinstance(allowed_value, bool) or value != allowed_value:
             raise _NotAllowedError(f"{allowed_value}: {reason}")
@@ -106,6 +112,7 @@ def only(allowed_value: object, reason: str) -> Check:
 
 
 def or_none(check: Check) -> Check:
+    """A check that also lets None pass."""
     return lambda value: None if value is None else check(value)
 
 

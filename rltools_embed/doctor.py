@@ -19,6 +19,7 @@ class Finding:
 
     @property
     def is_in_order(self) -> bool:
+        """Whether nothing needs to be done: the tool serves, or is an optional one that is absent."""
         return self.tool.serves or (self.is_optional and self.tool.found is None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import fnmatch
 import re
 import subprocess
@@ -300,3 +301,35 @@ def test_missing_paths_are_found() -> None:
     assert missing_paths("```\n`boards/a.toml`\n```\n\n`boards/b.toml`") == ["boards/b.toml"]
     assert not missing_paths("`rltools_embed/errors.py`, `rl_tools/embed/policy.h`, `boards/*.toml`, `src/control.cpp`")
     assert not missing_paths("`training/test_upstream_faults.py::test_name`, `and/or`, `boards/<board>/`")
+
+
+# --------------------------------------------------------------------------------------------------------- docstrings
+
+
+def undocumented(source: str) -> list[str]:
+    """The public names of a module, itself among them, that have no docstring; their members too."""
+
+    def names(node: ast.AST, prefix: str) -> Iterator[str]:
+        for each in ast.iter_child_nodes(node):
+            if isinstance(each, ast.FunctionDef | ast.ClassDef) and not each.name.startswith("_"):
+                if ast.get_docstring(each) is None:
+                    yield f"{prefix}{each.name}"
+                if isinstance(each, ast.ClassDef):
+                    yield from names(each, f"{prefix}{each.name}.")
+
+    tree = ast.parse(source)
+    return [*(["the module"] if tree.body and ast.get_docstring(tree) is None else []), *names(tree, "")]
+
+
+def test_every_public_name_has_a_docstring() -> None:
+    modules = {str(path.relative_to(ROOT)): path for path in (ROOT / "rltools_embed").rglob("*.py")}
+
+    found = {name: undocumented(path.read_text(encoding="utf-8")) for name, path in modules.items()}
+
+    assert {name: missing for name, missing in found.items() if missing} == {}
+
+
+def test_a_public_name_without_a_docstring_is_found() -> None:
+    source = 'class A:\n    """A."""\n    def b(self): ...\n    def _c(self): ...\ndef d(): ...\nclass _E:\n    def f(self): ...\n'
+
+    assert undocumented(source) == ["the module", "A.b", "d"]

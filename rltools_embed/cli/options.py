@@ -31,6 +31,7 @@ def named(context: click.Context, param: click.Parameter, path: Path) -> Path:
 
 
 def to_stderr(line: str) -> None:
+    """One line to stderr: progress, while stdout is for the result."""
     click.echo(line, err=True)
 
 

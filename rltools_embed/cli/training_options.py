@@ -34,6 +34,7 @@ def _parsed_options(context: click.Context, param: click.Parameter, given: tuple
 
 
 def training_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a training to a command."""
     for option in reversed(
         (
             click.option("--algorithm", show_default="sac", type=click.Choice(ALGORITHMS)),

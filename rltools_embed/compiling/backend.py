@@ -49,6 +49,7 @@ class Backend:
 
     @property
     def compile_flags(self) -> tuple[str, ...]:
+        """What the C++ compiler is passed for it."""
         return (f"-D{self.macro}",) if self.macro else ()
 
     @property

@@ -145,9 +145,11 @@ class SerialLink(Link):
 
     @property
     def name(self) -> str:
+        """The URL or device that was opened."""
         return self._name
 
     def read(self, timeout_s: float) -> bytes:
+        """What has arrived; empty if nothing came within `timeout_s`. Raises LinkError if the port vanished."""
         deadline = time.monotonic() + timeout_s
         while True:
             try:
@@ -169,6 +171,7 @@ class SerialLink(Link):
         return bytes(waiting)
 
     def write(self, data: bytes) -> None:
+        """Send all of `data`. Raises LinkError if the port takes none of it in time, or vanished."""
         try:
             self._port.write(data)
         except serial.SerialTimeoutException as error:
@@ -180,6 +183,7 @@ class SerialLink(Link):
             raise self._vanished(error) from error
 
     def close(self) -> None:
+        """Close the port; a second time does nothing."""
         self._port.close()
 
     def _vanished(self, error: OSError) -> LinkError:

@@ -52,9 +52,11 @@ class SilentBoard:
     """Never says anything."""
 
     def receive(self, data: bytes) -> bytes:
+        """Nothing."""
         return b""
 
     def reset(self) -> bytes:
+        """Nothing."""
         return b""
 
 
@@ -62,9 +64,11 @@ class EchoBoard:
     """Says what it hears, like a loop of wire."""
 
     def receive(self, data: bytes) -> bytes:
+        """The same bytes."""
         return data
 
     def reset(self) -> bytes:
+        """Nothing."""
         return b""
 
 
@@ -101,11 +105,13 @@ class MemoryBoard:
         self._decoder = Decoder()
 
     def receive(self, data: bytes) -> bytes:
+        """The answers to the requests that end within `data`."""
         return b"".join(
             encode_frame(self._answer(frame)) for frame in self._decoder.feed(data) if frame.type < RESPONSE_BIT
         )
 
     def reset(self) -> bytes:
+        """Forget half a frame; the boot text."""
         self._decoder = Decoder()
         return self._boot_text
 
@@ -197,6 +203,7 @@ class MemoryLink(Link):
 
     @property
     def name(self) -> str:
+        """`memory link`."""
         return "memory link"
 
     def reset_board(self) -> None:
@@ -206,6 +213,7 @@ class MemoryLink(Link):
         self._on_its_way.append((self._deaf_until_s, self._board.reset()))
 
     def read(self, timeout_s: float) -> bytes:
+        """What has arrived by the simulated clock, which goes on by up to `timeout_s` seconds."""
         arrived = self._take_arrived()
         if arrived:
             return arrived
@@ -217,11 +225,12 @@ class MemoryLink(Link):
         return self._take_arrived()
 
     def write(self, data: bytes) -> None:
+        """Hand `data` to the board, unless it is booting."""
         if self.clock() >= self._deaf_until_s:
             self._on_its_way.append((self.clock() + self._answer_s, self._board.receive(data)))
 
     def close(self) -> None:
-        pass
+        """Nothing is open."""
 
     def _take_arrived(self) -> bytes:
         now_s = self.clock()
@@ -231,6 +240,8 @@ class MemoryLink(Link):
 
 
 class Direction(Enum):
+    """Which way a fault's bytes travel."""
+
     TO_BOARD = auto()
     TO_HOST = auto()
 
@@ -275,9 +286,11 @@ class FaultyLink(Link):
 
     @property
     def name(self) -> str:
+        """The other link's."""
         return self._link.name
 
     def read(self, timeout_s: float) -> bytes:
+        """What the other link brings, with the faults in it. Raises LinkError once the port has vanished."""
         self._refuse_if_vanished()
         arrived, ending = self._pass(Direction.TO_HOST, self._link.read(timeout_s))
         if ending is not None and ending.kind is FaultKind.RESET:
@@ -287,6 +300,7 @@ class FaultyLink(Link):
         return arrived
 
     def write(self, data: bytes) -> None:
+        """Send `data` with the faults in it. Raises LinkError once the port has vanished."""
         self._refuse_if_vanished()
         passed, ending = self._pass(Direction.TO_BOARD, data)
         self._link.write(passed)
@@ -295,6 +309,7 @@ class FaultyLink(Link):
         self._refuse_if_vanished()
 
     def close(self) -> None:
+        """Close the other link."""
         self._link.close()
 
     def _refuse_if_vanished(self) -> None:

@@ -180,6 +180,7 @@ class CppSideBySide(SideBySide):
         self._batch = batch
 
     def act(self, actions: Float32Array, steps_before: int) -> None:
+        """One action (N, m) in each, by one call of C++; see `SideBySide.act`."""
         self._batch.step(actions, self.next_observations, self.rewards, self.terminated, self.truncated)
         check_finite(
             self.name, self.next_observations, self.rewards, lambda index: f"at step {steps_before + index + 1}"

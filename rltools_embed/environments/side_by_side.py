@@ -166,6 +166,7 @@ class SideBySide(ABC):
 
     @property
     def name(self) -> str:
+        """The environment's name, for messages."""
         return self._environments[0].name
 
     @abstractmethod
@@ -227,6 +228,7 @@ class OneByOne(SideBySide):
         self._step_each = stepper(*arrays, self._returns, self._lengths, limit, np.bool_).step_each
 
     def act(self, actions: Float32Array, steps_before: int) -> None:
+        """One action (N, m) in each, one environment after another; see `SideBySide.act`."""
         actions = self._to_environment(actions)
         untaken = self._step_each(self._wrapped, actions, 0)
         while untaken is not None:

@@ -50,18 +50,22 @@ class EnvSpec:
 
     @property
     def observation_dim(self) -> int:
+        """How many numbers an observation has."""
         return len(self.observation)
 
     @property
     def action_dim(self) -> int:
+        """How many numbers an action has."""
         return len(self.action)
 
     @property
     def sizes(self) -> Sizes:
+        """Observation and action dim, and the bounds of actions: what a saved run must fit."""
         return self.observation_dim, self.action_dim, self.action_low, self.action_high
 
     @property
     def actuator_bounds(self) -> Bounds:
+        """Lower and upper bound of each actuator; empty without `RescaleAction`."""
         return tuple((signal.low, signal.high) for signal in self.actuator)
 
     @property

@@ -100,15 +100,19 @@ class VectorSideBySide(SideBySide):
 
     @property
     def name(self) -> str:
+        """The environment's name, for messages."""
         return self.spec.environment or type(self._env.unwrapped).__name__
 
     def begin(self, seeds: Sequence[int]) -> None:
+        """Reset all of them, each with a seed of its own."""
         observations, _ = self._reset([int(seed) for seed in seeds])
         self.observations[:] = self._checked(observations, lambda index: "at reset")
         self._returns[:] = 0.0
         self._lengths[:] = 0
 
     def act(self, actions: Float32Array, steps_before: int) -> None:
+        """One action (N, m) in each, by one `step` of the vector; see `SideBySide.act`."""
+
         def where(index: int) -> str:
             return f"at step {steps_before + index + 1}{self._purpose}"
 
@@ -127,6 +131,7 @@ class VectorSideBySide(SideBySide):
         self.count(np.asarray(rewards, dtype=np.float64))
 
     def proceed(self, steps_before: int, *, reset: bool) -> list[Episode]:
+        """As `SideBySide.proceed`; those that ended are reset by a mask, or have reset themselves."""
         found = super().proceed(steps_before, reset=False)
         ended = self.terminated | self.truncated
         if not reset or not ended.any():
@@ -158,10 +163,12 @@ class VectorSideBySide(SideBySide):
         return reset(seed=seeds, **arguments)
 
     def underway(self) -> Underway:
+        """The episodes as they stand; see `SideBySide.underway`."""
         environments = self._synchronous()
         return self.underway_without_environments(tuple(snapshot.take(env) for env in environments))
 
     def resume(self, underway: Underway) -> None:
+        """Go on with the episodes that were under way; see `SideBySide.resume`."""
         environments = self._synchronous()
         self.begin(range(len(environments)))  # it must have been reset once, before it is stepped
         for env, taken in zip(environments, underway.snapshots, strict=True):
@@ -174,6 +181,7 @@ class VectorSideBySide(SideBySide):
             self.observations[index] = observation
 
     def close(self) -> None:
+        """Close the vector; a second call does nothing."""
         if not self._is_closed:
             self._is_closed = True
             in_use.release(self._env, self)

@@ -58,6 +58,7 @@ def unreachable(packages: list[str]) -> str | None:
 
 
 def main() -> None:
+    """The program: reads its two arguments, prints JSON."""
     sys.path.pop(0)  # this file's folder, whose platformio.py is not PlatformIO
     environment, action = sys.argv[1:]
     packages = missing(environment, ["upload"] if action == "upload" else [])

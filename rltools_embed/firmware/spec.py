@@ -122,6 +122,7 @@ class Project:
 
     @property
     def checkpoint(self) -> Path:
+        """The path of the project's checkpoint.h."""
         return self.folder / CHECKPOINT
 
     def board(self, name: str | None = None) -> Board:

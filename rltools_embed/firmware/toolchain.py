@@ -63,6 +63,7 @@ class Tool:
 
     @property
     def serves(self) -> bool:
+        """Whether it is there, whole, and new enough."""
         return not self.problem
 
 

@@ -54,6 +54,7 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
+        """The path of its checkpoint.h."""
         return self.folder / CHECKPOINT
 
 

@@ -21,10 +21,12 @@ class Evaluation:
 
     @property
     def mean_return(self) -> float:
+        """The mean of the returns, undiscounted."""
         return sum(self.returns) / len(self.returns)
 
     @property
     def mean_length(self) -> float:
+        """The mean of the lengths, in steps."""
         return sum(self.lengths) / len(self.lengths)
 
 

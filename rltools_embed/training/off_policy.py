@@ -71,18 +71,22 @@ class OffPolicyOptions(CommonOptions):
 
     @property
     def warmup_steps(self) -> int:
+        """Steps before the first update: N_WARMUP_STEPS, or the batch size."""
         return self.ACTOR_BATCH_SIZE if self.N_WARMUP_STEPS is None else self.N_WARMUP_STEPS
 
     @property
     def random_steps(self) -> int:
+        """Steps with uniform random actions: N_RANDOM_STEPS, or the warm-up."""
         return self.warmup_steps if self.N_RANDOM_STEPS is None else self.N_RANDOM_STEPS
 
     @property
     def warmup_steps_actor(self) -> int:
+        """Steps before the actor's first update."""
         return self.warmup_steps
 
     @property
     def warmup_steps_critic(self) -> int:
+        """Steps before the critics' first update."""
         return self.warmup_steps
 
 
@@ -106,20 +110,24 @@ class OffPolicyAlgorithm:
     evaluation_interval = 1000
 
     def lasting_options(self) -> dict[str, Any]:
+        """See `Algorithm.lasting_options`: warm-up and random steps as numbers."""
         options = self.options
         lasting = {"N_WARMUP_STEPS": options.warmup_steps, "N_RANDOM_STEPS": options.random_steps}
         return {**dataclasses.asdict(options), **lasting}
 
     @property
     def environments(self) -> int:
+        """N_ENVIRONMENTS."""
         return self.options.N_ENVIRONMENTS
 
     @property
     def step_limit(self) -> int:
+        """STEP_LIMIT in each environment, all of them together."""
         return self.options.STEP_LIMIT * self.options.N_ENVIRONMENTS
 
     @property
     def warmup_notice(self) -> str:
+        """A line if the training ends within a warm-up; else empty."""
         options = self.options
         return algorithms.warmup_notice(
             f"STEP_LIMIT {options.STEP_LIMIT} is",
@@ -131,10 +139,12 @@ class OffPolicyAlgorithm:
 
     @property
     def episode_step_limit(self) -> int | None:
+        """EPISODE_STEP_LIMIT."""
         return self.options.EPISODE_STEP_LIMIT
 
     @property
     def episodes_kept(self) -> int:
+        """EPISODE_STATS_BUFFER_SIZE, or 0 where no statistics are collected."""
         return self.options.EPISODE_STATS_BUFFER_SIZE if self.options.COLLECT_EPISODE_STATS else 0
 
 

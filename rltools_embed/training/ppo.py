@@ -110,10 +110,12 @@ class PpoOptions(CommonOptions):
 
     @property
     def steps_per_iteration(self) -> int:
+        """Environment steps of one iteration, all environments together."""
         return self.N_ENVIRONMENTS * self.ON_POLICY_RUNNER_STEPS_PER_ENV
 
     @property
     def iterations(self) -> int:
+        """Iterations of the whole training."""
         return self.TOTAL_STEP_LIMIT // self.steps_per_iteration if self.STEP_LIMIT is None else self.STEP_LIMIT
 
 
@@ -128,22 +130,27 @@ class PpoAlgorithm:
     episodes_kept = _EPISODES_KEPT
 
     def lasting_options(self) -> dict[str, Any]:
+        """All options as they are: none depends on another."""
         return dataclasses.asdict(self.options)
 
     @property
     def environments(self) -> int:
+        """N_ENVIRONMENTS."""
         return self.options.N_ENVIRONMENTS
 
     @property
     def interactions_per_step(self) -> int:
+        """ON_POLICY_RUNNER_STEPS_PER_ENV."""
         return self.options.ON_POLICY_RUNNER_STEPS_PER_ENV
 
     @property
     def step_limit(self) -> int:
+        """Environment steps of whole iterations, all environments together."""
         return self.options.iterations * self.options.steps_per_iteration
 
     @property
     def warmup_notice(self) -> str:
+        """A line if the training ends within a warm-up; else empty."""
         options = self.options
         return warmup_notice(
             f"a training of {options.iterations} iterations is",
@@ -155,9 +162,11 @@ class PpoAlgorithm:
 
     @property
     def episode_step_limit(self) -> int | None:
+        """EPISODE_STEP_LIMIT."""
         return self.options.EPISODE_STEP_LIMIT
 
     def translation_unit(self, spec: EnvSpec) -> str:
+        """C++ that makes PPO's trainer for these sizes."""
         options = self.options
         return translation_unit(
             "ppo",
@@ -169,6 +178,7 @@ class PpoAlgorithm:
         )
 
     def settings(self, spec: EnvSpec) -> Mapping[str, float]:
+        """The options that are numbers for C++."""
         return self.options.settings_of(
             "LAMBDA",
             "EPSILON_CLIP",
@@ -191,6 +201,7 @@ class PpoAlgorithm:
         )
 
     def modules(self, spec: EnvSpec, numbers: Numbers) -> tuple[Module, ...]:
+        """Normaliser if there is one, actor with its log-std, and the bounds."""
         options = self.options
         mlp = actor_of(options, numbers, spec.observation_dim, spec.action_dim, log_std=numbers("log_std"))
         # The mean is not bounded by itself: the bounds clamp it, also where they are [-1, 1].

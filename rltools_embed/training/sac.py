@@ -51,10 +51,12 @@ class SacOptions(OffPolicyOptions):
 
     @property
     def warmup_steps_actor(self) -> int:
+        """N_WARMUP_STEPS_ACTOR, or N_WARMUP_STEPS."""
         return self.warmup_steps if self.N_WARMUP_STEPS_ACTOR is None else self.N_WARMUP_STEPS_ACTOR
 
     @property
     def warmup_steps_critic(self) -> int:
+        """N_WARMUP_STEPS_CRITIC, or N_WARMUP_STEPS."""
         return self.warmup_steps if self.N_WARMUP_STEPS_CRITIC is None else self.N_WARMUP_STEPS_CRITIC
 
 
@@ -67,9 +69,11 @@ class SacAlgorithm(OffPolicyAlgorithm):
     name = "SAC"
 
     def translation_unit(self, spec: EnvSpec) -> str:
+        """C++ that makes SAC's trainer for these sizes."""
         return off_policy.translation_unit("sac", self.options, spec)
 
     def settings(self, spec: EnvSpec) -> Mapping[str, float]:
+        """The options that are numbers for C++."""
         options = self.options
         return {
             **off_policy.settings(
@@ -84,6 +88,7 @@ class SacAlgorithm(OffPolicyAlgorithm):
         }
 
     def modules(self, spec: EnvSpec, numbers: Numbers) -> tuple[Module, ...]:
+        """Actor, squashing, and the bounds where they are not [-1, 1]."""
         squash = SampleAndSquash(
             output_dim=spec.action_dim,
             log_std_lower_bound=self.options.LOG_STD_LOWER_BOUND,

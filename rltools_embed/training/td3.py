@@ -39,6 +39,7 @@ class Td3Options(OffPolicyOptions):
 
     @property
     def random_steps(self) -> int:
+        """N_RANDOM_STEPS, or a tenth of STEP_LIMIT, at most 1000 and at least the warm-up."""
         if self.N_RANDOM_STEPS is not None:
             return self.N_RANDOM_STEPS
         return max(self.warmup_steps, min(_RANDOM_STEPS, self.STEP_LIMIT // 10))
@@ -53,9 +54,11 @@ class Td3Algorithm(OffPolicyAlgorithm):
     name = "TD3"
 
     def translation_unit(self, spec: EnvSpec) -> str:
+        """C++ that makes TD3's trainer for these sizes."""
         return off_policy.translation_unit("td3", self.options, spec)
 
     def settings(self, spec: EnvSpec) -> Mapping[str, float]:
+        """The options that are numbers for C++."""
         return off_policy.settings(
             self.options,
             "ACTOR_POLYAK",
@@ -66,6 +69,7 @@ class Td3Algorithm(OffPolicyAlgorithm):
         )
 
     def modules(self, spec: EnvSpec, numbers: Numbers) -> tuple[Module, ...]:
+        """Actor, clamp, and the bounds where they are not [-1, 1]."""
         mlp = actor_of(self.options, numbers, spec.observation_dim, spec.action_dim, Activation.TANH)
         clamp = Td3Sampling(output_dim=spec.action_dim, std=self.options.EXPLORATION_NOISE)
         return (mlp, clamp, bounds_of(spec)) if spec.is_rescaled else (mlp, clamp)

@@ -242,6 +242,7 @@ class SAC(Training):
 
     @classmethod
     def check_options(cls, options: Mapping[str, Any]) -> Algorithm:
+        """See `Training.check_options`."""
         return SacAlgorithm(from_keywords(SacOptions, options))
 
 
@@ -250,6 +251,7 @@ class TD3(Training):
 
     @classmethod
     def check_options(cls, options: Mapping[str, Any]) -> Algorithm:
+        """See `Training.check_options`."""
         return Td3Algorithm(from_keywords(Td3Options, options))
 
 
@@ -261,6 +263,7 @@ class PPO(Training):
 
     @classmethod
     def check_options(cls, options: Mapping[str, Any]) -> Algorithm:
+        """See `Training.check_options`."""
         return PpoAlgorithm(from_keywords(PpoOptions, options))
 
 

@@ -127,6 +127,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
+        """Whether every check passed: the board computes the same."""
         return self.outcome is Outcome.PASSED
 
     @property

@@ -35,6 +35,7 @@ class Framework(Enum):
 
     @property
     def port(self) -> Port:
+        """The port that runs on it."""
         return ports.ARDUINO if self is Framework.ARDUINO else ports.ESPIDF
 
 
