@@ -45,7 +45,7 @@ def check_could_write(folder: Path) -> None:
 def uninterrupted() -> Iterator[None]:
     """Hold Ctrl-C back until the block has ended: for the milliseconds in which files that belong together change."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread is told of signals
+        yield  # only the main thread gets signals
         return
     is_interrupted = threading.Event()
     before = signal.signal(signal.SIGINT, lambda number, frame: is_interrupted.set())

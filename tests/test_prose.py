@@ -330,6 +330,7 @@ def test_every_public_name_has_a_docstring() -> None:
 
 
 def test_a_public_name_without_a_docstring_is_found() -> None:
-    source = 'class A:\n    """A."""\n    def b(self): ...\n    def _c(self): ...\ndef d(): ...\nclass _E:\n    def f(self): ...\n'
+    shown = 'class A:\n    """A."""\n    def b(self): ...\n    def _c(self): ...\ndef d(): ...\n'
+    hidden = "class _E:\n    def f(self): ...\n"
 
-    assert undocumented(source) == ["the module", "A.b", "d"]
+    assert undocumented(shown + hidden) == ["the module", "A.b", "d"]

@@ -56,11 +56,11 @@ def watching(title: str) -> Iterator[Watched]:
         )
 
 
-def policy(found: Policy) -> None:
+def policy(policy: Policy) -> None:
     """A policy's origin, layers, signals and digest."""
     out = console()
-    origin = found.provenance
-    out.print(f"[bold]{plain(found.name)}[/]  {found.observation_dim} → {found.action_dim} (observation → action)")
+    origin = policy.provenance
+    out.print(f"[bold]{plain(policy.name)}[/]  {policy.observation_dim} → {policy.action_dim} (observation → action)")
     trained = [
         origin.algorithm,
         f"on {origin.environment}" if origin.environment else "",
@@ -69,17 +69,17 @@ def policy(found: Policy) -> None:
         f"mean return {origin.mean_return:.1f}" if origin.mean_return is not None else "",
     ]
     out.print("trained      " + plain(", ".join(part for part in trained if part)))
-    out.print(f"parameters   {found.parameter_count} float32, {4 * found.parameter_count} bytes")
-    period = "not known" if found.control_period_s is None else f"{found.control_period_s * 1e3:g} ms"
-    out.print(f"control      every {period}" if found.control_period_s else f"control      period {period}")
-    out.print(f"digest       {digest(found)}")
+    out.print(f"parameters   {policy.parameter_count} float32, {4 * policy.parameter_count} bytes")
+    period = "not known" if policy.control_period_s is None else f"{policy.control_period_s * 1e3:g} ms"
+    out.print(f"control      every {period}" if policy.control_period_s else f"control      period {period}")
+    out.print(f"digest       {digest(policy)}")
     out.print("versions     " + plain(", ".join(f"{name} {version}" for name, version in origin.versions)))
     layers = Table("layer", "computes", box=None, pad_edge=False)
-    for index, layer in enumerate(found.primitives):
+    for index, layer in enumerate(policy.primitives):
         layers.add_row(str(index), describe(layer))
     out.print(layers)
     signals = Table("signal", "name", "low", "high", "unit", box=None, pad_edge=False)
-    groups = (("observation", found.observation), ("action", found.action), ("actuator", found.actuator))
+    groups = (("observation", policy.observation), ("action", policy.action), ("actuator", policy.actuator))
     for kind, group in groups:
         for index, signal in enumerate(group):
             signals.add_row(f"{kind}[{index}]", *_signal_cells(signal), end_section=False)
@@ -109,10 +109,10 @@ def board_table(boards: Sequence[Board], proven: Mapping[str, Evidence]) -> None
     console().print(table)
 
 
-def findings(found: Sequence[Finding]) -> None:
+def findings(findings: Sequence[Finding]) -> None:
     """What the doctor found."""
     table = Table("", "tool", "found", "needed for", "how to get it", box=None, pad_edge=False)
-    for finding in found:
+    for finding in findings:
         tool = finding.tool
         missing = "[yellow]absent[/]" if finding.is_optional else "[red]missing[/]"
         mark = "[green]ok[/]" if tool.serves else missing if tool.found is None else "[red]wrong[/]"
@@ -122,34 +122,34 @@ def findings(found: Sequence[Finding]) -> None:
     console().print(table)
 
 
-def report(found: Report) -> None:
+def report(report: Report) -> None:
     """The verdict last, what it rests on before it."""
     out = console()
     out.print(
-        f"[bold]{plain(found.policy)}[/] on [bold]{plain(found.board)}[/] "
-        f"({plain(found.port)}, {found.arithmetic} rounding)"
+        f"[bold]{plain(report.policy)}[/] on [bold]{plain(report.board)}[/] "
+        f"({plain(report.port)}, {report.arithmetic} rounding)"
     )
-    if found.samples:
-        out.print(_sample_table(found))
-    for check in found.checks:
+    if report.samples:
+        out.print(_sample_table(report))
+    for check in report.checks:
         out.print(_check_line(check))
-    if found.first_difference is not None:
-        _print_difference(out, found)
-    for line in _cost_lines(found):
+    if report.first_difference is not None:
+        _print_difference(out, report)
+    for line in _cost_lines(report):
         out.print(line)
-    for note in found.notes:
+    for note in report.notes:
         out.print(f"note     {plain(note)}", style="yellow")
-    out.print(_verdict(found))
+    out.print(_verdict(report))
 
 
-def _sample_table(found: Report) -> Table:
+def _sample_table(report: Report) -> Table:
     table = Table("observations", "count", "same bits", "max abs", "max ULP", "vs float64", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
-    for sample in found.samples:
+    for sample in report.samples:
         table.add_row(sample.name, str(sample.observations), *_agreement_cells(sample.agreement))
-    if found.total is not None:
-        table.add_row("all", str(found.observations), *_agreement_cells(found.total), style="bold")
+    if report.total is not None:
+        table.add_row("all", str(report.observations), *_agreement_cells(report.total), style="bold")
     return table
 
 
@@ -162,8 +162,8 @@ def _check_line(check: Check) -> str:
     return f"{mark}     {check.name:<11}{plain(check.message)}"
 
 
-def _print_difference(out: Console, found: Report) -> None:
-    difference = found.first_difference
+def _print_difference(out: Console, report: Report) -> None:
+    difference = report.first_difference
     if difference is None:
         return
     out.print(f"first difference: {difference.sample} {difference.row}")
@@ -180,19 +180,21 @@ def _numbers(values: Sequence[float]) -> str:
     return plain(f"[{shown}{', …' if len(values) > 8 else ''}]")
 
 
-def _cost_lines(found: Report) -> Iterator[str]:
-    yield f"flash    {wording.size(found.flash)}"
-    ram = wording.size(found.ram)
-    yield f"RAM      {ram}" if found.ram.used_bytes is None else f"RAM      {ram} besides the stack"
-    stack = "not measured on this board" if found.stack.used_bytes is None else f"{wording.size(found.stack)}, measured"
+def _cost_lines(report: Report) -> Iterator[str]:
+    yield f"flash    {wording.size(report.flash)}"
+    ram = wording.size(report.ram)
+    yield f"RAM      {ram}" if report.ram.used_bytes is None else f"RAM      {ram} besides the stack"
+    stack = (
+        "not measured on this board" if report.stack.used_bytes is None else f"{wording.size(report.stack)}, measured"
+    )
     yield f"stack    {stack}"
-    if found.cost is not None:
-        yield f"cost     {wording.cost(found.cost)}"
-    yield f"digest   {found.digest_found}, as the board computed it"
+    if report.cost is not None:
+        yield f"cost     {wording.cost(report.cost)}"
+    yield f"digest   {report.digest_found}, as the board computed it"
 
 
-def _verdict(found: Report) -> str:
-    if found.passed:
-        return f"[bold green]PASSED[/]   {wording.summary(found)}"
-    colour = "red" if found.outcome is Outcome.FAILED else "yellow"
-    return f"[bold {colour}]{found.outcome.name}[/]   {wording.summary(found).removeprefix('failed: ')}"
+def _verdict(report: Report) -> str:
+    if report.passed:
+        return f"[bold green]PASSED[/]   {wording.summary(report)}"
+    colour = "red" if report.outcome is Outcome.FAILED else "yellow"
+    return f"[bold {colour}]{report.outcome.name}[/]   {wording.summary(report).removeprefix('failed: ')}"

@@ -112,7 +112,7 @@ def run(
 
 
 def _check_destinations(*paths: str | Path | None) -> None:
-    """A report that cannot be written is told before the board is asked anything."""
+    """Refuse a report that cannot be written before the board is asked anything."""
     for each in paths:
         if each is not None and each != "-":
             check_writable(Path(each).parent)

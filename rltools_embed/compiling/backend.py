@@ -31,7 +31,7 @@ class Backend:
     """A way to compute products.
 
     Attributes:
-        name: as it is asked for; title: as it is told.
+        name: as users choose it; title: as messages call it.
         macro: what tells the C++ headers (rl_tools/rl/nn/multiply.h); empty: our own kernels.
         libraries: what the linker is given.
         version: the library's own; empty where it does not tell.
@@ -59,7 +59,7 @@ class Backend:
 
     @property
     def found(self) -> str:
-        """The line that says so."""
+        """The message that it was found."""
         return f"{self.title} found." + (f" Version: {self.version}" if self.version else "")
 
 

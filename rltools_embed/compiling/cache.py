@@ -99,7 +99,7 @@ class Cache:
             message = f"cannot write to the cache {self.directory}: {error.strerror} ({error.filename})"
             raise ToolchainError(message, _ANOTHER_FOLDER) from error
         except BuildError as error:
-            # A linker says so in a line of its own, and ends with another.
+            # A linker names the cause in a line of its own, and ends with another.
             if shutil.disk_usage(self.directory).free < _LEAST_SPACE_BYTES:
                 raise ToolchainError(f"no space is left for the cache {self.directory}", _ANOTHER_FOLDER) from error
             raise

@@ -87,7 +87,7 @@ def load(
 
     Args:
         environment: C++ that defines `rl_tools::rl::make_environments`; None: the environments are Python's.
-        backend: one of `backend.NAMES`. Where it is missing or broken, one line says so, and our own kernels compute.
+        backend: one of `backend.NAMES`. If it is missing or broken, you get a message and our own kernels compute.
 
     Raises:
         ToolchainError: no compiler, or a cache that cannot be trusted.
@@ -179,8 +179,8 @@ class _Build:
                 self.say(f"{_in_one_line(error)}; {f'trying {following}' if following else _OWN_INSTEAD}")
         return OWN
 
-    def checked(self, found: Backend) -> Backend:
-        """`found` with its version and file, after a program of its own has compared its products with ours.
+    def checked(self, backend: Backend) -> Backend:
+        """`backend` with its version and file, after a program of its own has compared its products with ours.
 
         The program is compiled once and runs each time: a library may have become another one.
 
@@ -188,10 +188,10 @@ class _Build:
             ToolchainError: it cannot be linked or loaded, it crashes, or its products are wrong.
         """
         if self.compiler.is_microsofts:
-            raise ToolchainError(f"{found.title} cannot be linked by {self.compiler.dialect.value}")
+            raise ToolchainError(f"{backend.title} cannot be linked by {self.compiler.dialect.value}")
         dlsym = ("-ldl",) if platform.system() == "Linux" else ()  # apart from libc before glibc 2.34
-        own_flags = (*self._flags("-O1"), *found.compile_flags)
-        libraries = (*found.libraries, *dlsym)
+        own_flags = (*self._flags("-O1"), *backend.compile_flags)
+        libraries = (*backend.libraries, *dlsym)
         key = self._key(_CHECK, *own_flags, *libraries)
 
         def build(target: Path) -> None:
@@ -200,16 +200,16 @@ class _Build:
         try:
             program, _ = self.cache.get_or_build(key, ".check", build)
         except BuildError as error:
-            raise ToolchainError(f"{found.title} cannot be linked", f"{found.hint} ({error.hint})") from error
+            raise ToolchainError(f"{backend.title} cannot be linked", f"{backend.hint} ({error.hint})") from error
         done = process.run([program], timeout_s=_CHECK_TIMEOUT_S)
         lines = [*done.output.splitlines(), "", ""]
         if done.exit_code == 0:
-            version = found.version or "".join(lines[1].split()[1:2])
-            return replace(found, version=version, path=str(Path(lines[0]).resolve()) if lines[0] else "")
+            version = backend.version or "".join(lines[1].split()[1:2])
+            return replace(backend, version=version, path=str(Path(lines[0]).resolve()) if lines[0] else "")
         if done.exit_code == _WRONG_PRODUCTS:
-            raise ToolchainError(f"{found.title} ({lines[0]}) computes wrong products", found.hint)
-        told = f"exit code {done.exit_code}, {_shortened(lines[0])}".rstrip(", ")
-        raise ToolchainError(f"{found.title} does not run ({told})", found.hint)
+            raise ToolchainError(f"{backend.title} ({lines[0]}) computes wrong products", backend.hint)
+        reason = f"exit code {done.exit_code}, {_shortened(lines[0])}".rstrip(", ")
+        raise ToolchainError(f"{backend.title} does not run ({reason})", backend.hint)
 
     def module(self, translation_unit: str, environment: str | None, force: bool) -> Path:
         """Bindings and trainer are compiled side by side: the bindings know no sizes, so they are compiled once."""

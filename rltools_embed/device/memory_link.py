@@ -25,7 +25,7 @@ from rltools_embed.policy.arithmetic import Arithmetic
 
 
 class ManualClock:
-    """Seconds that pass only when they are told to."""
+    """Seconds that pass only when `advance` is called."""
 
     def __init__(self) -> None:
         self._now_s = 0.0
@@ -178,7 +178,7 @@ class MemoryLink(Link):
     Args:
         boot_s: so long the board is deaf after a reset; what it says while booting comes at the end of it.
         answer_s: so long each answer takes.
-        babble: said again and again whenever there is nothing else, every 10 ms: a board that never falls silent.
+        babble: sent again and again whenever there is nothing else, every 10 ms: a board that never falls silent.
     """
 
     _BABBLE_EVERY_S = 0.01

@@ -152,10 +152,10 @@ class Environment:
             in_use.release(self._env, self)
             self._env.close()
 
-    def _check_same(self, found: EnvSpec) -> None:
-        if found != self.spec:
+    def _check_same(self, spec: EnvSpec) -> None:
+        if spec != self.spec:
             raise UnsupportedEnvError(
-                f"env_factory made {_sizes(found)}, after {_sizes(self.spec)}",
+                f"env_factory made {_sizes(spec)}, after {_sizes(self.spec)}",
                 "it must make the same environment each time",
             )
 

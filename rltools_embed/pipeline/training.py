@@ -240,7 +240,7 @@ def _interruption_between_steps() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
     if threading.current_thread() is not threading.main_thread():
-        yield is_interrupted.is_set  # only the main thread is told of signals
+        yield is_interrupted.is_set  # only the main thread gets signals
         return
     before = signal.getsignal(signal.SIGINT)
     signal.signal(signal.SIGINT, note)

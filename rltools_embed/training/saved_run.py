@@ -203,8 +203,8 @@ def _run(members: Mapping[str, bytes]) -> SavedRun:
     )
 
 
-def _bounds(told: list[list[float]] | None) -> Bounds | None:
-    return None if told is None else tuple((low, high) for low, high in told)
+def _bounds(pairs: list[list[float]] | None) -> Bounds | None:
+    return None if pairs is None else tuple((low, high) for low, high in pairs)
 
 
 def trainer_arrays(sections: list[tuple[str, str, bytes]]) -> dict[str, npt.NDArray[Any]]:

@@ -279,7 +279,7 @@ class State:
     def save(self, path: str | Path) -> None:
         """Write the whole run, for `load` to go on from: between any two steps, and at the end.
 
-        The environments are pickled. One that cannot be is left out, and a message says so: then a resumed run begins
+        The environments are pickled. One that cannot be is left out, with a message: then a resumed run begins
         new episodes, and its bits are not those of an uninterrupted one.
 
         Raises:

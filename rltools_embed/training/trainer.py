@@ -48,7 +48,7 @@ class Training:
         interface_name: part of the policy's name; the cache does not need it.
         backend: what computes the matrix products: "own" kernels (the default, and the fastest where we measured),
             "mkl", "openblas", "accelerate" (macOS), or "blas", the first of these that is here. None: what the
-            environment variable RLT_BACKEND says. One that is missing or broken is told in a line, and our own compute.
+            environment variable RLT_BACKEND says. If it is missing or broken, you get a message and our own compute.
         enable_blas: False means backend="own". True, RLtools' default, changes nothing: it allows a BLAS there, and our
             own kernels are the default here.
         force_blas: True means backend="blas". Both are known for RLtools' sake.
@@ -159,7 +159,7 @@ class Training:
     ) -> State:
         """A training run that goes on where `State.save` left it, with the bits of one that was never interrupted.
 
-        With another compiler, CPU or BLAS it goes on with other bits; a message says so.
+        With another compiler, CPU or BLAS it goes on with other bits, with a message.
 
         Args:
             env_factory: makes the environment that the run was saved with.

@@ -10,17 +10,17 @@ import numpy.typing as npt
 from rltools_embed.policy.layers import Float32Array
 
 
-def same_bits(found: Float32Array, expected: Float32Array) -> npt.NDArray[np.bool_]:
+def same_bits(actual: Float32Array, expected: Float32Array) -> npt.NDArray[np.bool_]:
     """Where the bits are equal. A NaN equals any NaN: its sign and payload are the core's own affair."""
-    both_nan = np.isnan(found) & np.isnan(expected)
-    return np.asarray((found.view(np.uint32) == expected.view(np.uint32)) | both_nan, dtype=np.bool_)
+    both_nan = np.isnan(actual) & np.isnan(expected)
+    return np.asarray((actual.view(np.uint32) == expected.view(np.uint32)) | both_nan, dtype=np.bool_)
 
 
-def ulp_distance(found: Float32Array, expected: Float32Array) -> npt.NDArray[np.int64]:
+def ulp_distance(actual: Float32Array, expected: Float32Array) -> npt.NDArray[np.int64]:
     """How many float32 numbers lie between: 0 for +0 and -0, one past the largest where one of the two is NaN."""
-    distance = np.abs(_ordered(found) - _ordered(expected))
-    one_nan = np.isnan(found) != np.isnan(expected)
-    both_nan = np.isnan(found) & np.isnan(expected)
+    distance = np.abs(_ordered(actual) - _ordered(expected))
+    one_nan = np.isnan(actual) != np.isnan(expected)
+    both_nan = np.isnan(actual) & np.isnan(expected)
     return np.where(one_nan, np.int64(1 << 32), np.where(both_nan, np.int64(0), distance))
 
 
@@ -54,15 +54,15 @@ class Agreement:
         return self.equal / self.outputs if self.outputs else 1.0
 
 
-def agreement(found: Float32Array, expected: Float32Array, float64: npt.NDArray[np.float64] | None) -> Agreement:
+def agreement(actual: Float32Array, expected: Float32Array, float64: npt.NDArray[np.float64] | None) -> Agreement:
     """Compare a board's outputs (k, m) with the reference's, and with the float64 reference if it is given."""
-    equal = same_bits(found, expected)
+    equal = same_bits(actual, expected)
     return Agreement(
         outputs=equal.size,
         equal=int(equal.sum()),
-        max_abs=_largest_difference(found.astype(np.float64), expected.astype(np.float64), equal),
-        max_ulp=int(ulp_distance(found, expected).max(initial=0)),
-        max_abs_float64=None if float64 is None else _largest_difference(found.astype(np.float64), float64),
+        max_abs=_largest_difference(actual.astype(np.float64), expected.astype(np.float64), equal),
+        max_ulp=int(ulp_distance(actual, expected).max(initial=0)),
+        max_abs_float64=None if float64 is None else _largest_difference(actual.astype(np.float64), float64),
     )
 
 

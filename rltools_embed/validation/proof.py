@@ -23,7 +23,7 @@ from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import Float32Array, describe
 from rltools_embed.policy.model import Policy
 from rltools_embed.target import Target
-from rltools_embed.target import ports as reach
+from rltools_embed.target import ports
 from rltools_embed.validation.compare import Agreement, agreement, same_bits
 from rltools_embed.validation.observations import Counts, Rollout, Sample, samples
 from rltools_embed.validation.report import Check, Cost, Difference, Report, SampleResult, Size
@@ -99,7 +99,7 @@ def measure(
     """
     settings = settings or Settings()
     client = Client(link)
-    hello = reach.hello(client, board)
+    hello = ports.hello(client, board)
     report = _bare_report(hello, policy, board, link.name, built)
     questions = _Questions()
     if (hello.observation_dim, hello.action_dim) != (policy.observation_dim, policy.action_dim):
@@ -246,9 +246,9 @@ def _identity_checks(hello: Hello, policy: Policy, board: Board) -> tuple[Check,
     )
 
 
-def _compared(name: str, found: str, expected: str, words: str) -> Check:
-    passed = found == expected
-    message = f"{words} {found}" + ("" if passed else f", expected {expected}")
+def _compared(name: str, actual: str, expected: str, words: str) -> Check:
+    passed = actual == expected
+    message = f"{words} {actual}" + ("" if passed else f", expected {expected}")
     return Check(name=name, passed=passed, message=message)
 
 

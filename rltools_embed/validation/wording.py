@@ -23,16 +23,16 @@ def float64(agreement: Agreement) -> str:
     return "-" if agreement.max_abs_float64 is None else f"{agreement.max_abs_float64:.2g}"
 
 
-def size(found: Size) -> str:
+def size(size: Size) -> str:
     """Bytes used, and of how many."""
-    if found.used_bytes is None:
+    if size.used_bytes is None:
         return "not measured"
-    return size_text(found.used_bytes, found.offered_bytes)
+    return size_text(size.used_bytes, size.offered_bytes)
 
 
-def cost(found: Cost) -> str:
+def cost(cost: Cost) -> str:
     """The figure and what kind of figure it is."""
-    return f"{found.per_inference:.0f} {unit(found.unit)}"
+    return f"{cost.per_inference:.0f} {unit(cost.unit)}"
 
 
 def unit(name: str) -> str:

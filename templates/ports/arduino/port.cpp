@@ -50,7 +50,7 @@ void reset() {
     chip::reset();
 }
 
-// The framework's own: its size is not told.
+// The framework's own, of unknown size.
 const std::uint32_t* stack_begin() { return nullptr; }
 const std::uint32_t* stack_end() { return nullptr; }
 

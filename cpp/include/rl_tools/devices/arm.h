@@ -31,7 +31,7 @@ struct CortexM4F : ARM<T_ARITHMETIC> {};
 template <typename T_ARITHMETIC = arithmetic::Separate>
 struct CortexM33 : CortexM4F<T_ARITHMETIC> {};
 
-// With vector instructions, if the part has them and the compiler is told so; otherwise as the Cortex-M33.
+// With vector instructions, if the part has them and the compiler may use them; otherwise as the Cortex-M33.
 template <typename T_ARITHMETIC = arithmetic::Separate>
 struct CortexM55 : CortexM33<T_ARITHMETIC> {
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)

@@ -162,7 +162,7 @@ private:
     float observation_[OBSERVATION_DIM]{};
 };
 
-// With the sizes that Python was told.
+// With the sizes that the mapping in Python names.
 template <typename ENVIRONMENT, size_t OBSERVATION_DIM, size_t ACTION_DIM>
 std::unique_ptr<Environments> environments_of(size_t count) {
     if constexpr (environment::is_checked<ENVIRONMENT, OBSERVATION_DIM, ACTION_DIM>()) {

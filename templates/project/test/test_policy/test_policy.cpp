@@ -1,5 +1,5 @@
 // `pio test`: the board evaluates the examples in its flash and says what came out. Once a second, because a board that
-// opening its port does not reset has said it long before anybody listens.
+// opening its port does not reset has printed it long before anybody listens.
 #include <rl_tools/embed/policy.h>
 
 #include <cstring>

@@ -120,7 +120,7 @@ inline void evaluate_rows(const DEVICE& device, const Model<MODULES...>& model,
     }
 }
 
-// Whether a pass can be made of these types at all; what is not so is said in a sentence.
+// Whether a pass can be made of these types at all; a wrong type is one sentence of the compiler.
 template <typename MODE, typename DEVICE, typename MODEL, typename INPUT_SPEC, typename OUTPUT_SPEC, typename ENGINE>
 constexpr bool has_matching_types() {
     constexpr bool HAS_A_DEVICE = devices::is_device<DEVICE>;
