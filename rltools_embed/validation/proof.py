@@ -22,8 +22,7 @@ from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import Float32Array, describe
 from rltools_embed.policy.model import Policy
-from rltools_embed.target import Target
-from rltools_embed.target import ports
+from rltools_embed.target import Target, ports
 from rltools_embed.validation.compare import Agreement, agreement, same_bits
 from rltools_embed.validation.observations import Counts, Rollout, Sample, samples
 from rltools_embed.validation.report import Check, Cost, Difference, Report, SampleResult, Size
