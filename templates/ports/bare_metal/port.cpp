@@ -21,7 +21,8 @@ const std::uint32_t* stack_end() { return __stack_end; }
 
 }  // namespace port
 
-int main() {
+// Not inline, also with -flto: start-up code paints the stack below itself before.
+__attribute__((noinline)) int main() {
     port::init();
     firmware_setup();
     for (;;) {

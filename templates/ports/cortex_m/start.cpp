@@ -77,17 +77,21 @@ __attribute__((used, noreturn)) void report_fault(const std::uint32_t* frame) {
 }
 
 // The stack may be what failed: with less than 255 bytes of it left, the report begins on a fresh one.
+// With -flto this may be far from everything else: its addresses stand behind it, not where the assembler would put
+// them, and BL reaches further than B. Nothing comes back.
 __attribute__((naked)) void Fault_Handler() {
     asm volatile(
         ".syntax unified\n"  // not what GCC assumes on an Armv6-M
         "mov r0, sp\n"
-        "ldr r1, =__stack_begin\n"
-        "adds r1, #255\n"
+        "ldr r1, 2f\n"
         "cmp r0, r1\n"
         "bhs 1f\n"
-        "ldr r1, =__stack_end\n"
+        "ldr r1, 3f\n"
         "mov sp, r1\n"
-        "1: b report_fault\n");
+        "1: bl report_fault\n"
+        ".balign 4\n"
+        "2: .word __stack_begin + 255\n"
+        "3: .word __stack_end\n");
 }
 
 }  // extern "C"
