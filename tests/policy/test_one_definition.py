@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import sysconfig
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pybind11
 import pytest
 
 from rltools_embed import process, resources
@@ -70,3 +73,25 @@ def test_numbers_that_the_whole_program_shares_do_not_link(tmp_path: Path) -> No
     assert header.read_text(encoding="utf-8") != text
     with pytest.raises(pytest.fail.Exception, match="did not link"):
         link_two_units(tmp_path, "g++", "-O2", include=include)
+
+
+# Added behind the library's headers: what the linker must name, and nothing else.
+SEEDED = "int not_inline() { return 1; }\nint not_const = 1;\n"
+
+
+def test_every_header_can_be_included_in_two_translation_units(tmp_path: Path) -> None:
+    """All headers are in an object that is linked with a copy of itself."""
+    root = resources.include_dir()
+    headers = (path.relative_to(root).as_posix() for path in sorted((root / "rl_tools").rglob("*.h")))
+    source, one, other = (tmp_path / name for name in ("all.cpp", "one.o", "other.o"))
+    source.write_text("".join(f"#include <{header}>\n" for header in headers) + SEEDED, encoding="utf-8")
+    python = (f"-I{sysconfig.get_path('include')}", f"-I{pybind11.get_include()}")
+    flags = ("-std=c++17", "-O0", "-fPIC", "-w", f"-I{root}", *python)
+    compiled = process.run([COMPILERS[0], *flags, "-c", source, "-o", one])
+    assert compiled.exit_code == 0, compiled.output
+    shutil.copy(one, other)
+
+    linked = process.run([COMPILERS[0], "-shared", one, other, "-o", tmp_path / "both.so"])
+
+    twice = re.findall(r"multiple definition of [`']([^`']+)'", linked.output)
+    assert twice == ["not_inline()", "not_const"], linked.output

@@ -260,7 +260,7 @@ inline PyTypeObject* actor_type() {
 }
 
 // Of a trainer, by (action): the array that the actor will write to.
-PyObject* actor(PyObject* self, PyObject* action) noexcept {
+inline PyObject* actor(PyObject* self, PyObject* action) noexcept {
     return guarded([&] {
         rl::Trainer& trainer = *reinterpret_cast<Holder<Trainer>*>(self)->held->trainer;
         const object copy = owned(PyObject_GetAttrString(action, "copy"));
@@ -296,7 +296,10 @@ inline void define(PyObject* module) {
 
 }  // namespace rl_tools::bindings
 
-PyMODINIT_FUNC PyInit_rl_tools_interface() {
+PyMODINIT_FUNC PyInit_rl_tools_interface();
+
+// Python looks it up by its name: nothing here calls it.
+[[gnu::used]] inline PyObject* PyInit_rl_tools_interface() {
     static PyModuleDef definition{
         PyModuleDef_HEAD_INIT, "rl_tools_interface", nullptr, -1, nullptr, nullptr, nullptr, nullptr, nullptr};
     return rl_tools::bindings::guarded([] {
