@@ -1,9 +1,10 @@
 // What lies beside a network while it learns: its gradient and Adam's moments.
 #pragma once
 
+#include <rl_tools/rl/components/settings.h>
+#include <rl_tools/rl/components/state.h>
 #include <rl_tools/rl/nn/adam.h>
 #include <rl_tools/rl/nn/mlp.h>
-#include <rl_tools/rl/trainer.h>
 
 namespace rl_tools::rl {
 
