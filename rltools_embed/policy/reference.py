@@ -14,7 +14,7 @@ import numpy as np
 
 from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.arrays import Float32Array, Float64Array
-from rltools_embed.policy.layers import Module, Recurrent, primitives
+from rltools_embed.policy.layers import Layer, Recurrent, primitives
 from rltools_embed.policy.products import fused_multiply_add
 
 __all__ = [
@@ -29,12 +29,12 @@ __all__ = [
 ]
 
 
-def evaluate(modules: Sequence[Module], observations: Float32Array, arithmetic: Arithmetic) -> Float32Array:
+def evaluate(modules: Sequence[Layer], observations: Float32Array, arithmetic: Arithmetic) -> Float32Array:
     """Actions (k, m) for observations (k, n), bit for bit as the C++ library computes them."""
     return trace(modules, observations, arithmetic)[-1]
 
 
-def trace(modules: Sequence[Module], observations: Float32Array, arithmetic: Arithmetic) -> tuple[Float32Array, ...]:
+def trace(modules: Sequence[Layer], observations: Float32Array, arithmetic: Arithmetic) -> tuple[Float32Array, ...]:
     """The output (k, width) of every primitive layer, in order; recurrent layers at their initial state."""
     outputs: list[Float32Array] = []
     x = observations
@@ -45,12 +45,12 @@ def trace(modules: Sequence[Module], observations: Float32Array, arithmetic: Ari
     return tuple(outputs)
 
 
-def initial_states(modules: Sequence[Module], count: int) -> tuple[Float32Array, ...]:
+def initial_states(modules: Sequence[Layer], count: int) -> tuple[Float32Array, ...]:
     """The state (count, s) of every recurrent layer before the first observation of an episode, in order."""
     return tuple(layer.initial_states(count) for layer in primitives(modules) if isinstance(layer, Recurrent))
 
 
-def evaluate_episode(modules: Sequence[Module], observations: Float32Array, arithmetic: Arithmetic) -> Float32Array:
+def evaluate_episode(modules: Sequence[Layer], observations: Float32Array, arithmetic: Arithmetic) -> Float32Array:
     """Actions (t, m) for the observations (t, n) of one episode, one after another from the initial state."""
     states = initial_states(modules, 1)
     if not states:
@@ -64,7 +64,7 @@ def evaluate_episode(modules: Sequence[Module], observations: Float32Array, arit
 
 
 def _step(
-    modules: Sequence[Module], x: Float32Array, states: Sequence[Float32Array], arithmetic: Arithmetic
+    modules: Sequence[Layer], x: Float32Array, states: Sequence[Float32Array], arithmetic: Arithmetic
 ) -> tuple[Float32Array, tuple[Float32Array, ...]]:
     """The actions of one step, and the next states."""
     remaining_states = iter(states)
@@ -97,7 +97,7 @@ class Float64Actions:
     allowance: Float64Array
 
 
-def evaluate_float64(modules: Sequence[Module], observations: Float32Array) -> Float64Actions:
+def evaluate_float64(modules: Sequence[Layer], observations: Float32Array) -> Float64Actions:
     """Actions in float64, by NumPy's own functions: independent of the float32 reference.
 
     Recurrent layers are at their initial state.

@@ -39,10 +39,10 @@ __all__ = [
 ]
 
 
-def primitives(modules: Iterable[Module]) -> Iterator[Primitive]:
+def primitives(layers: Iterable[Layer]) -> Iterator[Primitive]:
     """The layers that a trace shows: an mlp counts as its dense layers."""
-    for module in modules:
-        yield from module.primitives()
+    for layer in layers:
+        yield from layer.primitives()
 
 
 def number_count(layer: Layer) -> int:

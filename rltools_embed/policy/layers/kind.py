@@ -49,6 +49,10 @@ class Layer(ABC):
     def numbers(self) -> Mapping[str, Float32Array | float]:
         """Every number that it holds, by the names of its fields, in the order of the digest."""
 
+    @abstractmethod
+    def primitives(self) -> tuple[Primitive, ...]:
+        """The layers that a trace shows of it."""
+
     def digest_bytes(self) -> Iterator[bytes]:
         """Its part of the digest: tag, structure, numbers as little-endian float32."""
         yield bytes([self.TAG]) + self.structure()
@@ -62,6 +66,10 @@ class Layer(ABC):
 
 class Primitive(Layer):
     """A layer that a trace shows: one step of a policy's evaluation."""
+
+    def primitives(self) -> tuple[Primitive, ...]:
+        """Itself."""
+        return (self,)
 
     @abstractmethod
     def evaluate(self, x: Float32Array, arithmetic: Arithmetic) -> Float32Array:
@@ -137,10 +145,6 @@ class Module(Layer):
         return f"rl_tools/nn/layers/{self.kind}/operations_generic.h"
 
     @abstractmethod
-    def primitives(self) -> tuple[Primitive, ...]:
-        """The layers that a trace shows of it."""
-
-    @abstractmethod
     def settings(self) -> dict[str, Any]:
         """What the manifest tells besides the kind, ready for JSON: what `read` needs, sizes above all."""
 
@@ -161,10 +165,6 @@ class Module(Layer):
 
 class Standalone(Primitive, Module):
     """A module that is one primitive layer: its C++ type is a `Layer<Specification<float, size_t, sizes...>>`."""
-
-    def primitives(self) -> tuple[Primitive, ...]:
-        """Itself."""
-        return (self,)
 
     @abstractmethod
     def sizes(self) -> tuple[int, ...]:
