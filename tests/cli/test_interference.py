@@ -94,6 +94,7 @@ def test_run_checks_the_firmware_folder_before_training(rlt_embed: RltEmbed, tmp
     assert foreign.read_text() == "mine"
 
 
+@pytest.mark.emulated
 def test_run_checks_that_the_policy_fits_before_training(rlt_embed: RltEmbed, tmp_path: Path) -> None:
     text = (resources.boards_dir() / "qemu_mps2_an386.toml").read_text()
     small = tmp_path / "small.toml"
