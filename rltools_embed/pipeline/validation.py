@@ -17,6 +17,7 @@ from rltools_embed.pipeline.targets import flash, power_off
 from rltools_embed.pipeline.training import Hooks, RunKeywords, alone_in, plan_of, train, with_fields
 from rltools_embed.policy.model import Policy
 from rltools_embed.progress import Progress, silent
+from rltools_embed.target import Target
 from rltools_embed.training import TrainingPlan
 from rltools_embed.validation import Report, Settings
 from rltools_embed.validation import validate as _validate
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def validate(
-    folder: str | Path,
+    folder: str | Path | Target,
     *,
     board: str | None = None,
     port: str | None = None,
@@ -37,6 +38,7 @@ def validate(
     """Compare what a project's board computes with what its policy should give.
 
     Args:
+        folder: of an exported project, or what `run` wrote; or an open target, which stays open.
         source: a run's folder or a checkpoint file that says what should be on the board; else the project's own.
 
     Raises:

@@ -127,6 +127,10 @@ class Target:
             self._link = self._adapter.connect()
         return self._link
 
+    def clock(self) -> float:
+        """The time in seconds in which the board answers: this computer's, or a simulated one of a board in memory."""
+        return self._adapter.clock()
+
     def flash(self, *, watch: Watch | None = None) -> str | None:
         """Build the firmware, put it on the board, and wait until a hardware board answers.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -75,7 +76,15 @@ def validate(
     """
     with nullcontext(folder) if isinstance(folder, Target) else Target.open(folder, board=board, port=port) as target:
         expected = policy or target.policy
-        return measure(target.link, expected, target.board, built=target.elf, settings=settings, progress=progress)
+        return measure(
+            target.link,
+            expected,
+            target.board,
+            built=target.elf,
+            settings=settings,
+            progress=progress,
+            clock=target.clock,
+        )
 
 
 def measure(
@@ -86,18 +95,20 @@ def measure(
     built: Path | None = None,
     settings: Settings | None = None,
     progress: Progress = lambda done, total: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Report:
     """The validation itself, over an open link.
 
     Args:
         built: the ELF file whose sizes are reported.
+        clock: the link's time in seconds, which a board in memory simulates.
 
     Raises:
         LinkError, ProtocolError: the board stopped answering before all outputs were there, and none differed so far.
         What fails to answer afterwards is a check that was not measured.
     """
     settings = settings or Settings()
-    client = Client(link)
+    client = Client(link, clock=clock)
     hello = ports.hello(client, board)
     report = _bare_report(hello, policy, board, link.name, built)
     questions = _Questions()

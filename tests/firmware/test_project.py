@@ -16,6 +16,7 @@ from rltools_embed.errors import BoardError, ProjectError
 from rltools_embed.firmware import board, project
 from rltools_embed.firmware.board import Framework, RunnerKind
 from rltools_embed.policy import checkpoint
+from rltools_embed.policy.layers import registry
 from rltools_embed.policy.model import Policy
 from tests.firmware.conftest import make_spec
 from tests.policies import gru_policy, ppo_policy, sac_policy, td3_policy
@@ -73,6 +74,15 @@ def test_every_header_that_is_copied_is_reached_and_nothing_else_is_copied(polic
         for path in reached(files, ("src/", "lib/rl_tools/include/rl_tools/embed/"))
         if path.startswith("lib/rl_tools/include/")
     }
+
+
+def test_a_project_has_the_headers_of_every_kind_of_layer() -> None:
+    """Another policy's checkpoint.h can take the place of the project's own."""
+    kinds = [name for kind in registry.kinds() for name in registry.names_of(kind)]
+
+    for policy in (sac_policy(), gru_policy()):
+        headers = [path for path in project.render(make_spec(policy=policy)) if path.endswith("operations_generic.h")]
+        assert {path.split("/")[-2] for path in headers} >= {*kinds, "dense"}
 
 
 def test_what_only_trains_stays_at_home() -> None:

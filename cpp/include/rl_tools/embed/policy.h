@@ -1,11 +1,19 @@
 // A checkpoint as the server (rl_tools/embed/server.h) wants a policy: static functions, sizes as constants.
 // CHECKPOINT is the `policy::Checkpoint` of a checkpoint.h; DEVICE chooses the kernels and the arithmetic mode.
 // The compiler puts the weights into the layout of the device's kernels; they are in flash once, in that layout.
+// Every kind of layer is included, so that a project's checkpoint.h can be replaced by another policy's.
 #pragma once
 
 #include <rl_tools/embed/actuators.h>
 #include <rl_tools/embed/digest.h>
 #include <rl_tools/nn/layers/dense/operations_arm/opt.h>
+#include <rl_tools/nn/layers/gru/operations_generic.h>
+#include <rl_tools/nn/layers/rescale/operations_generic.h>
+#include <rl_tools/nn/layers/sample_and_squash/operations_generic.h>
+#include <rl_tools/nn/layers/standardize/operations_generic.h>
+#include <rl_tools/nn/layers/td3_sampling/operations_generic.h>
+#include <rl_tools/nn_models/mlp/operations_generic.h>
+#include <rl_tools/nn_models/mlp_unconditional_stddev/operations_generic.h>
 #include <rl_tools/nn_models/sequential/operations_generic.h>
 
 #include <cstring>
