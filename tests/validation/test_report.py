@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from rltools_embed.cli import show, validation
-from rltools_embed.device import Client, Hello, MemoryBoard, MemoryLink
+from rltools_embed.device import Hello, MemoryBoard, MemoryLink
 from rltools_embed.device.frames import Decoder, Frame, encode_frame
 from rltools_embed.device.messages import ERROR_TYPE, LAYOUT, REFUSAL, RESPONSE_BIT, ErrorCode, Message
 from rltools_embed.errors import LinkError
@@ -25,7 +25,7 @@ from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import Float32Array
 from rltools_embed.policy.model import Policy
-from rltools_embed.validation import Counts, Report, Settings, measure, proof, wording
+from rltools_embed.validation import Counts, Report, Settings, measure, wording
 from rltools_embed.validation.formats import to_json, to_junit
 from rltools_embed.validation.page import to_html
 from rltools_embed.validation.report import Check, Outcome
@@ -153,11 +153,10 @@ class FailingLink(MemoryLink):
 
 
 @pytest.fixture
-def measured_over(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Report]:
+def measured_over() -> Callable[..., Report]:
     """`measure` in the link's own time, with a benchmark."""
-    monkeypatch.setattr(proof, "Client", lambda link: Client(link, clock=link.clock))
     settings = dataclasses.replace(SETTINGS, benchmark_repeats=2)
-    return lambda link: measure(link, POLICY, boards.load("host"), settings=settings)
+    return lambda link: measure(link, POLICY, boards.load("host"), settings=settings, clock=link.clock)
 
 
 def open_checks(report: Report) -> dict[str, str]:
