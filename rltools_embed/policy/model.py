@@ -122,12 +122,12 @@ class Policy:
 
     @property
     def observation_dim(self) -> int:
-        """n, how many numbers an observation has."""
+        """How many numbers an observation has."""
         return self.layers[0].input_dim
 
     @property
     def action_dim(self) -> int:
-        """m, how many numbers an action has."""
+        """How many numbers an action has."""
         return self.layers[-1].output_dim
 
     @property

@@ -87,10 +87,11 @@ def _as_a_target_overflows() -> np.errstate:
 class Float64Actions:
     """Actions in float64, and how far a correct float32 evaluation is expected to be from them at most: both (k, m).
 
-    The allowance treats rounding errors as independent (Higham and Mary, 2019, doi:10.1137/18M1226312): a sum of n
-    products is off by the square root of n units roundoff of its terms' magnitudes, errors that come in add up by
-    squares, an activation's slope passes them on. Sums are mostly smaller than their terms, so what is seen is some
-    ten times less; a wrong weight, bias or function is far more.
+    The allowance treats rounding errors as independent (Higham and Mary, 2019, doi:10.1137/18M1226312).
+    A sum of n products is off by the square root of n units roundoff of its terms' magnitudes.
+    Errors that come in add up by squares, and an activation's slope passes them on.
+    Sums are mostly smaller than their terms, so what is seen is some ten times less.
+    A wrong weight, bias or function is far more.
     """
 
     values: Float64Array
