@@ -299,7 +299,7 @@ inline void define(PyObject* module) {
 PyMODINIT_FUNC PyInit_rl_tools_interface();
 
 // Python looks it up by its name: nothing here calls it.
-[[gnu::used]] inline PyObject* PyInit_rl_tools_interface() {
+RL_TOOLS_ENTRY_POINT PyObject* PyInit_rl_tools_interface() {
     static PyModuleDef definition{
         PyModuleDef_HEAD_INIT, "rl_tools_interface", nullptr, -1, nullptr, nullptr, nullptr, nullptr, nullptr};
     return rl_tools::bindings::guarded([] {
