@@ -20,6 +20,7 @@ from types import CodeType
 import pytest
 
 from rltools_embed.compiling.cache import Cache
+from tests import standin
 from tests.emulation import emulator
 
 SECONDS = Path(__file__).with_name("seconds.json")
@@ -29,6 +30,8 @@ SLOW_S = 1.0
 CROSS_TOOLS = ("arm-none-eabi-", "riscv64-unknown-elf-", "xtensa-", "qemu-system-")
 # These are looked for even where they are not installed.
 _COMMON = ("arm-none-eabi-gcc", "arm-none-eabi-g++", "riscv64-unknown-elf-gcc", "qemu-system-arm")
+# PlatformIO builds with cross compilers behind these.
+_BUILD_FOR_CORES = (standin.make_core_dir,)
 _REFUSAL = """\
 #!/bin/sh
 echo "$0: a test that uses a cross compiler or an emulator needs the marker 'emulated'" >&2
@@ -44,20 +47,25 @@ def names_cross_tool(function: Callable[..., object], seen: set[object] | None =
     seen = set() if seen is None else seen
     function = inspect.unwrap(function)
     code = getattr(function, "__code__", None)
-    module = function.__module__ or ""
-    # The fixtures of tests/conftest.py are everyone's.
-    if code is None or code in seen or not module.startswith("tests.") or module == "tests.conftest":
+    if function in _BUILD_FOR_CORES:
+        return True
+    if code is None or code in seen or not _is_ours(code.co_filename):
         return False
     seen.add(code)
     names, constants = _names_and_constants(code)
     known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
     # `module.function` is two names: the module's are looked up, too, if it is one of ours.
     modules = [known[name] for name in names if inspect.ismodule(known.get(name))]
-    ours = [vars(module) for module in modules if module.__name__.startswith("tests.")]
+    ours = [vars(module) for module in modules if _is_ours(getattr(module, "__file__", None))]
     values = [place[name] for place in (known, *ours) for name in names if name in place]
     return any(map(_is_of_a_cross_tool, (*constants, *values))) or any(
         names_cross_tool(value, seen) for value in values if inspect.isfunction(value)
     )
+
+
+def _is_ours(file: str | None) -> bool:
+    """A file of tests/, but for tests/conftest.py, whose fixtures are everyone's."""
+    return file is not None and SECONDS.parent in Path(file).parents and Path(file) != SECONDS.with_name("conftest.py")
 
 
 def _names_and_constants(code: CodeType) -> tuple[set[str], list[object]]:

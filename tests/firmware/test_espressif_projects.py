@@ -17,7 +17,6 @@ from rltools_embed.firmware.board import Framework
 from tests.firmware.conftest import make_spec
 from tests.standin import make_core_dir
 
-pytestmark = pytest.mark.emulated
 PIO = (sys.executable, "-m", "platformio")
 QUIET = {"PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no"}
 ESPRESSIF = [name for name in boards.names() if "espressif32" in boards.load(name).platformio.platform]

@@ -39,6 +39,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
     return make
 
 
+@pytest.mark.emulated
 @pytest.mark.parametrize("name", board.names())
 def test_everything_serves_on_a_machine_that_was_set_up(name: str) -> None:
     toolchain.require((*toolchain.for_build(board.load(name)), *toolchain.for_upload(board.load(name))))
