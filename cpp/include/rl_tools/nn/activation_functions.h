@@ -21,6 +21,8 @@ inline float activate(float x) {
     } else if constexpr (FUNCTION == ActivationFunction::SIGMOID) {
         return math::sigmoid(x);
     } else {
+        static_assert(FUNCTION == ActivationFunction::IDENTITY,
+                      "rl_tools: this activation function has no branch here");
         return x;
     }
 }
