@@ -116,7 +116,7 @@ def test_every_host_program_is_plain_cpp17(compiler: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("header", "old", "new", "words"),
     [
-        ("arithmetic.h", "return product;", "return __builtin_fmaf(product, 1, 0);", "poisoned"),
+        ("math/arithmetic.h", "return product;", "return __builtin_fmaf(product, 1, 0);", "poisoned"),
         ("rl/nn/adam.h", "RL_TOOLS_NOINLINE void", "__attribute__((noinline)) void", "poisoned"),
         ("rl/nn/gemm.h", "Narrow narrow_line;", "T zero[0]; Narrow narrow_line;", "zero-size"),
         (
