@@ -201,7 +201,7 @@ def test_two_processes_at_once_compile_once(tmp_path: Path, cache_directory: Pat
     shutil.copytree(cache_directory, tmp_path / "cache", ignore=shutil.ignore_patterns("*.lock", ".*"))
     (source := tmp_path / "unit.cpp").write_text(translation_unit(ACTOR_HIDDEN_DIM=3, CRITIC_HIDDEN_DIM=2))
     program = (
-        "import sys; from pathlib import Path; from rltools_embed.training import compiler;"
+        "import sys; from pathlib import Path; from rltools_embed.compiling import compiler;"
         "compiler.load(Path(sys.argv[1]).read_text(), say=print)"
     )
     root = str(Path(compiler.__file__).parents[2])
@@ -231,7 +231,7 @@ def test_the_key_follows_compiler_flags_cpu_and_headers(monkeypatch: pytest.Monk
     shutil.copytree(compiler.resources.include_dir(), copied)
     monkeypatch.setattr(compiler.resources, "include_dir", lambda: copied)
     assert build._key(unit) in keys
-    gemm = copied / "rl_tools" / "nn" / "training" / "gemm.h"
+    gemm = copied / "rl_tools" / "rl" / "nn" / "gemm.h"
     gemm.write_text(gemm.read_text() + "\n")
     keys.add(build._key(unit))
     assert len(keys) == 6
