@@ -75,7 +75,7 @@ IN_TANH_AND_SIGMOID = {(name, mode) for name in ("tanh", "gru") for mode in Arit
 def test_a_contracted_multiply_add_is_found_on_a_core(
     checkpoints: Path, expected: Digests, core: emulator.Core, tag: str, register: str
 ) -> None:
-    flag = with_fault(checkpoints, "arithmetic.h", f'asm("" : "+{register}"(product));', "")
+    flag = with_fault(checkpoints, "math/arithmetic.h", f'asm("" : "+{register}"(product));', "")
     flags = (flag, "-ffp-contract=fast")
     found = observations.digests_of_core(core, checkpoints, *flags, tag=tag)
     assert wrong_digests(found, expected) == IN_SEPARATE | IN_TANH_AND_SIGMOID
@@ -83,13 +83,13 @@ def test_a_contracted_multiply_add_is_found_on_a_core(
 
 @pytest.mark.skipif(not observations.HAS_FMA, reason="this processor has no fused multiply-add")
 def test_a_contracted_multiply_add_is_found_on_the_host(checkpoints: Path, expected: Digests) -> None:
-    flag = with_fault(checkpoints, "arithmetic.h", 'asm("" : "+x"(product));', "")
+    flag = with_fault(checkpoints, "math/arithmetic.h", 'asm("" : "+x"(product));', "")
     found = observations.digests_of_host(Host(compiler="g++", flags=CONTRACTING), checkpoints, flag)
     assert wrong_digests(found, expected) == IN_SEPARATE | IN_TANH_AND_SIGMOID
 
 
 @pytest.mark.skipif(not observations.HAS_FMA, reason="this processor has no fused multiply-add")
 def test_without_gnus_extensions_a_contracted_multiply_add_is_found(checkpoints: Path, expected: Digests) -> None:
-    flag = with_fault(checkpoints, "arithmetic.h", "const volatile float stored", "const float stored")
+    flag = with_fault(checkpoints, "math/arithmetic.h", "const volatile float stored", "const float stored")
     found = observations.digests_of_host(Host(compiler="g++", flags=CONTRACTING), checkpoints, flag, PORTABLE)
     assert wrong_digests(found, expected) == IN_SEPARATE | IN_TANH_AND_SIGMOID
