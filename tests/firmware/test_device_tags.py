@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import emulator
 from rltools_embed import resources
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import project
 from rltools_embed.firmware.board import Core, Fpu
 from rltools_embed.firmware.board.cores import CORES
+from tests.emulation import emulator
 from tests.firmware.conftest import make_spec
 
 TAGS = {
