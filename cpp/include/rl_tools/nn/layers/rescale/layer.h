@@ -1,17 +1,11 @@
 // Actions in [-1, 1] to the environment's bounds, clamped, so that no rounding can leave them.
 #pragma once
 
-#include <rl_tools/containers/parameters.h>
+#include <rl_tools/nn/layers/elementwise.h>
 
 namespace rl_tools::nn::layers::rescale {
 
-template <typename T_T, typename T_TI, T_TI T_DIM, typename T_STORAGE = parameters::Owned>
-struct Specification {
-    using T = T_T;
-    using TI = T_TI;
-    using STORAGE = T_STORAGE;
-    static constexpr TI DIM = T_DIM;
-};
+using elementwise::Specification;
 
 template <typename T_SPEC>
 struct Layer {

@@ -3,15 +3,11 @@
 #pragma once
 
 #include <rl_tools/nn/chain.h>
+#include <rl_tools/nn/layers/elementwise.h>
 
 namespace rl_tools::nn::layers::td3_sampling {
 
-template <typename T_T, typename T_TI, T_TI T_DIM>
-struct Specification {
-    using T = T_T;
-    using TI = T_TI;
-    static constexpr TI DIM = T_DIM;
-};
+using elementwise::Specification;
 
 template <typename T_SPEC>
 struct Layer {
