@@ -3,6 +3,8 @@
 
 #include <rl_tools/containers/layout.h>
 
+#include <type_traits>
+
 namespace rl_tools::nn {
 
 // An aggregate, so that a checkpoint can write it as {first, {second, {third}}} and it stays constexpr.
@@ -28,6 +30,17 @@ struct Chain<T_HEAD, T_TAIL...> {
     HEAD head;
     TAIL tail;
 };
+
+// The first module of this type.
+template <typename MODULE, typename CHAIN>
+constexpr auto& get(CHAIN& chain) {
+    if constexpr (std::is_same_v<MODULE, typename CHAIN::HEAD>) {
+        return chain.head;
+    } else {
+        static_assert(CHAIN::LENGTH > 1, "rl_tools: the chain has no module of this type");
+        return get<MODULE>(chain.tail);
+    }
+}
 
 // How many numbers a primitive layer carries from one step to the next, and how many it needs while it computes one.
 // A recurrent layer specialises both beside its type.

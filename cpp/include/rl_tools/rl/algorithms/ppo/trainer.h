@@ -121,11 +121,9 @@ public:
         for (T& number : log_std_) {
             number = std::log(options_.initial_action_std);
         }
+        nn::get<Rescale<ACTION_DIM>>(policy_.changing_model().modules) = rescale_;
         if constexpr (CONFIG::NORMALIZE_OBSERVATIONS) {
-            policy_.changing_model().modules.tail.tail.head = rescale_;
             read_normalizer();
-        } else {
-            policy_.changing_model().modules.tail.head = rescale_;
         }
     }
 
@@ -289,16 +287,10 @@ private:
         nn::training::Tape<Critic, SAMPLES> critic;
     };
 
-    Actor& actor() {
-        if constexpr (CONFIG::NORMALIZE_OBSERVATIONS) {
-            return policy_.changing_model().modules.tail.head;
-        } else {
-            return policy_.changing_model().modules.head;
-        }
-    }
+    Actor& actor() { return nn::get<Actor>(policy_.changing_model().modules); }
 
     void read_normalizer() {
-        auto& layer = policy_.changing_model().modules.head;
+        auto& layer = nn::get<Standardize>(policy_.changing_model().modules);
         for (size_t i = 0; i < OBSERVATION_DIM; i++) {
             layer.mean.values[i] = static_cast<T>(normalizer_.mean[i]);
             layer.precision.values[i] = static_cast<T>(normalizer_.precision(i));
@@ -308,9 +300,9 @@ private:
     // One row per environment.
     void standardize(const T* observations, T* inputs) {
         if constexpr (CONFIG::NORMALIZE_OBSERVATIONS) {
+            const auto& layer = nn::get<Standardize>(policy_.model().modules);
             for (size_t row = 0; row < ENVIRONMENTS; row++) {
-                evaluate(device_, policy_.model().modules.head, observations + row * OBSERVATION_DIM,
-                         inputs + row * OBSERVATION_DIM);
+                evaluate(device_, layer, observations + row * OBSERVATION_DIM, inputs + row * OBSERVATION_DIM);
             }
         } else {
             memcpy(inputs, observations, ENVIRONMENTS * OBSERVATION_DIM * sizeof(T));
@@ -482,7 +474,7 @@ private:
     std::vector<float> normalizer_numbers() {
         std::vector<float> all;
         if constexpr (CONFIG::NORMALIZE_OBSERVATIONS) {
-            const auto& layer = policy_.model().modules.head;
+            const auto& layer = nn::get<Standardize>(policy_.model().modules);
             all.insert(all.end(), layer.mean.data(), layer.mean.data() + OBSERVATION_DIM);
             all.insert(all.end(), layer.precision.data(), layer.precision.data() + OBSERVATION_DIM);
         }

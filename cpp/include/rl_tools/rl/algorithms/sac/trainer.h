@@ -38,7 +38,7 @@ public:
         initialize_policy(actor(), random_);
         critics_.initialize(random_);
         if constexpr (CONFIG::RESCALE) {
-            policy_.changing_model().modules.tail.tail.head = rescale_;
+            nn::get<Rescale<ACTION_DIM>>(policy_.changing_model().modules) = rescale_;
         }
     }
 
@@ -74,7 +74,7 @@ private:
     using Base::reward_unit_;
     using Base::target_;
 
-    Actor& actor() { return policy_.changing_model().modules.head; }
+    Actor& actor() { return nn::get<Actor>(policy_.changing_model().modules); }
 
     // The temperature in the critics' unit.
     [[nodiscard]] T alpha() const { return std::exp(log_alpha_) / reward_unit_; }

@@ -37,9 +37,9 @@ public:
         nn::training::initialize(actor(), random_);
         target_actor_ = actor();
         critics_.initialize(random_);
-        policy_.changing_model().modules.tail.head.std = exploration_noise_;
+        nn::get<Clamp>(policy_.changing_model().modules).std = exploration_noise_;
         if constexpr (CONFIG::RESCALE) {
-            policy_.changing_model().modules.tail.tail.head = rescale_;
+            nn::get<Rescale<ACTION_DIM>>(policy_.changing_model().modules) = rescale_;
         }
     }
 
@@ -74,7 +74,7 @@ private:
     using Base::step_;
     using Base::target_;
 
-    Actor& actor() { return policy_.changing_model().modules.head; }
+    Actor& actor() { return nn::get<Actor>(policy_.changing_model().modules); }
 
     void sample(const float* observation, float* action) override {
         policy_.evaluate(observation, action, Actor::NUM_LAYERS);
