@@ -1,6 +1,7 @@
 // What SAC and TD3 share: environments, whose transitions go into one replay buffer; twin critics that learn from its
-// batches; and when which update is due. An algorithm derives from it and says how it explores, what the critics'
-// target is and how the actor learns. A step is one of each environment, then at most one update.
+// batches; the policy, of an actor and a head; and when which update is due. An algorithm derives from it and defines
+// how it explores, what the critics' target is and how the actor learns. A step is one of each environment, then at
+// most one update.
 //
 //  1. actions are uniform in the first N_RANDOM_STEPS steps, then the algorithm's own;
 //  2. both critics share one target, computed once per update;
@@ -11,6 +12,7 @@
 #pragma once
 
 #include <rl_tools/rl/components/normal.h>
+#include <rl_tools/rl/components/optimizer.h>
 #include <rl_tools/rl/components/replay_buffer.h>
 #include <rl_tools/rl/components/twin_critics.h>
 #include <rl_tools/rl/inference.h>
@@ -63,7 +65,8 @@ struct Options {
     }
 };
 
-template <typename CONFIG>
+// ACTOR: the policy's network; HEAD: the layer that makes actions in [-1, 1] of its outputs.
+template <typename CONFIG, typename T_ACTOR, typename T_HEAD>
 class Trainer : public rl::Trainer {
 public:
     static constexpr size_t OBSERVATION_DIM = CONFIG::OBSERVATION_DIM;
@@ -73,16 +76,25 @@ public:
     using T = float;
     using Critic = nn::training::Mlp<T, OBSERVATION_DIM + ACTION_DIM, 1, CONFIG::CRITIC_HIDDEN_DIM,
                                      CONFIG::CRITIC_NUM_LAYERS, CONFIG::CRITIC_ACTIVATION_FUNCTION>;
+    using Actor = T_ACTOR;
+    using Head = T_HEAD;
+    using Policy = PolicyOf<CONFIG::RESCALE, ACTION_DIM, Actor, Head>;
 
     RL_TOOLS_COLD explicit Trainer(const Settings& settings)
         : options_(settings),
           random_(random::default_engine(devices::random::Generic{}, settings.seed)),
           rescale_(rescale_of<ACTION_DIM>(settings)),
-          buffer_(options_.replay_buffer_cap) {}
+          buffer_(options_.replay_buffer_cap) {
+        if constexpr (CONFIG::RESCALE) {
+            nn::get<Rescale<ACTION_DIM>>(policy_.changing_model().modules) = rescale_;
+        }
+    }
 
     [[nodiscard]] size_t environments() const override { return ENVIRONMENTS; }
     [[nodiscard]] size_t observation_dim() const override { return OBSERVATION_DIM; }
     [[nodiscard]] size_t action_dim() const override { return ACTION_DIM; }
+
+    void act(const float* observation, float* action) override { policy_.evaluate(observation, action); }
 
     void explore(const float* observations, float* actions) override {
         for (auto& pending : pending_) {
@@ -119,6 +131,9 @@ public:
     }
 
     [[nodiscard]] RL_TOOLS_COLD std::vector<float> numbers(const std::string& name) override {
+        if (name == "actor") {
+            return nn::training::numbers_of(actor());
+        }
         if (name == "critic_1" || name == "critic_2") {
             return nn::training::numbers_of(critics_.online[name == "critic_2" ? 1 : 0]);
         }
@@ -146,12 +161,14 @@ public:
         throw std::invalid_argument("no numbers are called " + name);
     }
 
+    // An algorithm visits the actor's optimizer itself: in saved runs TD3's target actor stands before it.
     RL_TOOLS_COLD void visit_state(StateVisitor& visitor) override {
         visitor("random", random_.state, 4);
         visit_integer(visitor, "step", step_);
         visitor("reward_unit", reward_unit_);
         critics_.visit_state(visitor);
         buffer_.visit_state(visitor);
+        visit_model(visitor, "actor", actor());
     }
 
 protected:
@@ -163,8 +180,10 @@ protected:
     // What the critics should say of the batch, into `target_`.
     virtual void compute_target() = 0;
     virtual void update_actor() = 0;
-    [[nodiscard]] virtual bool actor_is_finite() = 0;
+    [[nodiscard]] virtual bool actor_is_finite() { return optimizer_.is_finite(actor()); }
     virtual void update_target_actor() {}
+
+    Actor& actor() { return nn::get<Actor>(policy_.changing_model().modules); }
 
     void draw_noise(Actions& noise) {
         for (size_t i = 0; i < ACTION_DIM; i++) {
@@ -207,6 +226,8 @@ protected:
     T reward_unit_ = 0;  // 0: not known before the first update
 
     // Zero-initialised: the padding of derivatives stays zero from here on.
+    HostPolicy<Policy> policy_;
+    Optimizer<Actor> optimizer_;
     TwinCritics<Critic, BATCH_SIZE> critics_;
     TransitionBatch<T, OBSERVATION_DIM, ACTION_DIM, BATCH_SIZE> batch_{};
     T target_[BATCH_SIZE]{};

@@ -13,20 +13,24 @@
 namespace rl_tools::rl::sac {
 
 template <typename CONFIG>
-class Trainer final : public off_policy::Trainer<CONFIG> {
-    using Base = off_policy::Trainer<CONFIG>;
+using OffPolicy = off_policy::Trainer<
+    CONFIG,
+    nn::training::Mlp<float, CONFIG::OBSERVATION_DIM, 2 * CONFIG::ACTION_DIM, CONFIG::ACTOR_HIDDEN_DIM,
+                      CONFIG::ACTOR_NUM_LAYERS, CONFIG::ACTOR_ACTIVATION_FUNCTION>,
+    nn::layers::sample_and_squash::Layer<
+        nn::layers::sample_and_squash::Specification<float, size_t, CONFIG::ACTION_DIM>>>;
+
+template <typename CONFIG>
+class Trainer final : public OffPolicy<CONFIG> {
+    using Base = OffPolicy<CONFIG>;
 
 public:
     using Base::ACTION_DIM;
     using Base::BATCH_SIZE;
     using Base::OBSERVATION_DIM;
+    using typename Base::Actor;
     using typename Base::Critic;
     using typename Base::T;
-    using Actor = nn::training::Mlp<T, OBSERVATION_DIM, 2 * ACTION_DIM, CONFIG::ACTOR_HIDDEN_DIM,
-                                    CONFIG::ACTOR_NUM_LAYERS, CONFIG::ACTOR_ACTIVATION_FUNCTION>;
-    using Squash =
-        nn::layers::sample_and_squash::Layer<nn::layers::sample_and_squash::Specification<float, size_t, ACTION_DIM>>;
-    using Policy = PolicyOf<CONFIG::RESCALE, ACTION_DIM, Actor, Squash>;
 
     RL_TOOLS_COLD explicit Trainer(const Settings& settings)
         : Base(settings),
@@ -37,17 +41,9 @@ public:
           log_alpha_(std::log(settings.number("ALPHA"))) {
         initialize_policy(actor(), random_);
         critics_.initialize(random_);
-        if constexpr (CONFIG::RESCALE) {
-            nn::get<Rescale<ACTION_DIM>>(policy_.changing_model().modules) = rescale_;
-        }
     }
 
-    void act(const float* observation, float* action) override { policy_.evaluate(observation, action); }
-
     [[nodiscard]] RL_TOOLS_COLD std::vector<float> numbers(const std::string& name) override {
-        if (name == "actor") {
-            return nn::training::numbers_of(actor());
-        }
         if (name == "alpha") {
             return {std::exp(log_alpha_)};
         }
@@ -59,22 +55,21 @@ public:
 
     RL_TOOLS_COLD void visit_state(StateVisitor& visitor) override {
         Base::visit_state(visitor);
-        visit_model(visitor, "actor", actor());
         optimizer_.visit_state(visitor, "actor/optimizer");
         visitor("log_alpha", log_alpha_);
         visitor("log_alpha/moments", log_alpha_moments_, 2);
     }
 
 private:
+    using Base::actor;
     using Base::batch_;
     using Base::critics_;
+    using Base::optimizer_;
     using Base::options_;
+    using Base::policy_;
     using Base::random_;
-    using Base::rescale_;
     using Base::reward_unit_;
     using Base::target_;
-
-    Actor& actor() { return nn::get<Actor>(policy_.changing_model().modules); }
 
     // The temperature in the critics' unit.
     [[nodiscard]] T alpha() const { return std::exp(log_alpha_) / reward_unit_; }
@@ -113,9 +108,7 @@ private:
         }
     }
 
-    [[nodiscard]] bool actor_is_finite() override {
-        return optimizer_.is_finite(actor()) && math::is_finite(log_alpha_);
-    }
+    [[nodiscard]] bool actor_is_finite() override { return Base::actor_is_finite() && math::is_finite(log_alpha_); }
 
     HeadSettings<T> head_;
     T target_entropy_;
@@ -126,8 +119,6 @@ private:
     T noise_[ACTION_DIM]{};
 
     // Zero-initialised: the padding of derivatives stays zero from here on.
-    HostPolicy<Policy> policy_;
-    Optimizer<Actor> optimizer_;
     SampledActions<T, ACTION_DIM, BATCH_SIZE> target_sampled_{};
     ActorPass<T, Actor, Critic, OBSERVATION_DIM, ACTION_DIM, BATCH_SIZE> pass_{};
 };

@@ -13,19 +13,24 @@
 namespace rl_tools::rl::td3 {
 
 template <typename CONFIG>
-class Trainer final : public off_policy::Trainer<CONFIG> {
-    using Base = off_policy::Trainer<CONFIG>;
+using OffPolicy = off_policy::Trainer<
+    CONFIG,
+    nn::training::Mlp<float, CONFIG::OBSERVATION_DIM, CONFIG::ACTION_DIM, CONFIG::ACTOR_HIDDEN_DIM,
+                      CONFIG::ACTOR_NUM_LAYERS, CONFIG::ACTOR_ACTIVATION_FUNCTION, nn::ActivationFunction::TANH>,
+    nn::layers::td3_sampling::Layer<nn::layers::td3_sampling::Specification<float, size_t, CONFIG::ACTION_DIM>>>;
+
+template <typename CONFIG>
+class Trainer final : public OffPolicy<CONFIG> {
+    using Base = OffPolicy<CONFIG>;
 
 public:
     using Base::ACTION_DIM;
     using Base::BATCH_SIZE;
     using Base::OBSERVATION_DIM;
+    using typename Base::Actor;
     using typename Base::Critic;
+    using typename Base::Head;
     using typename Base::T;
-    using Actor = nn::training::Mlp<T, OBSERVATION_DIM, ACTION_DIM, CONFIG::ACTOR_HIDDEN_DIM, CONFIG::ACTOR_NUM_LAYERS,
-                                    CONFIG::ACTOR_ACTIVATION_FUNCTION, nn::ActivationFunction::TANH>;
-    using Clamp = nn::layers::td3_sampling::Layer<nn::layers::td3_sampling::Specification<float, size_t, ACTION_DIM>>;
-    using Policy = PolicyOf<CONFIG::RESCALE, ACTION_DIM, Actor, Clamp>;
 
     RL_TOOLS_COLD explicit Trainer(const Settings& settings)
         : Base(settings),
@@ -37,18 +42,10 @@ public:
         nn::training::initialize(actor(), random_);
         target_actor_ = actor();
         critics_.initialize(random_);
-        nn::get<Clamp>(policy_.changing_model().modules).std = exploration_noise_;
-        if constexpr (CONFIG::RESCALE) {
-            nn::get<Rescale<ACTION_DIM>>(policy_.changing_model().modules) = rescale_;
-        }
+        nn::get<Head>(policy_.changing_model().modules).std = exploration_noise_;
     }
 
-    void act(const float* observation, float* action) override { policy_.evaluate(observation, action); }
-
     [[nodiscard]] RL_TOOLS_COLD std::vector<float> numbers(const std::string& name) override {
-        if (name == "actor") {
-            return nn::training::numbers_of(actor());
-        }
         if (name == "actor_target") {
             return nn::training::numbers_of(target_actor_);
         }
@@ -60,21 +57,20 @@ public:
 
     RL_TOOLS_COLD void visit_state(StateVisitor& visitor) override {
         Base::visit_state(visitor);
-        visit_model(visitor, "actor", actor());
         visit_model(visitor, "actor/target", target_actor_);
         optimizer_.visit_state(visitor, "actor/optimizer");
     }
 
 private:
+    using Base::actor;
     using Base::batch_;
     using Base::critics_;
+    using Base::optimizer_;
     using Base::options_;
+    using Base::policy_;
     using Base::random_;
-    using Base::rescale_;
     using Base::step_;
     using Base::target_;
-
-    Actor& actor() { return nn::get<Actor>(policy_.changing_model().modules); }
 
     void sample(const float* observation, float* action) override {
         policy_.evaluate(observation, action, Actor::NUM_LAYERS);
@@ -99,8 +95,6 @@ private:
         optimizer_.step(options_.adam, actor());
     }
 
-    [[nodiscard]] bool actor_is_finite() override { return optimizer_.is_finite(actor()); }
-
     void update_target_actor() override {
         if (step_ > options_.n_warmup_steps_actor && step_ % actor_target_update_interval_ == 0) {
             nn::training::update_target(target_actor_, actor(), actor_polyak_);
@@ -115,9 +109,7 @@ private:
     T explored_noise_[ACTION_DIM]{};  // of one environment's action
 
     // Zero-initialised: the padding of derivatives stays zero from here on.
-    HostPolicy<Policy> policy_;
     Actor target_actor_{};
-    Optimizer<Actor> optimizer_;
     typename Base::Actions noise_{};
     typename Base::Actions smoothed_{};
     ActorPass<T, Actor, Critic, OBSERVATION_DIM, ACTION_DIM, BATCH_SIZE> pass_{};
