@@ -16,15 +16,13 @@ template <bool RESCALE, size_t ACTION_DIM, typename... MODULES>
 using PolicyOf = std::conditional_t<RESCALE, nn_models::sequential::Model<MODULES..., Rescale<ACTION_DIM>>,
                                     nn_models::sequential::Model<MODULES...>>;
 
-// From [-1, 1] to the environment's action box.
+// From [-1, 1] to the environment's action box. In place: of many actions a layer is too large for the stack.
 template <size_t ACTION_DIM>
-inline Rescale<ACTION_DIM> rescale_of(const Settings& settings) {
-    Rescale<ACTION_DIM> rescale;
+inline void read_bounds(const Settings& settings, Rescale<ACTION_DIM>& rescale) {
     for (size_t i = 0; i < ACTION_DIM; i++) {
         rescale.low.values[i] = settings.action_low.at(i);
         rescale.high.values[i] = settings.action_high.at(i);
     }
-    return rescale;
 }
 
 }  // namespace rl_tools::rl

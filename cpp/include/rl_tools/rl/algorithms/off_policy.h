@@ -83,10 +83,9 @@ public:
     RL_TOOLS_COLD explicit Trainer(const Settings& settings)
         : options_(settings),
           random_(random::default_engine(devices::random::Generic{}, settings.seed)),
-          rescale_(rescale_of<ACTION_DIM>(settings)),
           buffer_(options_.replay_buffer_cap) {
         if constexpr (CONFIG::RESCALE) {
-            nn::get<Rescale<ACTION_DIM>>(policy_.changing_model().modules) = rescale_;
+            read_bounds(settings, nn::get<Rescale<ACTION_DIM>>(policy_.changing_model().modules));
         }
     }
 
@@ -107,7 +106,7 @@ public:
                 sample(observations, pending.action);
             }
             if constexpr (CONFIG::RESCALE) {
-                evaluate(device_, rescale_, pending.action, actions);
+                evaluate(device_, nn::get<Rescale<ACTION_DIM>>(policy_.model().modules), pending.action, actions);
             } else {
                 memcpy(actions, pending.action, sizeof pending.action);
             }
@@ -221,7 +220,6 @@ protected:
     Options options_;
     devices::TrainingHost device_;
     random::Engine random_;
-    Rescale<ACTION_DIM> rescale_;
     size_t step_ = 0;
     T reward_unit_ = 0;  // 0: not known before the first update
 

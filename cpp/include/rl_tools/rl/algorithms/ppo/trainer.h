@@ -110,7 +110,6 @@ public:
     RL_TOOLS_COLD explicit Trainer(const Settings& settings)
         : options_(settings),
           random_(random::default_engine(devices::random::Generic{}, settings.seed)),
-          rescale_(rescale_of<ACTION_DIM>(settings)),
           adam_actor_(options_.adam),
           rollout_(options_.steps_per_env * ENVIRONMENTS),
           next_inputs_(ENVIRONMENTS * OBSERVATION_DIM) {
@@ -121,7 +120,7 @@ public:
         for (T& number : log_std_) {
             number = std::log(options_.initial_action_std);
         }
-        nn::get<Rescale<ACTION_DIM>>(policy_.changing_model().modules) = rescale_;
+        read_bounds(settings, nn::get<Rescale<ACTION_DIM>>(policy_.changing_model().modules));
         if constexpr (CONFIG::NORMALIZE_OBSERVATIONS) {
             read_normalizer();
         }
@@ -332,6 +331,7 @@ private:
             }
         }
         log_probabilities(mean, log_std_, draw_.action, draw_.log_probability);
+        const auto& rescale = nn::get<Rescale<ACTION_DIM>>(policy_.model().modules);
         for (size_t i = 0; i < ENVIRONMENTS; i++) {
             T* const stored = rollout_.actions.data() + (first + i) * ACTION_DIM;
             for (size_t row = 0; row < ACTION_DIM; row++) {
@@ -340,7 +340,7 @@ private:
             }
             rollout_.log_probabilities[first + i] = draw_.log_probability[i];
             rollout_.values[first + i] = side_by_side_value(i);
-            evaluate(device_, rescale_, stored, actions + i * ACTION_DIM);
+            evaluate(device_, rescale, stored, actions + i * ACTION_DIM);
         }
     }
 
@@ -505,7 +505,6 @@ private:
     Options options_;
     devices::TrainingHost device_;
     random::Engine random_;
-    Rescale<ACTION_DIM> rescale_;
     nn::training::adam::Settings<T> adam_actor_;
     RunningNormalizer<OBSERVATION_DIM> normalizer_;
     RunningNormalizer<1> returns_normalizer_;
