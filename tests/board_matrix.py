@@ -20,7 +20,7 @@ from platformio.project.config import ProjectConfig
 from rltools_embed import process, resources
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import evidence, platformio, project, toolchain
-from rltools_embed.firmware.board import Architecture, Board, Fpu, Framework, cores
+from rltools_embed.firmware.board import Architecture, Board, Core, Fpu, Framework, cores
 from rltools_embed.firmware.evidence import Evidence, Proof
 from rltools_embed.policy.model import Policy
 from rltools_embed.validation import Settings, validate
@@ -66,15 +66,20 @@ def targets() -> Iterator[Target]:
             yield Target(board=loaded.on(framework))
 
 
-def compiler_of(board: Board) -> tuple[str, ...]:
-    """The compiler for the board's core with the core's flags.
+def core_of(board: Board) -> tuple[Core, Fpu]:
+    """The core that the board's sources are compiled for here, with its floating-point unit.
 
-    For Xtensa that of QEMU's core nearest to the ESP32's; Arm's where that is not installed.
+    For Xtensa QEMU's core nearest to the ESP32's; a Cortex-M4 where that one's compiler is not installed.
     """
-    core, fpu = board.core, board.fpu
-    if core.architecture == Architecture.XTENSA:
-        core = cores.XTENSA_DE233_FPU if shutil.which(cores.XTENSA_DE233_FPU.toolchain.compiler) else cores.CORTEX_M4
-        fpu = core.fpus[-1]
+    if board.core.architecture != Architecture.XTENSA:
+        return board.core, board.fpu
+    core = cores.XTENSA_DE233_FPU if shutil.which(cores.XTENSA_DE233_FPU.toolchain.compiler) else cores.CORTEX_M4
+    return core, core.fpus[-1]
+
+
+def compiler_of(board: Board) -> tuple[str, ...]:
+    """The compiler for the board's core with the core's flags."""
+    core, fpu = core_of(board)
     # Arm's C++ headers over the C library of Xtensa's compiler, which declares both as functions.
     both = ("-D_GLIBCXX_HAVE_OBSOLETE_ISINF=1", "-D_GLIBCXX_HAVE_OBSOLETE_ISNAN=1")
     headers = arm_cpp_headers() if core.toolchain.takes_arm_headers else ()
@@ -125,10 +130,15 @@ def vendor_flags(board: Board) -> tuple[str, ...]:
     return (f"-I{VENDOR / family}", *macros, *_MACROS_OF_BOARD.get(board.name, ()))
 
 
+def firmware_sources(folder: Path, board: Board) -> tuple[Path, ...]:
+    """What the board's firmware is made of, but for the framework."""
+    port = folder / "src" / "ports" / board.port.name
+    return (*sorted((folder / "src").glob("*.cpp")), *sorted(port.glob("*.cpp")))
+
+
 def sources(folder: Path, board: Board) -> tuple[Path, ...]:
     """What PlatformIO would compile for this board, the on-device test included."""
-    port = folder / "src" / "ports" / board.port.name
-    return (*sorted((folder / "src").glob("*.cpp")), *sorted(port.glob("*.cpp")), *sorted(folder.glob("test/*/*.cpp")))
+    return (*firmware_sources(folder, board), *sorted(folder.glob("test/*/*.cpp")))
 
 
 def compile_board(folder: Path, board: Board, compiler: tuple[str, ...], *flags: str) -> process.Completed:
@@ -142,6 +152,20 @@ def compile_board(folder: Path, board: Board, compiler: tuple[str, ...], *flags:
     language = ("-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics")
     command = [*compiler, *includes, *_words(common), *language, *vendor_flags(board), *_words(own), "-Werror", *flags]
     return process.run([*command, *sources(folder, board)], cwd=folder)
+
+
+def link_board(folder: Path, board: Board, output: Path, *roots: str) -> process.Completed:
+    """The objects that compile_board(…, "-c") left in `folder` as one program, without the framework.
+
+    Args:
+        roots: the symbols that the framework calls; what they do not need is left out. The linker warns of its own.
+    """
+    core, fpu = core_of(board)
+    kept = [f"-Wl,--entry={roots[0]}", *(f"-Wl,--undefined={root}" for root in roots), "-Wl,--gc-sections"]
+    alone = ["-nostdlib", "-Wl,--warn-unresolved-symbols"]
+    objects = [f"{source.stem}.o" for source in firmware_sources(folder, board)]
+    compiler = (core.toolchain.compiler, *core.compiler_flags(fpu))
+    return process.run([*compiler, *kept, *alone, "-o", output, *objects], cwd=folder)
 
 
 def _words(flags: list[str]) -> list[str]:
