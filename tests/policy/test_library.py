@@ -208,3 +208,25 @@ def test_a_header_that_relies_on_another_is_noticed(tmp_path: Path) -> None:
     check_syntax(tmp_path, COMPILERS[0], (Path("rl_tools/math/functions.h"), tmp_path / "needs.h"))
     with pytest.raises(pytest.fail.Exception, match="rl_tools"):
         check_syntax(tmp_path, COMPILERS[0], (tmp_path / "needs.h",))
+
+
+def test_a_module_of_a_chain_is_found_by_its_type(tmp_path: Path) -> None:
+    source = tmp_path / "get.cpp"
+    program = """\
+#include <rl_tools/nn/chain.h>
+template <int NUMBER>
+struct Module {
+    static constexpr int INPUT_DIM = 1, OUTPUT_DIM = 1;
+    int value;
+};
+using Two = rl_tools::nn::Chain<Module<0>, Module<1>>;
+constexpr Two modules{{5}, {{7}}};
+static_assert(rl_tools::nn::get<Module<0>>(modules).value == 5, "the first");
+static_assert(rl_tools::nn::get<Module<1>>(modules).value == 7, "the last");
+"""
+    source.write_text(program, encoding="utf-8")
+    compile_program(source, tmp_path / "get", flags=("-fsyntax-only",))
+
+    source.write_text(f"{program}int f() {{ return rl_tools::nn::get<Module<2>>(modules).value; }}\n", encoding="utf-8")
+    with pytest.raises(pytest.fail.Exception, match="the chain has no module of this type"):
+        compile_program(source, tmp_path / "get", flags=("-fsyntax-only",))
