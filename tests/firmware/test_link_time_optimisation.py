@@ -20,12 +20,18 @@ from rltools_embed.validation import Settings, validate
 from tests.board_matrix import Target, compile_board, compiler_of, core_of, export_target, link_board, vendor_flags
 from tests.firmware.projects import Export, Running, emulated
 
-# A bare-metal port each; of Cortex-M the M0, whose branches and literals are the shortest.
-EMULATED = ("qemu_microbit", "qemu_riscv32_virt", "qemu_xtensa_de233_fpu")
+# A port each; of Cortex-M the M0, whose branches and literals are the shortest.
+BOARDS = (
+    "host",
+    "qemu_microbit",
+    "qemu_riscv32_virt",
+    "qemu_xtensa_de233_fpu",
+    pytest.param("qemu_mps2_an386", marks=pytest.mark.long),
+)
 
 
 @emulated
-@pytest.mark.parametrize("name", EMULATED)
+@pytest.mark.parametrize("name", BOARDS)
 def test_firmware_with_link_time_optimisation_gives_the_same_bits(export: Export, running: Running, name: str) -> None:
     folder = export(name)
     settings = folder / "platformio.ini"
