@@ -18,7 +18,7 @@ from rltools_embed.target import Target, free_port
 def spec_of(policy: Policy, *names: str, name: str | None = None) -> ProjectSpec:
     """What a project of this policy, for the boards of these names, is made of; `name` is the project's own."""
     return ProjectSpec(
-        name=name or text.identifier(policy.name),
+        name=text.identifier(policy.name) if name is None else name,
         boards=tuple(boards.load(each) for each in names),
         checkpoint_text=checkpoint.dumps(policy),
         policy=PolicyFacts.of(policy),
