@@ -67,12 +67,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """With RECORD_SECONDS=1 the times become those of seconds.json; a worker of pytest-xdist hands its own over."""
+    """With RECORD_SECONDS=1 the times join those of seconds.json, with RECORD_SECONDS=all they are all it has.
+
+    A worker of pytest-xdist hands its own over.
+    """
     config = session.config
     if hasattr(config, "workeroutput"):
         config.workeroutput["seconds"] = json.dumps(config.stash[_SECONDS])
     elif RECORD in os.environ:
-        merged = selection.merge_seconds(selection.read_seconds(), config.stash[_SECONDS])
+        old = {} if os.environ[RECORD] == "all" else selection.read_seconds()
+        merged = selection.merge_seconds(old, config.stash[_SECONDS])
         selection.SECONDS.write_text(json.dumps(merged, indent=1) + "\n", encoding="utf-8")
 
 

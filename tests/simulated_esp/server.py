@@ -88,7 +88,8 @@ def serve(board: Board) -> Iterator[str]:
         thread.start()
         try:
             # The server does not answer what it does about DTR and RTS, and says so in the URL that it prints.
-            yield f"rfc2217://127.0.0.1:{listener.getsockname()[1]}?ign_set_control"
+            # A busy machine needs more than pyserial's 3 s to agree on RFC 2217.
+            yield f"rfc2217://127.0.0.1:{listener.getsockname()[1]}?ign_set_control&timeout=60"
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             thread.join()
