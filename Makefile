@@ -12,7 +12,7 @@ comma := ,
 
 PYTEST := python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: demo check test test-all prepare-test seconds lint format wheel clean
+.PHONY: demo check test test-all prepare-test compilers lint-with-packages seconds lint format wheel clean
 
 demo: $(VENV)/.demo
 	rlt-embed run Pendulum-v1 --algorithm sac --steps 10000 --seed 0 --board qemu_mps2_an386 -o $(DEMO) \
@@ -34,8 +34,14 @@ test-all: prepare-test
 seconds: prepare-test
 	RECORD_SECONDS=all $(PYTEST)
 
-prepare-test: $(VENV)/.test
+# Python's packages and the linters take one core, the compilers another.
+prepare-test: $(VENV)/.system
+	$(MAKE) --jobs 2 --output-sync compilers lint-with-packages
+
+lint-with-packages: $(VENV)/.test
 	$(MAKE) lint
+
+compilers:
 	.ci/gcc-8 .venv/gcc-8 || [ -z "$$CI" ]
 	bash templates/platforms/rlt_emulated/xtensa/install_compiler $(VENV) || [ -z "$$CI" ]
 
@@ -67,10 +73,16 @@ $(VENV)/.check: pyproject.toml .ci/system-packages
 	python -m pip install --quiet --disable-pip-version-check --editable '.[offline,test]'
 	touch $@
 
-$(VENV)/.test: $(VENV)/.demo
+$(VENV)/.system: .ci/system-packages
 	PYTHON=$(PYTHON) .ci/system-packages test
-	python -m pip install --quiet --disable-pip-version-check --editable '.[offline,test$(if $(CI),$(comma)mkl)]'
-	touch $@ $(VENV)/.check
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# Not compiled when they are installed: a test imports few of their modules.
+$(VENV)/.test: pyproject.toml $(VENV)/.system
+	python -m pip install --quiet --disable-pip-version-check --no-compile \
+		--editable '.[offline,test$(if $(CI),$(comma)mkl)]'
+	touch $@ $(VENV)/.check $(VENV)/.demo
 
 clean:
 	rm -rf $(DEMO) dist build

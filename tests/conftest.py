@@ -90,9 +90,14 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _environment(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
-    """The user's own cache stays out of it; the workers share one below the folder that they have in common."""
+    """The user's own caches stay out of it; the workers share those below the folder that they have in common.
+
+    A build finds an object by the contents of all that it is made of, so no test gets another one than it would make.
+    """
     base = tmp_path_factory.getbasetemp()
-    os.environ[ENVIRONMENT_VARIABLE] = str((base if worker_id == "master" else base.parent) / "cache")
+    shared = base if worker_id == "master" else base.parent
+    os.environ[ENVIRONMENT_VARIABLE] = str(shared / "cache")
+    os.environ["PLATFORMIO_BUILD_CACHE_DIR"] = str(shared / "objects")
 
 
 @pytest.fixture(autouse=True)

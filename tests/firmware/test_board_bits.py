@@ -17,6 +17,7 @@ from rltools_embed.errors import BuildError
 from rltools_embed.firmware import board, platformio
 from rltools_embed.firmware.board import Arithmetic, Placement, RunnerKind
 from rltools_embed.policy.digest import digest
+from rltools_embed.validation import validate
 from tests.firmware.projects import OTHER_CORES, Export, Running, emulated, read_line, write_with
 from tests.policies import rescaled_sac_policy, sac_policy
 
@@ -36,17 +37,26 @@ def test_a_board_computes_the_bits_of_the_host_reference(export: Export, running
     folder = export(name, hidden=HIDDEN)
     firmware = platformio.build(folder)
 
-    with open_link(running(folder, name)) as link:
+    port = running(folder, name)
+    with open_link(port) as link:
         client = Client(link)
         hello = client.hello()
-        actions = client.evaluate(observations(200))
-        self_test, statistics = client.self_test(), client.statistics()
+        actions = client.evaluate(observations(100))
+        self_test = client.self_test()
+    report = validate(folder, board=name, port=port)
+    with open_link(port) as link:
+        statistics = Client(link).statistics()
 
     assert (hello.board, hello.digest, hello.arithmetic) == (name, digest(policy), Arithmetic.SEPARATE)
-    assert actions.tobytes() == policy.evaluate(observations(200)).tobytes()
+    assert actions.tobytes() == policy.evaluate(observations(100)).tobytes()
     assert (self_test.examples, self_test.mismatches) == (8, 0)
+    assert report.passed, [check for check in report.checks if not check.passed]
+    assert (report.board, report.observations) == (name, 1356)
     assert not re.search(r"\bwarning\b", (folder / f".pio/build-{name}.log").read_text())
     if name != "host":
+        assert report.cost is not None
+        assert report.cost.unit == "instructions"
+        assert report.stack.used_bytes == statistics.stack_used_bytes
         assert firmware.memory is not None
         weights = 4 * policy.parameter_count
         assert weights + 9_000 < firmware.memory.flash_bytes < weights + 15_000

@@ -14,7 +14,6 @@ from elftools.elf.elffile import ELFFile
 
 from rltools_embed import process
 from rltools_embed.firmware import board as boards
-from rltools_embed.firmware import platformio
 from rltools_embed.firmware.board import Board, Framework, Placement
 from rltools_embed.validation import Settings, validate
 from tests.board_matrix import Target, compile_board, compiler_of, core_of, export_target, link_board, vendor_flags
@@ -38,8 +37,6 @@ def test_firmware_with_link_time_optimisation_gives_the_same_bits(export: Export
     text = settings.read_text(encoding="utf-8")
     assert "  -O2\n" in text
     settings.write_text(text.replace("  -O2\n", "  -O2\n  -flto\n"), encoding="utf-8")
-
-    platformio.build(folder)
 
     report = validate(folder, port=running(folder, name), settings=Settings(benchmark_repeats=1))
     assert report.passed

@@ -28,12 +28,27 @@ def check(folder: Path, compiler: str, *flags: str) -> process.Completed:
     return process.run([compile_program(SOURCE, folder / "check", compiler=compiler, flags=flags)], timeout_s=300)
 
 
+FLAGS = {
+    "short": SHORT,
+    "contracting": CONTRACTING,
+    "native": NATIVE,
+    "portable": (*CONTRACTING, PORTABLE),
+    "sanitized": ("-O0", "-g", "-fsanitize=address,undefined"),
+}
+# The vectors' width is the same in these as in one beside them: by `make test-all`.
+LONG = {("short", "clang++"), ("contracting", "g++"), ("portable", "clang++"), ("sanitized", "clang++")}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize(
-    "flags",
-    [SHORT, CONTRACTING, NATIVE, (*CONTRACTING, PORTABLE), ("-O0", "-g", "-fsanitize=address,undefined")],
-    ids=["short", "contracting", "native", "portable", "sanitized"],
+    ("flags", "compiler"),
+    [
+        pytest.param(
+            flags, compiler, id=f"{name}-{compiler}", marks=pytest.mark.long if (name, compiler) in LONG else ()
+        )
+        for name, flags in FLAGS.items()
+        for compiler in COMPILERS
+    ],
 )
 def test_every_size_gives_the_bits_of_the_generic_kernels(
     flags: tuple[str, ...], compiler: str, tmp_path: Path

@@ -1,4 +1,4 @@
-"""The signature claim: every board that comes with the package computes the same bits."""
+"""The signature claim, beside the full validation of every board in tests/firmware/test_board_bits.py."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from pathlib import Path
 import pytest
 
 from rltools_embed import resources
-from rltools_embed.firmware import board as boards
-from rltools_embed.firmware.board import RunnerKind
 from rltools_embed.policy.layers import Activation
 from rltools_embed.policy.model import Policy
 from rltools_embed.validation import Counts, Settings, validate
 from tests import policies
 from tests.boards import export, running
 
-RUNNING_HERE = [name for name in boards.names() if boards.load(name).runner.kind is not RunnerKind.HARDWARE]
 # Kernels with every remainder, and every elementary function.
 POLICIES = {
     "sac": policies.sac_policy(),
@@ -37,13 +34,6 @@ def check(folder: Path, name: str, policy: Policy, settings: Settings) -> None:
         assert report.cost.unit == "instructions"
         assert report.stack.used_bytes is not None
         assert 0 < report.stack.used_bytes < 2048
-
-
-@pytest.mark.emulated
-@pytest.mark.parametrize("name", RUNNING_HERE)
-def test_board_gives_the_same_bits(tmp_path: Path, name: str) -> None:
-    policy = policies.sac_policy(environment="Pendulum-v1")
-    check(export(policy, tmp_path / "project", name), name, policy, Settings())
 
 
 # The soft-float M3 takes another path through every operation than the FPU of the M4F.
