@@ -91,6 +91,24 @@ def ppo_policy(observation_dim: int = 4, action_dim: int = 3, hidden: int = 30, 
     return policy_of(standardize, mlp, Rescale(low=-bound, high=2 * bound), seed=seed)
 
 
+def small_number_policy() -> Policy:
+    """No biases, so that subnormal numbers come out if nothing else goes in."""
+    rng = np.random.default_rng(0)
+    hidden, output = (rng.uniform(-1.0, 1.0, shape).astype(np.float32) for shape in ((8, 3), (2, 8)))
+    layers = (
+        Dense(weights=hidden, biases=np.zeros(8, np.float32), activation=Activation.RELU),
+        Dense(weights=output, biases=np.zeros(2, np.float32), activation=Activation.IDENTITY),
+    )
+    return policy_of(Mlp(layers=layers), name="small numbers")
+
+
+def signed_zero_policy() -> Policy:
+    """Sums of zeros: -0 comes out where only -0 goes in."""
+    weights = np.random.default_rng(0).uniform(0.1, 1.0, (2, 3)).astype(np.float32)
+    layer = Dense(weights=weights, biases=np.full(2, -0.0, np.float32), activation=Activation.IDENTITY)
+    return policy_of(Mlp(layers=(layer,)), name="signed zeros")
+
+
 def random_gru(rng: np.random.Generator, input_dim: int, hidden: int) -> Gru:
     bound = 1.0 / np.sqrt(hidden)
     shapes = {

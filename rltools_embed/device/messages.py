@@ -26,7 +26,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import Enum, IntEnum, IntFlag
 from functools import cached_property
 from typing import Final
 
@@ -60,6 +60,30 @@ class ErrorCode(IntEnum):
     BAD_SIZE = 2
     LAYER_OUT_OF_RANGE = 3
     REPLY_TOO_LONG = 4
+
+
+class ArithmeticFault(IntFlag):
+    """How a firmware's floats are other than IEEE 754 says; it tests the operations that its policy uses."""
+
+    SUBNORMAL_OPERAND = 1
+    SUBNORMAL_RESULT = 2
+    ROUNDING = 4
+    SIGN_OF_ZERO = 8
+    SPECIAL_NUMBER = 16
+    MULTIPLY_ADD = 32
+    COMPARISON = 64
+    DIVISION = 128
+    CONVERSION = 256
+    KERNEL = 512
+    DEFAULT_NAN = 1024
+
+
+class FloatMode(IntFlag):
+    """What the mode register of a floating-point unit does otherwise than IEEE 754."""
+
+    FLUSHES_SUBNORMALS = 1
+    DEFAULT_NAN = 2
+    ROUNDS_OTHERWISE = 4
 
 
 ARITHMETIC_NUMBERS: Final = {Arithmetic.SEPARATE: 0, Arithmetic.FUSED: 1}
@@ -301,6 +325,8 @@ LAYOUT: Final = {
         request=_request(),
         response=_answer(
             Tagged(1, "board", FieldType.TEXT, required=True),
+            Tagged(2, "arithmetic_faults", FieldType.U32),
+            Tagged(3, "float_mode", FieldType.U8),
             protocol_version=FieldType.U16,
             layout_hash=FieldType.U32,
             largest_payload=FieldType.U32,

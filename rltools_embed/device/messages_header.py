@@ -7,7 +7,7 @@ server names each value like its field, so a field without a value, or with too 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from itertools import accumulate
 from typing import Final
 
@@ -22,6 +22,7 @@ from rltools_embed.device.messages import (
     PROTOCOL_VERSION,
     REFUSAL,
     RESPONSE_BIT,
+    ArithmeticFault,
     ErrorCode,
     Exchange,
     FieldType,
@@ -67,6 +68,7 @@ def header(layout: Mapping[Message, Exchange] = LAYOUT, *, version: int = PROTOC
         f"inline constexpr uint8_t error_type = {ERROR_TYPE};\n",
         _enumeration("ErrorCode", _numbers(ErrorCode)),
         _enumeration("Arithmetic", {kind.name: number for kind, number in ARITHMETIC_NUMBERS.items()}),
+        _enumeration("ArithmeticFault", _numbers(ArithmeticFault), kind="uint32_t"),
         f"inline constexpr size_t digest_size = {DIGEST_SIZE};\n"
         f"inline constexpr size_t frame_checksum_size = {FRAME_CHECKSUM.type.size};\n",
         "// What is fixed and required, as text. Its hash travels in the HELLO.\n" + _text(layout_text(layout)),
@@ -82,13 +84,13 @@ def header(layout: Mapping[Message, Exchange] = LAYOUT, *, version: int = PROTOC
     return "\n".join(parts)
 
 
-def _numbers(names: type[IntEnum]) -> dict[str, int]:
-    return {each.name: each.value for each in names}
+def _numbers(names: type[IntEnum | IntFlag]) -> dict[str, int]:
+    return {name: each.value for name, each in names.__members__.items()}
 
 
-def _enumeration(name: str, numbers: Mapping[str, int]) -> str:
+def _enumeration(name: str, numbers: Mapping[str, int], kind: str = "uint8_t") -> str:
     lines = "".join(f"    {each.lower()} = {number},\n" for each, number in numbers.items())
-    return f"enum class {name} : uint8_t {{\n{lines}}};\n"
+    return f"enum class {name} : {kind} {{\n{lines}}};\n"
 
 
 def _text(text: str) -> str:

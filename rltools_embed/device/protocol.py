@@ -18,7 +18,9 @@ from rltools_embed.device.messages import (
     PROTOCOL_VERSION,
     REBUILD_HINT,
     REFUSAL,
+    ArithmeticFault,
     ErrorCode,
+    FloatMode,
     Message,
     Payload,
 )
@@ -46,6 +48,8 @@ def floats_from_bytes(data: bytes) -> Floats:
     return np.frombuffer(data, "<f4").astype(np.float32)
 
 
+NO_FAULT: Final = ArithmeticFault(0)
+STANDARD_MODE: Final = FloatMode(0)
 _ARITHMETIC_BY_NUMBER: Final = {number: arithmetic for arithmetic, number in ARITHMETIC_NUMBERS.items()}
 # Of a HELLO's answer, in every version: what tells whether the rest can be read.
 _VERSION_AND_HASH: Final = Payload(head=LAYOUT[Message.HELLO].response.head[:2])
@@ -60,6 +64,8 @@ class Hello:
         tick_hz: ticks per second of the clock that BENCHMARK counts with.
         digest: SHA-256 in hexadecimal that the firmware computed over the policy in its flash.
         board: the board file's name.
+        arithmetic_faults: how its floats are other than IEEE 754 says, by its own test; None if it has none.
+        float_mode: the mode of the floating-point unit outside of the policy; None if the firmware does not say.
     """
 
     largest_payload: int
@@ -70,6 +76,8 @@ class Hello:
     tick_hz: int
     digest: str
     board: str
+    arithmetic_faults: ArithmeticFault | None = NO_FAULT
+    float_mode: FloatMode | None = STANDARD_MODE
     protocol_version: int = PROTOCOL_VERSION
     layout_hash: int = LAYOUT_HASH
 
@@ -92,6 +100,8 @@ class Hello:
             tick_hz=self.tick_hz,
             digest=bytes.fromhex(self.digest),
             board=self.board.encode(),
+            arithmetic_faults=self.arithmetic_faults,
+            float_mode=self.float_mode,
         )
 
     @classmethod
@@ -109,7 +119,15 @@ class Hello:
             raise ProtocolError(f"the board names arithmetic {number}, which this program lacks", REBUILD_HINT)
         board = values.strings["board"].decode(errors="replace")
         digest = values.strings["digest"].hex()
-        hello = cls(**values.numbers, arithmetic=arithmetic, digest=digest, board=board)
+        faults, mode = (values.numbers.pop(name, None) for name in ("arithmetic_faults", "float_mode"))
+        hello = cls(
+            **values.numbers,
+            arithmetic=arithmetic,
+            digest=digest,
+            board=board,
+            arithmetic_faults=None if faults is None else ArithmeticFault(faults),
+            float_mode=None if mode is None else FloatMode(mode),
+        )
         if hello.observation_dim < 1 or hello.action_dim < 1 or hello.largest_batch < 1:
             raise ProtocolError(
                 f"{board} offers {hello.observation_dim} observations, {hello.action_dim} actions and payloads of "

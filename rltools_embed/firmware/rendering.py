@@ -75,7 +75,7 @@ def render(spec: ProjectSpec) -> dict[str, bytes]:
         "src/port.h": _bundled("ports/port.h"),
         "lib/rl_tools/library.json": _bundled("project/lib/rl_tools/library.json"),
     }
-    for name in ("firmware.cpp", "policy.cpp", "policy.h", "control.h"):
+    for name in ("firmware.cpp", "policy.cpp", "policy.h", "wrapped_floats.h", "control.h"):
         files[f"src/{name}"] = _bundled(f"project/src/{name}")
     files.update(_folder(resources.templates_dir() / "project" / "test", "test"))
     for name, folder in sorted({item for board in spec.boards for item in board.port.folders.items()}):

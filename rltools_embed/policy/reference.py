@@ -14,6 +14,7 @@ import numpy as np
 
 from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.arrays import Float32Array, Float64Array
+from rltools_embed.policy.float_mode import require_standard_mode
 from rltools_embed.policy.layers import Layer, Recurrent, primitives
 from rltools_embed.policy.products import fused_multiply_add
 
@@ -35,7 +36,12 @@ def evaluate(modules: Sequence[Layer], observations: Float32Array, arithmetic: A
 
 
 def trace(modules: Sequence[Layer], observations: Float32Array, arithmetic: Arithmetic) -> tuple[Float32Array, ...]:
-    """The output (k, width) of every primitive layer, in order; recurrent layers at their initial state."""
+    """The output (k, width) of every primitive layer, in order; recurrent layers at their initial state.
+
+    Raises:
+        RltEmbedError: this process computes in a mode that gives other bits.
+    """
+    require_standard_mode()
     outputs: list[Float32Array] = []
     x = observations
     with _as_a_target_overflows():
@@ -55,6 +61,7 @@ def evaluate_episode(modules: Sequence[Layer], observations: Float32Array, arith
     states = initial_states(modules, 1)
     if not states:
         return evaluate(modules, observations, arithmetic)
+    require_standard_mode()
     actions = []
     with _as_a_target_overflows():
         for observation in observations:

@@ -14,6 +14,7 @@ import numpy as np
 
 from rltools_embed._version import __version__
 from rltools_embed.device import Client, Hello, Link, SelfTest, Statistics
+from rltools_embed.device.messages import ArithmeticFault, FloatMode
 from rltools_embed.environments.rollout import rollout_of
 from rltools_embed.errors import LinkError, RltEmbedError, UnsupportedEnvError
 from rltools_embed.firmware import elf as memory
@@ -123,7 +124,7 @@ def measure(
         samples=tuple(entry.result for entry in measured),
         total=_total(measured),
         first_difference=_first_difference(measured),
-        notes=notes,
+        notes=(*report.notes, *notes),
     )
     if evaluated.error is not None:
         if report.passed:
@@ -204,6 +205,7 @@ def _bare_report(hello: Hello, policy: Policy, board: Board, port: str, built: P
         flash=Size(used_bytes=sizes.flash_bytes if sizes else None, offered_bytes=board.flash_bytes),
         ram=Size(used_bytes=sizes.ram_bytes if sizes else None, offered_bytes=board.ram_bytes),
         stack=Size(used_bytes=None, offered_bytes=None),
+        notes=_mode_notes(hello),
         versions=(("rltools_embed", __version__), ("numpy", np.__version__), ("python", platform.python_version())),
     )
 
@@ -250,9 +252,56 @@ def _identity_checks(hello: Hello, policy: Policy, board: Board) -> tuple[Check,
     return (
         _compared("board", hello.board, board.name, "the firmware was built for"),
         _compared("arithmetic", hello.arithmetic.value, board.arithmetic.value, "the firmware rounds"),
+        _operations_check(hello),
         _compared("sizes", sizes, wanted, "the firmware maps"),
         _compared("layers", str(hello.layer_count), str(len(policy.primitives)), "the firmware's layers:"),
         _compared("digest", hello.digest, digest(policy), "the numbers in the board's flash have the digest"),
+    )
+
+
+_FAULTS = {
+    ArithmeticFault.SUBNORMAL_OPERAND: "subnormal operands count as zero",
+    ArithmeticFault.SUBNORMAL_RESULT: "subnormal results become zero",
+    ArithmeticFault.ROUNDING: "results are not rounded to the nearest number, ties to even",
+    ArithmeticFault.SIGN_OF_ZERO: "zeros have the wrong sign",
+    ArithmeticFault.SPECIAL_NUMBER: "infinity and NaN are not kept",
+    ArithmeticFault.MULTIPLY_ADD: "a multiplication with an addition rounds otherwise than the firmware says",
+    ArithmeticFault.COMPARISON: "comparisons are wrong",
+    ArithmeticFault.DIVISION: "divisions are wrong",
+    ArithmeticFault.CONVERSION: "conversions between float and integer are wrong",
+    ArithmeticFault.KERNEL: "the kernel of the dense layer is not the sum of its operations",
+    ArithmeticFault.DEFAULT_NAN: "the core replaces every NaN",
+}
+_MODES = {
+    FloatMode.FLUSHES_SUBNORMALS: "flushes subnormal numbers to zero",
+    FloatMode.DEFAULT_NAN: "replaces every NaN",
+    FloatMode.ROUNDS_OTHERWISE: "does not round to the nearest number",
+}
+
+
+def _operations_check(hello: Hello) -> Check:
+    """What the firmware's own test of its floating-point operations says."""
+    name = "operations"
+    faults = hello.arithmetic_faults
+    if faults is None:
+        message = "not measured: the firmware does not test its floating-point operations; export and flash it again"
+        return Check(name=name, passed=False, measured=False, message=message)
+    if not faults:
+        return Check(name=name, passed=True, message="every floating-point operation of the policy is IEEE 754's")
+    known = [words for fault, words in _FAULTS.items() if fault in faults]
+    unknown = faults & ~sum(_FAULTS)
+    listed = "; ".join([*known, *([f"fault {unknown:#x}"] if unknown else [])])
+    return Check(name=name, passed=False, message=f"the core's floating-point arithmetic is not IEEE 754's: {listed}")
+
+
+def _mode_notes(hello: Hello) -> tuple[str, ...]:
+    """What other code of the firmware set, and the policy put aside."""
+    modes = [words for mode, words in _MODES.items() if hello.float_mode is not None and mode in hello.float_mode]
+    if not modes:
+        return ()
+    return (
+        f"Outside of the policy the firmware's floating-point unit {' and '.join(modes)}: "
+        "your own arithmetic in it may differ from the host's.",
     )
 
 
@@ -308,7 +357,6 @@ def _evaluate_all(client: Client, sent: tuple[Sample, ...], progress: Progress) 
 def _compare_all(
     sent: tuple[Sample, ...], outputs: tuple[Float32Array, ...], policy: Policy, hello: Hello
 ) -> tuple[_Measured, ...]:
-    _refuse_flushed_denormals()
     return tuple(
         _Measured(
             sample=sample,
@@ -318,15 +366,6 @@ def _compare_all(
         )
         for sample, found in zip(sent, outputs, strict=True)
     )
-
-
-def _refuse_flushed_denormals() -> None:
-    """Some libraries switch a whole process to flush denormals; the reference would then be wrong."""
-    if np.float32(1e-40) * np.float32(1.0) == 0.0:
-        raise RltEmbedError(
-            "this process flushes denormal numbers to zero, so the host reference cannot be trusted",
-            "a library loaded here was compiled with -ffast-math: run rlt-embed validate in a process of its own",
-        )
 
 
 def _first_difference(measured: tuple[_Measured, ...]) -> Difference | None:

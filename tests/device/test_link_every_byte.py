@@ -105,8 +105,14 @@ def test_conversation_under_many_faults_ends_right_or_in_a_clear_error(native_bo
 def test_unchecked_frames_would_be_caught_giving_wrong_values(monkeypatch):
     """The test above can fail: without the CRC a flipped bit arrives as a wrong action."""
     monkeypatch.setattr(Decoder, "_is_intact", lambda self, decoded: True)
+    link = MemoryLink(python_board())
+    measuring = MeasuringLink(link)
+    client = Client(measuring, clock=link.clock)
+    client.hello()
+    begin = measuring.size(Direction.TO_HOST)
+    client.evaluate(FEW)
     wrong = 0
-    for position in range(62, 122):
+    for position in range(begin, measuring.size(Direction.TO_HOST)):
         link = MemoryLink(python_board())
         fault = Fault(direction=Direction.TO_HOST, position=position, kind=FaultKind.FLIP)
         try:

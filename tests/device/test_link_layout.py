@@ -25,10 +25,12 @@ from rltools_embed.device.messages import (
     PROTOCOL_VERSION,
     REFUSAL,
     RESPONSE_BIT,
+    ArithmeticFault,
     ErrorCode,
     Exchange,
     Field,
     FieldType,
+    FloatMode,
     Message,
     Payload,
     Tagged,
@@ -40,6 +42,7 @@ from rltools_embed.errors import ProtocolError
 Layout = Mapping[Message, Exchange]
 
 EMBED = resources.include_dir() / "rl_tools" / "embed"
+FLOAT_MODE_HEADER = (EMBED.parent / "math" / "float_mode.h").read_text(encoding="utf-8")
 STATISTICS = LAYOUT[Message.STATISTICS].response
 UPTIME = Tagged(200, "uptime_ms", FieldType.U64)
 UNIT = Tagged(201, "unit_id", FieldType.TEXT)
@@ -111,17 +114,19 @@ def test_no_field_of_a_head_changes_without_another_header_and_hash() -> None:
 
 def test_no_tagged_field_changes_without_another_header() -> None:
     changes = [layout for message in LAYOUT for layout in changed_tagged(message)]
-    assert len(changes) == 8
+    assert len(changes) == 4 * sum(len(exchange.response.tagged) for exchange in LAYOUT.values())
     for layout in changes:
         assert header(layout) != header()
 
 
 def test_hash_covers_required_fields_and_no_optional_ones() -> None:
-    board, *_ = LAYOUT[Message.HELLO].response.tagged
+    board, *optional = LAYOUT[Message.HELLO].response.tagged
     assert board.required
-    for layout in changed_tagged(Message.HELLO):
+    assert not any(each.required for each in optional)
+    of_hello = list(changed_tagged(Message.HELLO))
+    for layout in of_hello[:4]:
         assert layout_text(layout) != layout_text()
-    for layout in (*changed_tagged(Message.STATISTICS), with_tagged(Message.HELLO, UPTIME, UNIT)):
+    for layout in (*of_hello[4:], *changed_tagged(Message.STATISTICS), with_tagged(Message.HELLO, UPTIME, UNIT)):
         assert layout_text(layout) == layout_text()
     assert layout_text(with_tagged(Message.HELLO, replace(UNIT, required=True))) != layout_text()
 
@@ -145,10 +150,26 @@ GIVEN_REQUESTS = {
 }
 GIVEN_FIELDS = {
     ("HELLO", 1): "board:text",
+    ("HELLO", 2): "arithmetic_faults:u32",
+    ("HELLO", 3): "float_mode:u8",
     ("STATISTICS", 1): "frames_overlong:u32",
 }
 GIVEN_ERRORS = {1: "UNKNOWN_TYPE", 2: "BAD_SIZE", 3: "LAYER_OUT_OF_RANGE", 4: "REPLY_TOO_LONG"}
 GIVEN_ARITHMETIC = {0: "SEPARATE", 1: "FUSED"}
+GIVEN_FAULTS = {
+    1: "SUBNORMAL_OPERAND",
+    2: "SUBNORMAL_RESULT",
+    4: "ROUNDING",
+    8: "SIGN_OF_ZERO",
+    16: "SPECIAL_NUMBER",
+    32: "MULTIPLY_ADD",
+    64: "COMPARISON",
+    128: "DIVISION",
+    256: "CONVERSION",
+    512: "KERNEL",
+    1024: "DEFAULT_NAN",
+}
+GIVEN_MODES = {1: "FLUSHES_SUBNORMALS", 2: "DEFAULT_NAN", 4: "ROUNDS_OTHERWISE"}
 
 
 def test_numbers_that_were_given_are_never_given_again() -> None:
@@ -164,6 +185,11 @@ def test_numbers_that_were_given_are_never_given_again() -> None:
     assert fields.items() <= GIVEN_FIELDS.items()
     assert errors.items() <= GIVEN_ERRORS.items()
     assert arithmetic.items() <= GIVEN_ARITHMETIC.items()
+    assert {fault.value: fault.name for fault in ArithmeticFault}.items() <= GIVEN_FAULTS.items()
+    assert {mode.value: mode.name for mode in FloatMode}.items() <= GIVEN_MODES.items()
+    # The firmware has the modes' numbers in a header that is not generated.
+    for mode in FloatMode:
+        assert f"{mode.name} = {mode.value}," in FLOAT_MODE_HEADER
 
 
 def test_layout_of_version_2_stays_what_it_is() -> None:

@@ -145,7 +145,7 @@ FAULTS = {
         {"digest", "bits", "float64"},
         "layer 1 (dense 64 → 64",
     ),
-    "bias dropped": (POLICY, drop_bias, {"bits", "float64", "self-test"}, "layer 0 (dense 3 → 64"),
+    "bias dropped": (POLICY, drop_bias, {"operations", "bits", "float64", "self-test"}, "layer 0 (dense 3 → 64"),
     "tanh left out": (POLICY, leave_tanh_out, {"bits", "float64", "self-test"}, "layer 3 (squash 1"),
     "sampled instead of the mean": (POLICY, sample_the_action, {"bits", "float64", "self-test"}, "layer 3 (squash 1"),
     "one weight bit flipped": (POLICY, flip_a_weight_bit, {"digest", "bits"}, "layer 1 (dense 64 → 64"),
@@ -236,5 +236,5 @@ def test_board_that_fails_later_is_no_difference(tmp_path: Path, monkeypatch: py
     assert document["outcome"] == "incomplete"
     assert document["total"]["equal"] == document["total"]["outputs"] >= 1000
     assert {check["name"]: check["passed"] for check in document["checks"] if check["measured"]} == dict.fromkeys(
-        ("board", "arithmetic", "sizes", "layers", "digest", "bits", "float64", "self-test"), True
+        ("board", "arithmetic", "operations", "sizes", "layers", "digest", "bits", "float64", "self-test"), True
     )

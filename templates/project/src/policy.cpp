@@ -5,6 +5,10 @@
 
 #include "rlt_embed/placement.h"
 
+#if defined(RLT_WRAPPED_FLOATS)
+#include "wrapped_floats.h"
+#endif
+
 namespace {
 
 using InFlash = rl_tools::embed::InFlash<Policy::Device, Policy::Checkpoint>;
@@ -51,6 +55,8 @@ void Policy::reset() { Placed::reset(); }
 
 PLACE_CODE void Policy::step(const float* observation, float* action) { Placed::step(observation, action); }
 
+void Policy::to_actuators(const float* action, float* actuators) { Placed::to_actuators(action, actuators); }
+
 std::uint32_t Policy::trace(std::uint32_t layer, const float* observation, float* output) {
     return Placed::trace(layer, observation, output);
 }
@@ -58,3 +64,7 @@ std::uint32_t Policy::trace(std::uint32_t layer, const float* observation, float
 void Policy::digest(std::uint8_t out[32]) { Placed::digest(out); }
 
 std::uint32_t Policy::self_test(std::uint32_t& examples) { return Placed::self_test(examples); }
+
+std::uint32_t Policy::arithmetic_faults() { return Placed::arithmetic_faults(); }
+
+std::uint8_t Policy::float_mode() { return Placed::float_mode(); }

@@ -31,9 +31,7 @@ struct Policy {
     static constexpr const float* action_high() { return Checkpoint::action_high(); }
 
     // An action in the environment's own units. Another number only where training scaled between the two.
-    static void to_actuators(const float* action, float* actuators) {
-        rl_tools::embed::to_actuators<Checkpoint, action_dim>(action, actuators);
-    }
+    static void to_actuators(const float* action, float* actuators);
     static constexpr const float* actuator_low() { return rl_tools::embed::ActuatorBounds<Checkpoint>::low(); }
     static constexpr const float* actuator_high() { return rl_tools::embed::ActuatorBounds<Checkpoint>::high(); }
 
@@ -42,4 +40,6 @@ struct Policy {
     static std::uint32_t trace(std::uint32_t layer, const float* observation, float* output);
     static void digest(std::uint8_t out[32]);
     static std::uint32_t self_test(std::uint32_t& examples);
+    static std::uint32_t arithmetic_faults();
+    static std::uint8_t float_mode();
 };

@@ -47,6 +47,8 @@ struct DoublingPolicy {
         sha.update("doubling", 8);
         sha.finish(out);
     }
+    static uint32_t arithmetic_faults() { return 0; }
+    static uint8_t float_mode() { return 0; }
     static uint32_t self_test(uint32_t& examples) {
         examples = 7;
         return 1;

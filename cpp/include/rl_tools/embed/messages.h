@@ -39,6 +39,20 @@ enum class Arithmetic : uint8_t {
     fused = 1,
 };
 
+enum class ArithmeticFault : uint32_t {
+    subnormal_operand = 1,
+    subnormal_result = 2,
+    rounding = 4,
+    sign_of_zero = 8,
+    special_number = 16,
+    multiply_add = 32,
+    comparison = 64,
+    division = 128,
+    conversion = 256,
+    kernel = 512,
+    default_nan = 1024,
+};
+
 inline constexpr size_t digest_size = 32;
 inline constexpr size_t frame_checksum_size = 4;
 
@@ -76,7 +90,9 @@ struct HelloRequest {
 
 struct HelloResponse {
     static constexpr size_t head_size = 57;
-    [[nodiscard]] static constexpr size_t size(size_t board) { return head_size + tagged_size(board); }
+    [[nodiscard]] static constexpr size_t size(size_t board) {
+        return head_size + tagged_size(board) + tagged_size(4) + tagged_size(1);
+    }
     template <typename WRITER, typename VALUES>
     static void write(WRITER& writer, const VALUES& values) {
         writer.put(uint16_t{values.protocol_version});
@@ -90,6 +106,8 @@ struct HelloResponse {
         static_assert(sizeof values.digest == digest_size);
         writer.put_bytes(values.digest, digest_size);
         put_tagged(writer, 1, values.board);
+        put_tagged(writer, 2, uint32_t{values.arithmetic_faults});
+        put_tagged(writer, 3, uint8_t{values.float_mode});
     }
 };
 

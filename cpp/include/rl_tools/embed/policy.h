@@ -5,7 +5,9 @@
 #pragma once
 
 #include <rl_tools/embed/actuators.h>
+#include <rl_tools/embed/arithmetic_check.h>
 #include <rl_tools/embed/digest.h>
+#include <rl_tools/math/float_mode.h>
 #include <rl_tools/nn/layers/dense/operations_arm/opt.h>
 #include <rl_tools/nn/layers/gru/operations_generic.h>
 #include <rl_tools/nn/layers/rescale/operations_generic.h>
@@ -58,6 +60,7 @@ public:
 
     // An action of this policy in the environment's own units; see rl_tools/embed/actuators.h.
     static void to_actuators(const float* action, float* actuators) {
+        const math::StandardFloatMode mode;
         embed::to_actuators<CHECKPOINT, action_dim>(action, actuators);
     }
 
@@ -65,6 +68,7 @@ public:
     // A recurrent policy takes one step from its initial state: the same observation gives the same action. In a
     // control loop call reset() at the beginning of an episode and step() for every observation.
     static void evaluate(const float* observation, float* action) {
+        const math::StandardFloatMode mode;
         rl_tools::evaluate(device_, NUMBERS::module(), observation, action, buffer_);
     }
 
@@ -72,12 +76,14 @@ public:
 
     // As `evaluate`, with the state that the steps before left behind. Without a state it is `evaluate`.
     static void step(const float* observation, float* action) {
+        const math::StandardFloatMode mode;
         rl_tools::evaluate_step(device_, NUMBERS::module(), observation, state_, action, buffer_);
     }
 
     // The output of primitive layer `layer` (0 .. layer_count-1). Returns its width; `output` has room for
     // widest_layer.
     static uint32_t trace(uint32_t layer, const float* observation, float* output) {
+        const math::StandardFloatMode mode;
         nn_models::sequential::evaluate_prefix(device_, NUMBERS::module(), observation, output, buffer_, layer + 1);
         WidthOf width{layer, 0};
         for_each_primitive(NUMBERS::module(), width);
@@ -93,6 +99,7 @@ public:
     // Evaluates the checkpoint's own examples, as the steps of one episode, with a state of its own: a running control
     // loop keeps its own. Returns how many have an output bit that differs from the expected one.
     static uint32_t self_test(uint32_t& examples) {
+        const math::StandardFloatMode mode;
         const float* observation = CHECKPOINT::example_observations();
         const float* expected = CHECKPOINT::example_actions(DEVICE::ARITHMETIC::CODE);
         examples = CHECKPOINT::EXAMPLE_COUNT;
@@ -107,6 +114,15 @@ public:
         }
         return mismatches;
     }
+
+    // Bits of ArithmeticFault: which of the operations that `evaluate` uses give other bits than IEEE 754 says.
+    static uint32_t arithmetic_faults() {
+        const math::StandardFloatMode mode;
+        return embed::arithmetic_faults<DEVICE, nn::Primitives<MODEL>::OPERATIONS>();
+    }
+
+    // Bits of math::FloatMode: the mode of the core outside of this policy, which has put it aside while it computes.
+    static uint8_t float_mode() { return math::current_float_mode(); }
 
 private:
     struct WidthOf {

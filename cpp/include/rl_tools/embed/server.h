@@ -5,11 +5,11 @@
 //     void firmware_loop() { if (!server.step()) port::idle(); }
 //
 // POLICY, all static: observation_dim, action_dim, layer_count, widest_layer, evaluate(), trace(), digest(),
-// self_test(). T_PORT (PORT alone is a register's macro on SAMD), all static: int read() (next byte or -1), void
-// write(const uint8_t*, size_t), uint32_t cycles(), uint32_t cycles_hz(), void feed_watchdog() (between two evaluations
-// of one request, outside of what is measured; empty where there is none), void reset() (after every written byte has
-// left), const uint32_t* stack_begin() and stack_end() (lowest and highest address; nullptr both where the stack is not
-// measured).
+// self_test(), arithmetic_faults(), float_mode(). T_PORT (PORT alone is a register's macro on SAMD), all static: int
+// read() (next byte or -1), void write(const uint8_t*, size_t), uint32_t cycles(), uint32_t cycles_hz(), void
+// feed_watchdog() (between two evaluations of one request, outside of what is measured; empty where there is none),
+// void reset() (after every written byte has left), const uint32_t* stack_begin() and stack_end() (lowest and highest
+// address; nullptr both where the stack is not measured).
 #pragma once
 
 #include <rl_tools/embed/frame.h>
@@ -127,6 +127,8 @@ private:
             uint8_t arithmetic = static_cast<uint8_t>(IDENTITY.arithmetic);
             uint32_t tick_hz = IDENTITY.tick_hz != 0 ? IDENTITY.tick_hz : T_PORT::cycles_hz();
             Text board = Server::board;
+            uint32_t arithmetic_faults = POLICY::arithmetic_faults();
+            uint8_t float_mode = POLICY::float_mode();
         } values{digest};
         begin_answer();
         HelloResponse::write(reply_, values);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rl_tools/math/functions.h>
+#include <rl_tools/math/operations.h>
 
 namespace rl_tools::nn {
 
@@ -25,6 +26,23 @@ inline float activate(float x) {
                       "rl_tools: this activation function has no branch here");
         return x;
     }
+}
+
+constexpr math::Operations operations_of(ActivationFunction function) {
+    switch (function) {
+        case ActivationFunction::IDENTITY:
+            return math::NO_OPERATIONS;
+        case ActivationFunction::RELU:
+            return math::COMPARE;
+        case ActivationFunction::GELU:
+        case ActivationFunction::TANH:
+            return math::MULTIPLY_ADD;
+        case ActivationFunction::FAST_TANH:
+            return math::MULTIPLY_ADD | math::COMPARE | math::DIVIDE;
+        case ActivationFunction::SIGMOID:
+            return math::ALL_OPERATIONS;
+    }
+    return math::ALL_OPERATIONS;
 }
 
 // A kernel applies the cheap functions to each output as it leaves a register, and the others afterwards to all

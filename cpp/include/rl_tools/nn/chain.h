@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rl_tools/containers/layout.h>
+#include <rl_tools/math/operations.h>
 
 #include <type_traits>
 
@@ -49,6 +50,11 @@ inline constexpr size_t state_dim = 0;
 template <typename LAYER>
 inline constexpr size_t scratch_dim = 0;
 
+// Which operations a primitive layer computes with; specialised beside its type. A layer that does not say counts as
+// one that uses them all.
+template <typename LAYER>
+inline constexpr math::Operations operations = math::ALL_OPERATIONS;
+
 // Whether a layer has a `sample` of its own, with randomness in it, beside `evaluate`.
 template <typename LAYER>
 inline constexpr bool has_sampling = false;
@@ -60,6 +66,7 @@ struct Primitives {
     static constexpr size_t WIDEST = MODULE::OUTPUT_DIM;
     static constexpr size_t STATE_DIM = state_dim<MODULE>;
     static constexpr size_t SCRATCH_DIM = scratch_dim<MODULE>;
+    static constexpr math::Operations OPERATIONS = operations<MODULE>;
 };
 
 template <typename HEAD>
@@ -73,6 +80,7 @@ struct Primitives<Chain<HEAD, NEXT, TAIL...>> {
     static constexpr size_t STATE_DIM = Primitives<HEAD>::STATE_DIM + REST::STATE_DIM;
     static constexpr size_t SCRATCH_DIM =
         Primitives<HEAD>::SCRATCH_DIM > REST::SCRATCH_DIM ? Primitives<HEAD>::SCRATCH_DIM : REST::SCRATCH_DIM;
+    static constexpr math::Operations OPERATIONS = Primitives<HEAD>::OPERATIONS | REST::OPERATIONS;
 };
 
 // Calls visitor(layer) for every primitive layer, in order. A composite overloads this beside its own type;

@@ -3,6 +3,7 @@
 
 #include <rl_tools/containers/parameters.h>
 #include <rl_tools/nn/activation_functions.h>
+#include <rl_tools/nn/chain.h>
 
 namespace rl_tools::nn::layers::dense {
 
@@ -30,3 +31,9 @@ struct Layer {
 };
 
 }  // namespace rl_tools::nn::layers::dense
+
+namespace rl_tools::nn {
+template <typename SPEC>
+inline constexpr math::Operations operations<layers::dense::Layer<SPEC>> =
+    math::MULTIPLY_ADD | operations_of(SPEC::ACTIVATION_FUNCTION);
+}  // namespace rl_tools::nn

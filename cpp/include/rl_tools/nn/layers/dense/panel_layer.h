@@ -78,3 +78,9 @@ constexpr auto in_layout(layout::Panels<ROWS, READ_AHEAD_BYTES>, const Layer<SPE
 }
 
 }  // namespace rl_tools::nn::layers::dense
+
+namespace rl_tools::nn {
+template <typename SPEC, typename LAYOUT>
+inline constexpr math::Operations operations<layers::dense::PanelLayer<SPEC, LAYOUT>> =
+    operations<layers::dense::Layer<SPEC>>;
+}  // namespace rl_tools::nn

@@ -53,4 +53,7 @@ template <typename SPEC, typename INPUT_GATES, typename HIDDEN_GATES>
 inline constexpr size_t state_dim<layers::gru::Layer<SPEC, INPUT_GATES, HIDDEN_GATES>> = SPEC::HIDDEN_DIM;
 template <typename SPEC, typename INPUT_GATES, typename HIDDEN_GATES>
 inline constexpr size_t scratch_dim<layers::gru::Layer<SPEC, INPUT_GATES, HIDDEN_GATES>> = 6 * SPEC::HIDDEN_DIM;
+template <typename SPEC, typename INPUT_GATES, typename HIDDEN_GATES>
+inline constexpr math::Operations operations<layers::gru::Layer<SPEC, INPUT_GATES, HIDDEN_GATES>> =
+    math::MULTIPLY_ADD | operations_of(ActivationFunction::SIGMOID) | operations_of(ActivationFunction::TANH);
 }  // namespace rl_tools::nn

@@ -1,6 +1,7 @@
 // Actions in [-1, 1] to the environment's bounds, clamped, so that no rounding can leave them.
 #pragma once
 
+#include <rl_tools/nn/chain.h>
 #include <rl_tools/nn/layers/elementwise.h>
 
 namespace rl_tools::nn::layers::rescale {
@@ -19,3 +20,8 @@ struct Layer {
 };
 
 }  // namespace rl_tools::nn::layers::rescale
+
+namespace rl_tools::nn {
+template <typename SPEC>
+inline constexpr math::Operations operations<layers::rescale::Layer<SPEC>> = math::MULTIPLY_ADD | math::COMPARE;
+}  // namespace rl_tools::nn

@@ -25,4 +25,6 @@ struct Layer {
 namespace rl_tools::nn {
 template <typename SPEC>
 inline constexpr bool has_sampling<layers::sample_and_squash::Layer<SPEC>> = true;
+template <typename SPEC>
+inline constexpr math::Operations operations<layers::sample_and_squash::Layer<SPEC>> = math::MULTIPLY_ADD;
 }  // namespace rl_tools::nn

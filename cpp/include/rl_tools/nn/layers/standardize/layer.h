@@ -1,6 +1,7 @@
 // Observation normalisation: (x - mean) * precision, number by number.
 #pragma once
 
+#include <rl_tools/nn/chain.h>
 #include <rl_tools/nn/layers/elementwise.h>
 
 namespace rl_tools::nn::layers::standardize {
@@ -19,3 +20,8 @@ struct Layer {
 };
 
 }  // namespace rl_tools::nn::layers::standardize
+
+namespace rl_tools::nn {
+template <typename SPEC>
+inline constexpr math::Operations operations<layers::standardize::Layer<SPEC>> = math::MULTIPLY_ADD;
+}  // namespace rl_tools::nn

@@ -24,4 +24,6 @@ struct Layer {
 namespace rl_tools::nn {
 template <typename SPEC>
 inline constexpr bool has_sampling<layers::td3_sampling::Layer<SPEC>> = true;
+template <typename SPEC>
+inline constexpr math::Operations operations<layers::td3_sampling::Layer<SPEC>> = math::COMPARE;
 }  // namespace rl_tools::nn
