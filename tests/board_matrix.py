@@ -32,12 +32,6 @@ ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "tests" / "vendor"
 BEGIN, END = "<!-- boards: written by tests/board_matrix.py -->", "<!-- end of boards -->"
 
-# What the vendor's platform and framework have built on a machine with a network, once and by hand: another program.
-BUILT_BY_HAND = {
-    "genericSTM32F405RG": "ststm32 19.6.0 and stm32duino 2.12.0 have built a program for it",
-    "teensy41": "teensy 5.2.0 and the Teensy core 1.62 have built a program for it",
-}
-
 # The boards of tests/simulated_esp, and their chips there.
 SIMULATED = {"esp32dev": "esp32", "esp32-c3-devkitm-1": "esp32c3"}
 
@@ -190,9 +184,22 @@ def compiled(board: Board) -> Evidence:
         names.append(framework.value)
     used = compiler_of(board)[0]
     detail = f"{' and '.join(names)}: every source compiles with {used}, against stand-ins of the vendor's headers"
-    if board.name in BUILT_BY_HAND:
-        return Evidence(proof=Proof.VENDOR_PACKAGES, detail=f"{detail}; {BUILT_BY_HAND[board.name]}")
-    return Evidence(proof=Proof.COMPILED, detail=detail)
+    return with_frameworks(board, Evidence(proof=Proof.COMPILED, detail=detail))
+
+
+def with_frameworks(board: Board, seen: Evidence) -> Evidence:
+    """The evidence with what the vendor's own framework made of the firmware (tests/real_frameworks.py)."""
+    for framework in board.platformio.frameworks:
+        build = evidence.framework_build(board.on(framework))
+        if build is None:
+            continue
+        packages = ", ".join(build.packages[:2])
+        detail = f"{seen.detail}; {packages} built it ({build.flash_bytes} B of flash)"
+        if build.passed:
+            ran = f"{build.equal} of {build.outputs} outputs have the bits of the reference on {build.ran_on}"
+            return Evidence(proof=Proof.VENDOR_EMULATED, detail=f"{detail}; {ran}")
+        return Evidence(proof=Proof.VENDOR_PACKAGES, detail=detail)
+    return seen
 
 
 def simulated(board: Board, policy: Policy) -> Evidence:
@@ -282,8 +289,8 @@ def readme_with(rows: str) -> str:
 def main() -> None:
     results = measure()
     entries = {name: {"proof": entry.proof.value, "detail": entry.detail} for name, entry in results.items()}
-    document = {"note": "written by `python -m tests.board_matrix`", "boards": entries}
     path = resources.boards_dir() / evidence.FILE
+    document = {**json.loads(path.read_text(encoding="utf-8")), "boards": entries}
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     (ROOT / "README.md").write_text(readme_with(table(results)), encoding="utf-8")
 

@@ -25,9 +25,9 @@ def export(exported: Export) -> None:
     for board in exported.project.boards:
         least = estimate(board, exported.project.policy)
         click.echo(f"{board.name}, before the build:")
-        click.echo(
-            f"flash    at least {size_text(least.flash_bytes, board.flash_bytes)}, {least.weights_bytes} B of weights"
-        )
+        framework = f", {least.framework_flash_bytes} B of the framework" if least.framework_flash_bytes else ""
+        click.echo(f"flash    at least {size_text(least.flash_bytes, board.flash_bytes)}")
+        click.echo(f"         {least.weights_bytes} B of weights{framework}")
         click.echo(f"RAM      at least {size_text(least.ram_bytes, board.ram_bytes)} besides the stack")
         click.echo(f"stack    {stack_text(board)}")
 

@@ -12,9 +12,10 @@ from rltools_embed import pipeline
 from rltools_embed.cli import show
 from rltools_embed.cli.options import MOST, board_of_project, folder, force, framework, named, path, port
 from rltools_embed.cli.training_options import plan_of, training_options
+from rltools_embed.device.link import usb_serial_number
 from rltools_embed.files import check_writable, write_atomically
 from rltools_embed.validation import Counts, Report, Settings
-from rltools_embed.validation.formats import to_json, to_junit
+from rltools_embed.validation.formats import to_evidence, to_json, to_junit
 from rltools_embed.validation.page import to_html
 
 
@@ -39,6 +40,10 @@ def _report_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--source", type=click.Path(path_type=Path), help="Run or checkpoint that should be on the board.")
 @click.option("--random", "random_count", type=click.IntRange(0, MOST), help="Number of random observations.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, MOST))
+@click.option(
+    "--evidence", type=click.Path(dir_okay=False, path_type=Path), help="Write what this run proves of the board."
+)
+@click.option("--unit", help="Which board it was, for --evidence; the USB serial number if not given.")
 @_report_options
 def validate(
     folder: Path,
@@ -47,6 +52,8 @@ def validate(
     source: Path | None,
     random_count: int | None,
     seed: int,
+    evidence: Path | None,
+    unit: str | None,
     json_path: str | None,
     junit: Path | None,
     html: Path | None,
@@ -55,7 +62,9 @@ def validate(
 
     Exit code 0: the same; 1: measured and different; 12: no difference, but not everything could be measured.
     """
-    _check_destinations(json_path, junit, html)
+    if unit is not None and evidence is None:
+        raise click.UsageError("--unit says which board --evidence is of; name a file with --evidence")
+    _check_destinations(json_path, junit, html, evidence)
     counts = Counts() if random_count is None else Counts(random=random_count)
     with show.watching("validating") as watched:
         report = pipeline.validate(
@@ -66,6 +75,8 @@ def validate(
             settings=Settings(counts=counts, seed=seed),
             progress=watched.progress,
         )
+    if evidence is not None:
+        write_atomically(evidence, to_evidence(report, unit=unit or usb_serial_number(report.port)))
     _publish(report, json_path, junit, html)
 
 

@@ -215,6 +215,12 @@ def usb_ports() -> tuple[UsbPort, ...]:
     )
 
 
+def usb_serial_number(device: str) -> str | None:
+    """The serial number of what is behind a port of this computer; None if it is not on USB or has none."""
+    numbers = (port.serial_number for port in list_ports.comports() if port.device == device)
+    return next((str(number) for number in numbers if number), None)
+
+
 def find_port(board: str, usb_ids: Sequence[str], ports: Sequence[UsbPort] | None = None) -> str:
     """The one port whose USB id the board's file names.
 

@@ -1,6 +1,7 @@
 """How far each board is proven: what the project's own tests measured, and no more.
 
-boards/evidence.json is written by `python -m tests.board_matrix` from the results of builds and runs.
+boards/evidence.json is written by `python -m tests.board_matrix` from the results of builds and runs; what the vendors'
+own frameworks made of a board's firmware is written by `python -m tests.real_frameworks`, where they can be had.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 from rltools_embed import resources
 from rltools_embed.firmware import board as boards
@@ -24,8 +26,10 @@ class Proof(Enum):
     # The whole firmware, by a compiler for the board's core with the core's flags; the vendor's headers are stand-ins
     # with the vendor's signatures.
     COMPILED = "compiled"
-    # The vendor's platform and framework have built a program for this board, by hand and not in CI.
+    # The vendor's platform and framework have built this board's firmware (tests/real_frameworks.py), not in CI.
     VENDOR_PACKAGES = "vendor packages"
+    # That program ran in an emulator, and every output bit was right.
+    VENDOR_EMULATED = "vendor packages, emulated"
     # The whole firmware ran as a process of this computer, and every output bit was right: no machine code of a board.
     THIS_COMPUTER = "this computer"
     # Machine code for the board's core ran in a simulated board, over a stand-in for the vendor's framework, flashed by
@@ -48,6 +52,48 @@ class Evidence:
     detail: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class FrameworkBuild:
+    """What was seen of one board on one framework of its vendor.
+
+    Attributes:
+        missing: why it was not built; empty if it was.
+        packages: platform and frameworks with their versions, as the build's log names them; last the compiler, as it
+            wrote itself into the program.
+        flash_bytes, ram_bytes: of the program.
+        framework_flash_bytes, framework_ram_bytes: what it has besides our own estimate.
+        flags: the flags of policy.cpp that decide bits and speed.
+        kernel: what of the core's kernel was found in the policy's machine code.
+        ran_on: emulator and machine; empty if it did not run.
+        changed: what was changed for the machine, in words.
+        outputs, equal: numbers that the validation compared, and those with the host's bits.
+        failed: what the validation found; empty if it passed.
+        commit: of this project.
+    """
+
+    board: str
+    framework: str
+    missing: str = ""
+    packages: tuple[str, ...] = ()
+    flash_bytes: int = 0
+    ram_bytes: int = 0
+    framework_flash_bytes: int = 0
+    framework_ram_bytes: int = 0
+    flags: tuple[str, ...] = ()
+    kernel: str = ""
+    ran_on: str = ""
+    changed: str = ""
+    outputs: int = 0
+    equal: int = 0
+    failed: str = ""
+    commit: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it ran, and every output had the host's bits."""
+        return bool(self.outputs) and not self.failed
+
+
 _NOTHING = Evidence(proof=Proof.NOTHING, detail="")
 
 
@@ -58,6 +104,26 @@ def load() -> Mapping[str, Evidence]:
         name: Evidence(proof=Proof(entry["proof"]), detail=entry["detail"])
         for name, entry in json.loads(text)["boards"].items()
     }
+
+
+@cache
+def framework_builds() -> tuple[FrameworkBuild, ...]:
+    """What was seen of the vendors' frameworks, by board and framework."""
+    text = (resources.boards_dir() / FILE).read_text(encoding="utf-8")
+    rows = json.loads(text).get("frameworks", [])
+    return tuple(
+        FrameworkBuild(**{**row, "packages": tuple(row["packages"]), "flags": tuple(row["flags"])}) for row in rows
+    )
+
+
+def framework_build(board: Board) -> FrameworkBuild | None:
+    """The build of a board that comes with the package on its framework; None if there was none."""
+    if board.framework is None or board.name not in boards.names():
+        return None
+    if boards.load(board.name).on(board.framework) != board:
+        return None
+    rows = (row for row in framework_builds() if (row.board, row.framework) == (board.name, board.framework.value))
+    return next((row for row in rows if not row.missing), None)
 
 
 def of(board: Board, proven: Mapping[str, Evidence]) -> Evidence:

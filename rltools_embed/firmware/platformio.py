@@ -75,7 +75,7 @@ def build(
                 f"the compiler of {board.name} is too old to tell how deep the stack goes: it has no {flags}",
                 "leave --max-stack out; a validation measures the stack on the board",
             )
-        _refuse_overflow(board, log.output)
+        _refuse_overflow(board, log.output, estimate(board, opened.policy))
         raise BuildError(f"the build for {board.name} failed; all of it is in {log.path}", log.last_lines)
     program = log.path.parent / "build" / board.name / "firmware.elf"
     if not program.is_file():
@@ -180,7 +180,9 @@ def _run(
     }
     if (opened.folder / "platforms").is_dir():
         folders["PLATFORMIO_PLATFORMS_DIR"] = str(opened.folder / "platforms")
-    variables = {**_ENVIRONMENT, **folders, **({"PLATFORMIO_BUILD_FLAGS": flags} if flags else {})}
+    # An object from a cache comes without the file that tells how deep its stack goes.
+    alone = {"PLATFORMIO_BUILD_FLAGS": flags, "PLATFORMIO_BUILD_CACHE_DIR": ""} if flags else {}
+    variables = {**_ENVIRONMENT, **folders, **alone}
     # The first build with a vendor's framework downloads its compiler, an upload takes a while: both print progress.
     done = (
         process.run(command, environment=variables, timeout_s=TIMEOUT_S)
@@ -214,10 +216,22 @@ def _refuse_port(output: str) -> None:
         raise LinkError(refused[1], refused[2])
 
 
-def _refuse_overflow(board: Board, output: str) -> None:
-    """Raise a linker's overflow with both sizes: it prints by how much a region is exceeded, the board has the rest."""
-    regions = (("FLASH", "flash", board.flash_bytes), ("RAM", "RAM", board.ram_bytes))
-    for region, kind, offered in regions:
-        overflow = re.search(rf"region `{region}' overflowed by (\d+) bytes", output)
-        if overflow and offered is not None:
-            sizes.check_size(board, kind, offered, offered + int(overflow[1]))
+def _refuse_overflow(board: Board, output: str, least: Estimate) -> None:
+    """Raise a program that is too large with both sizes.
+
+    The linker prints by how much a region is exceeded, and the board has the rest; PlatformIO prints the size.
+    """
+    framework = f", the framework's share about {least.framework_flash_bytes} B" if least.framework_flash_bytes else ""
+    regions = (("FLASH", "program", "flash", board.flash_bytes), ("RAM", "data", "RAM", board.ram_bytes))
+    for region, name, kind, offered in regions:
+        if offered is None:
+            continue
+        excess = re.search(rf"region `{region}' overflowed by (\d+) bytes", output)
+        size = re.search(rf"The {name} size \((\d+) bytes\) is greater than maximum allowed", output)
+        needs = offered + int(excess[1]) if excess else int(size[1]) if size else 0
+        hint = f"{needs - offered} B must go: "
+        if kind == "flash":
+            hint += f"the weights are {least.weights_bytes} B{framework}; smaller hidden layers have fewer weights"
+        else:
+            hint += "train with smaller hidden layers, or choose a larger board"
+        sizes.check_size(board, kind, offered, needs, hint=hint)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rltools_embed.errors import BoardError
+from rltools_embed.firmware import evidence
 from rltools_embed.firmware.board import Board, Framework
 from rltools_embed.firmware.spec import PolicyFacts
 
@@ -16,6 +17,8 @@ _BASE_FLASH_BYTES = 9_500
 # The link's two frames, each of 256 bytes or more (embed/server.h).
 _FRAMES_RAM_BYTES = 512
 _FLOAT_BYTES = 4
+# Of a framework's measured share, what another version or another program may do without.
+_FRAMEWORK_MARGIN = 0.1
 _FRAMEWORK_NAMES = {Framework.ARDUINO: "Arduino", Framework.ESPIDF: "ESP-IDF"}
 
 
@@ -27,11 +30,15 @@ class Estimate:
         flash_bytes: code and weights.
         ram_bytes: activations and buffers, and the weights if the board's [placement] moves them; without the stack.
         weights_bytes: the part of `flash_bytes` that is the policy's numbers.
+        framework_flash_bytes, framework_ram_bytes: the parts that are the vendor's framework, as measured once
+            (boards/evidence.json), less a tenth; 0 where it was not.
     """
 
     flash_bytes: int
     ram_bytes: int
     weights_bytes: int
+    framework_flash_bytes: int = 0
+    framework_ram_bytes: int = 0
 
 
 def estimate(board: Board, policy: PolicyFacts) -> Estimate:
@@ -39,10 +46,16 @@ def estimate(board: Board, policy: PolicyFacts) -> Estimate:
     # Two layers' activations and the answer that leaves (nn_models/sequential, embed/server.h), and one observation.
     activations = _FLOAT_BYTES * (3 * policy.widest_layer + policy.observation_dim)
     moved = policy.parameter_bytes if board.placement is not None and board.placement.weights is not None else 0
+    build = evidence.framework_build(board)
+    measured = (build.framework_flash_bytes, build.framework_ram_bytes) if build else (0, 0)
+    framework_flash, framework_ram = (int(size * (1 - _FRAMEWORK_MARGIN)) for size in measured)
+    ours = activations + _FRAMES_RAM_BYTES + board.port.received_bytes + moved
     return Estimate(
-        flash_bytes=policy.parameter_bytes + _BASE_FLASH_BYTES,
-        ram_bytes=activations + _FRAMES_RAM_BYTES + board.port.received_bytes + moved,
+        flash_bytes=policy.parameter_bytes + _BASE_FLASH_BYTES + framework_flash,
+        ram_bytes=ours + framework_ram,
         weights_bytes=policy.parameter_bytes,
+        framework_flash_bytes=framework_flash,
+        framework_ram_bytes=framework_ram,
     )
 
 
@@ -54,9 +67,10 @@ def check_fit(board: Board, policy: PolicyFacts) -> None:
     """
     least = estimate(board, policy)
     weights = policy.parameter_bytes
-    left = max(0, (board.flash_bytes or 0) - _BASE_FLASH_BYTES)
+    framework = f", {least.framework_flash_bytes} B of it the framework" if least.framework_flash_bytes else ""
+    left = max(0, (board.flash_bytes or 0) - _BASE_FLASH_BYTES - least.framework_flash_bytes)
     fewer = f"{left} B are left for weights, which are {weights} B now: train with smaller hidden layers"
-    check_size(board, "flash", board.flash_bytes, least.flash_bytes, hint=fewer)
+    check_size(board, "flash", board.flash_bytes, least.flash_bytes, note=framework, hint=fewer)
     place = board.placement
     if place is not None and place.weights_bytes is not None and weights > place.weights_bytes:
         raise BoardError(

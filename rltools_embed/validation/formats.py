@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import platform
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree
 
@@ -24,6 +27,30 @@ def to_json(report: Report) -> str:
     }
     document["versions"] = dict(report.versions)
     return json.dumps(_plain(document), indent=2, allow_nan=False) + "\n"
+
+
+def to_evidence(report: Report, *, unit: str | None) -> str:
+    """What a validation proves of a board, in a few keys: JSON for whoever collects such rows.
+
+    Args:
+        unit: which one of such boards it was, for example its USB serial number; None if it is not known.
+    """
+    total = report.total
+    row = {
+        "format": FORMAT,
+        "board": report.board,
+        "unit": unit,
+        "outcome": report.outcome.value,
+        "outputs": total.outputs if total else 0,
+        "equal": total.equal if total else 0,
+        "failed": [check.name for check in report.checks if not check.passed],
+        "policy": report.digest_found,
+        "arithmetic": report.arithmetic,
+        "versions": {**dict(report.versions), "host": platform.platform()},
+        "date": datetime.now(UTC).date().isoformat(),
+        "report_sha256": hashlib.sha256(to_json(report).encode()).hexdigest(),
+    }
+    return json.dumps(row, indent=2) + "\n"
 
 
 def _plain(value: Any) -> Any:

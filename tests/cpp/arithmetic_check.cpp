@@ -11,10 +11,18 @@ namespace {
 using namespace rl_tools;
 
 template <size_t COUNT>
-void print(const char* arithmetic, const embed::arithmetic_check::Case (&cases)[COUNT]) {
+void print(const embed::arithmetic_check::Case (&cases)[COUNT]) {
     for (const auto& each : cases) {
-        std::printf("%s %u %u %u %u %u %u\n", arithmetic, static_cast<unsigned>(each.fault),
-                    static_cast<unsigned>(each.operation), each.a, each.b, each.c, each.expected);
+        std::printf("single %u %u %u %u 0 %u\n", static_cast<unsigned>(each.fault),
+                    static_cast<unsigned>(each.operation), each.a, each.b, each.expected);
+    }
+}
+
+template <size_t COUNT>
+void print(const char* arithmetic, const embed::arithmetic_check::MultiplyAdd (&cases)[COUNT]) {
+    for (const auto& each : cases) {
+        std::printf("%s %u 0 %u %u %u %u\n", arithmetic, static_cast<unsigned>(each.fault), each.a, each.b, each.c,
+                    each.expected);
     }
 }
 
@@ -46,11 +54,11 @@ int main(int count, char** arguments) {
         return 0;
     }
     namespace check = embed::arithmetic_check;
-    print("either", check::basic_cases);
+    print(check::basic_cases);
     print("separate", check::separate_cases);
     print("fused", check::fused_cases);
-    print("either", check::comparisons);
-    print("either", check::quotients);
-    print("either", check::conversions);
+    print(check::comparisons);
+    print(check::quotients);
+    print(check::conversions);
     return 0;
 }

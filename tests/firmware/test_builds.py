@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import sys
@@ -109,7 +110,34 @@ def test_a_program_beyond_the_flash_is_told_in_sizes(tmp_path: Path) -> None:
 
     folder = write_with(tmp_path / "project", small)
 
+    with pytest.raises(BoardError, match=r"offers 10200 B of flash, this policy needs 1\d{4} B") as caught:
+        platformio.build(folder)
+    assert re.match(r"\d{4} B must go: the weights are 504 B; ", caught.value.hint)
+
+
+@emulated
+def test_a_program_beyond_the_flash_that_only_platformio_counts_is_told_in_sizes(tmp_path: Path) -> None:
+    """As on an ESP32, whose linker script has room for any program."""
+    small = replace(board.load("qemu_mps2_an386"), flash_bytes=10_200)
+    folder = write_with(tmp_path / "project", small)
+    script = folder / "include/boards/qemu_mps2_an386/memory.ld"
+    text = script.read_text(encoding="utf-8")
+    script.write_text(re.sub(r"LENGTH = 10200", "LENGTH = 102000", text), encoding="utf-8")
+    assert script.read_text(encoding="utf-8") != text
+
     with pytest.raises(BoardError, match=r"offers 10200 B of flash, this policy needs 1\d{4} B"):
+        platformio.build(folder)
+
+
+@emulated
+def test_a_linker_script_that_changes_links_anew(export: Export) -> None:
+    folder = export("qemu_mps2_an386")
+    platformio.build(folder)
+    script = folder / "include/boards/qemu_mps2_an386/memory.ld"
+    text = script.read_text(encoding="utf-8")
+    script.write_text(re.sub(r"(FLASH.*LENGTH = )\w+", r"\g<1>8192", text), encoding="utf-8")
+
+    with pytest.raises(BoardError, match="of flash"):
         platformio.build(folder)
 
 

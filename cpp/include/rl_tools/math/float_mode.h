@@ -6,7 +6,7 @@
 #include <rl_tools/rl_tools.h>
 
 #if !defined(RL_TOOLS_GNU_EXTENSIONS) && defined(_M_X64) && !defined(_M_ARM64EC)
-#include <intrin.h>
+#include <xmmintrin.h>
 #endif
 
 namespace rl_tools::math {

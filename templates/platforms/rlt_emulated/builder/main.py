@@ -87,6 +87,10 @@ if "nobuild" in COMMAND_LINE_TARGETS:
     firmware = env.File(env.subst(os.path.join("$BUILD_DIR", "firmware.elf")))
 else:
     firmware = env.BuildProgram()
+    if "build.ldscript" in board:
+        # The linker reads them by itself, so nobody else knows that the program is made of them.
+        scripts = [board.get("build.ldscript"), os.path.join(board.get("build.memory_dir"), "memory.ld")]
+        env.Depends(firmware, [env.File(os.path.join("$PROJECT_DIR", path)) for path in scripts])
 
 AlwaysBuild(env.Alias("nobuild", firmware))
 # The host's process has no flash to fill; a board's size is checked on every build.

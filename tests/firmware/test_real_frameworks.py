@@ -1,0 +1,110 @@
+"""The command that tries the vendors' frameworks: what it says of a board, and that its page is what it recorded."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from rltools_embed.errors import BoardError
+from rltools_embed.firmware import board as boards
+from rltools_embed.firmware import evidence
+from rltools_embed.firmware.sizes import check_fit, estimate
+from rltools_embed.target import memory_target
+from rltools_embed.validation import Settings, validate
+from tests import policies, real_frameworks
+from tests.firmware.conftest import make_spec
+
+ROWS = evidence.framework_builds()
+
+
+def test_the_page_is_what_was_recorded() -> None:
+    page = (real_frameworks.ROOT / "docs" / "real_boards.md").read_text(encoding="utf-8")
+
+    assert real_frameworks.page([asdict(row) for row in ROWS]) == page
+
+
+def test_a_record_claims_no_more_than_it_holds() -> None:
+    for row in ROWS:
+        assert row.commit
+        assert bool(row.missing) != bool(row.packages), row.board
+        assert row.passed == (0 < row.outputs == row.equal and not row.failed), row.board
+        assert bool(row.outputs) <= bool(row.ran_on), row.board
+
+
+def test_packages_that_are_missing_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path / "core"))
+    board = boards.load("nucleo_f446re")
+
+    row = real_frameworks.row_of(board.on(board.platformio.frameworks[0]), tmp_path / "project")
+
+    assert "ststm32" in row.missing
+    assert not row.packages
+    assert not row.passed
+
+
+def test_versions_are_read_from_the_log_and_the_program(tmp_path: Path) -> None:
+    log = """\
+PLATFORM: ST STM32 (19.6.0) > ST Nucleo F446RE
+HARDWARE: STM32F446RET6 180MHz, 128KB RAM, 512KB Flash
+PACKAGES:
+ - framework-arduinoststm32 @ 4.21200.0 (2.12.0)
+ - framework-cmsis @ 2.60300.0
+ - toolchain-gccarmnoneeabi @ 1.120301.0 (12.3.1)
+"""
+    elf = tmp_path / "firmware.elf"
+    compiled = real_frameworks.process.run(["g++", "-c", "-x", "c++", "/dev/null", "-o", elf])
+    assert compiled.exit_code == 0
+
+    *packages, compiler = real_frameworks.packages_of(log, elf)
+
+    assert packages == ["ST STM32 19.6.0", "framework-arduinoststm32 4.21200.0 (2.12.0)", "framework-cmsis 2.60300.0"]
+    assert compiler.startswith("GCC: ")
+
+
+def test_a_validation_that_fails_is_no_success() -> None:
+    row = evidence.FrameworkBuild(board="nucleo_f446re", framework="arduino", packages=("x",), ran_on="QEMU")
+    policy = policies.td3_policy()
+    settings = Settings(benchmark_repeats=0)
+    with memory_target(policy) as good, memory_target(policy, alter=lambda index, output: output + 1) as wrong:
+        right, different = (
+            real_frameworks.with_report(row, validate(each, settings=settings)) for each in (good, wrong)
+        )
+
+    assert right.passed
+    assert right.equal == right.outputs > 1000
+    assert not different.passed
+    assert "bits" in different.failed
+    assert "1 board" not in real_frameworks.line(different)
+
+
+def test_what_a_framework_takes_is_part_of_the_estimate() -> None:
+    row = next(row for row in ROWS if not row.missing)
+    board = boards.load(row.board)
+    facts = make_spec(hidden=64).policy
+
+    known = estimate(board, facts)
+    changed = estimate(replace(board, name="mine"), facts)
+
+    assert 0 < known.framework_flash_bytes < row.framework_flash_bytes
+    assert known.flash_bytes - changed.flash_bytes == known.framework_flash_bytes
+    assert changed.framework_flash_bytes == 0
+
+
+def test_a_policy_that_leaves_the_framework_no_room_is_refused_at_export() -> None:
+    board = boards.load("bluepill_f103c8")
+    share = estimate(board, make_spec(hidden=64).policy).framework_flash_bytes
+    assert share > 15_000
+
+    check_fit(board, make_spec(hidden=64).policy)
+    with pytest.raises(BoardError, match=rf"offers 65536 B of flash, .* {share} B of it the framework"):
+        check_fit(board, make_spec(hidden=100).policy)
+
+
+def test_the_workflow_names_every_hardware_board_once() -> None:
+    workflow = (real_frameworks.ROOT / "examples" / "ci" / "real_frameworks.yml").read_text(encoding="utf-8")
+
+    assert "python -m tests.real_frameworks ${{ matrix.family }} --write" in workflow
+    assert sorted(re.findall(r"--board (\S+?)[ \"]", workflow)) == sorted(real_frameworks.hardware())
