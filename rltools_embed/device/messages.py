@@ -358,6 +358,7 @@ LAYOUT: Final = {
         request=_request(),
         response=_answer(
             Tagged(1, "frames_overlong", FieldType.U32),
+            Tagged(2, "answers_dropped", FieldType.U32),
             stack_bytes=FieldType.U32,
             stack_used_bytes=FieldType.U32,
             frames_accepted=FieldType.U32,

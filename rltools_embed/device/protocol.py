@@ -190,6 +190,7 @@ class Statistics:
         stack_bytes: 0 where the port does not measure the stack.
         frames_rejected: all that ended like a frame and was none.
         frames_overlong: of these, longer than the firmware's buffer; None if the firmware does not tell.
+        answers_dropped: answers of which nobody read the end; None if the firmware does not tell.
     """
 
     stack_bytes: int
@@ -197,6 +198,7 @@ class Statistics:
     frames_accepted: int
     frames_rejected: int
     frames_overlong: int | None = None
+    answers_dropped: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

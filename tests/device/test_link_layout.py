@@ -153,6 +153,7 @@ GIVEN_FIELDS = {
     ("HELLO", 2): "arithmetic_faults:u32",
     ("HELLO", 3): "float_mode:u8",
     ("STATISTICS", 1): "frames_overlong:u32",
+    ("STATISTICS", 2): "answers_dropped:u32",
 }
 GIVEN_ERRORS = {1: "UNKNOWN_TYPE", 2: "BAD_SIZE", 3: "LAYER_OUT_OF_RANGE", 4: "REPLY_TOO_LONG"}
 GIVEN_ARITHMETIC = {0: "SEPARATE", 1: "FUSED"}

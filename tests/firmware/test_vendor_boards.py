@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from rltools_embed import process, resources
+from rltools_embed import resources
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import evidence, project
 from rltools_embed.firmware.board import Architecture, Framework, Placement, RunnerKind
@@ -96,7 +96,7 @@ def test_weights_in_a_memory_of_their_own_are_copied_there(tmp_path: Path) -> No
     ("before", "after", "told"),
     [
         ("BOARD_SERIAL.begin(board::baud)", "BOARD_SERIAL.open(board::baud)", "open"),
-        ("millis()", "millisecs()", "millisecs"),
+        ("delay(1)", "delay_ms(1)", "delay_ms"),
         ("BOARD_SERIAL.read()", "BOARD_SERIAL.read(1)", "read"),
     ],
 )
@@ -151,99 +151,6 @@ def test_only_what_stm32duino_compiles_has_its_limit_of_inlining_set_back() -> N
         settings = project.render(replace(make_spec(), boards=(target.board,)))["platformio.ini"].decode()
 
         assert ("max-inline-insns-single=70" in settings) == ("ststm32" in target.board.platformio.platform), target
-
-
-# ------------------------------------------------------------------------------------------------- the serial port
-
-# A core whose USB port takes nothing says so by -1 or by 0, and takes a part of what it is given.
-_WRITE = """\
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-
-#include "port.cpp"
-
-static unsigned long now_ms = 0;
-static unsigned calls = 0;
-static char taken[64];
-static size_t taken_bytes = 0;
-static const uint8_t* given_begin = nullptr;
-static size_t given_bytes = 0;
-
-unsigned long millis() { return now_ms; }
-unsigned long micros() { return 1000 * now_ms; }
-void delay(unsigned long ms) { now_ms += ms; }
-void yield() { now_ms += 1; }
-void firmware_setup() {}
-void firmware_loop() {}
-
-Serial_ BOARD_SERIAL;
-size_t Print::write(const uint8_t*, size_t) { return 0; }
-void Print::flush() {}
-void Serial_::begin(uint32_t) {}
-int Serial_::available() { return 0; }
-int Serial_::peek() { return -1; }
-int Serial_::read() { return -1; }
-void Serial_::flush() {}
-size_t Serial_::write(uint8_t) { return 0; }
-size_t Serial_::write(const uint8_t* data, size_t size) {
-    if (data < given_begin || data + size != given_begin + given_bytes) std::exit(3);  // out of what was given
-    now_ms += 1;
-    ++calls;
-    if (calls <= DEAF_CALLS) return REFUSAL;
-    const size_t part = size < 2 ? size : 2;
-    std::memcpy(taken + taken_bytes, data, part);
-    taken_bytes += part;
-    return part;
-}
-
-int main() {
-    static const char text[] = "rltools_embed";
-    given_begin = reinterpret_cast<const uint8_t*>(text);
-    given_bytes = sizeof text - 1;
-    port::write(given_begin, given_bytes);
-    std::printf("%s %s\\n", taken, now_ms <= 300 ? "in time" : "late");
-}
-"""
-
-
-@pytest.mark.parametrize("refusal", ["static_cast<size_t>(-1)", "0"])
-@pytest.mark.parametrize("board", ["zeroUSB", "adafruit_feather_m4"])
-@pytest.mark.parametrize(("deaf_calls", "text"), [("20", "rltools_embed"), ("1u << 30", "")])
-def test_a_usb_port_that_takes_nothing_holds_nobody_up(
-    tmp_path: Path, board: str, refusal: str, deaf_calls: str, text: str
-) -> None:
-    done = write_to_port(tmp_path, board, refusal, deaf_calls)
-
-    assert done.exit_code == 0, done.output
-    assert done.output == f"{text} in time\n"
-
-
-def test_a_port_that_believes_a_refusal_is_found(tmp_path: Path) -> None:
-    done = write_to_port(tmp_path, "zeroUSB", "static_cast<size_t>(-1)", "20", believes="sent > 0")
-
-    assert done.exit_code == 3, done.output
-
-
-def write_to_port(tmp_path: Path, name: str, refusal: str, deaf_calls: str, believes: str = "") -> process.Completed:
-    """`port::write` of the Arduino port as a program of this computer, over a core of which `write` is scripted."""
-    target = target_of(name)
-    folder = export_target(target, tmp_path / "project")
-    port = folder / "src/ports/arduino/port.cpp"
-    if believes:
-        assert "sent > 0 && sent <= size" in port.read_text()
-        port.write_text(port.read_text().replace("sent > 0 && sent <= size", believes))
-    source = tmp_path / "write.cpp"
-    source.write_text(_WRITE)
-    for chip in port.parent.glob("chip_*.h"):  # this computer has another instruction for it
-        chip.write_text(chip.read_text().replace('asm volatile("dsb" ::: "memory");', ""))
-    folders = (port.parent, folder / f"include/boards/{name}", folder / "lib/rl_tools/include")
-    scripted = (f"-DREFUSAL={refusal}", f"-DDEAF_CALLS={deaf_calls}")
-    flags = (*(f"-I{path}" for path in folders), *board_matrix.vendor_flags(target.board), *scripted)
-    program = tmp_path / "write"
-    compiled = process.run(["g++", "-std=gnu++17", *flags, source, "-o", program])
-    assert compiled.exit_code == 0, compiled.output
-    return process.run([program], timeout_s=20)
 
 
 # --------------------------------------------------------------------------------------------------------- evidence

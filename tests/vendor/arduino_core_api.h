@@ -15,6 +15,7 @@ public:
     size_t write(const char* str);
     virtual size_t write(const uint8_t* buffer, size_t size);
     size_t write(const char* buffer, size_t size);
+    virtual int availableForWrite();
     virtual void flush();
 };
 

@@ -8,6 +8,9 @@ inline void init() {}
 template <typename Serial>
 void prepare(Serial&) {}
 
+template <typename Serial>
+void is_full(Serial&) {}
+
 inline std::uint32_t cycles() { return static_cast<std::uint32_t>(::micros()); }
 inline std::uint32_t cycles_hz() { return 1000000U; }
 inline void idle() { yield(); }

@@ -11,6 +11,12 @@ void prepare(Serial& serial) {
     serial.setRxBufferSize(1024);
 }
 
+// HWCDC looks for its host only when it is written to or asked whether it is open (HWCDC.cpp of 2.0.17).
+template <typename Serial>
+void is_full(Serial& serial) {
+    static_cast<void>(static_cast<bool>(serial));
+}
+
 inline std::uint32_t cycles() { return ESP.getCycleCount(); }
 inline std::uint32_t cycles_hz() { return static_cast<std::uint32_t>(F_CPU); }
 inline void idle() { delay(1); }

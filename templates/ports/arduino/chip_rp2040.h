@@ -8,6 +8,9 @@ inline void init() {}
 template <typename Serial>
 void prepare(Serial&) {}
 
+template <typename Serial>
+void is_full(Serial&) {}
+
 inline std::uint32_t cycles() { return rp2040.getCycleCount(); }
 inline std::uint32_t cycles_hz() { return static_cast<std::uint32_t>(F_CPU); }
 inline void idle() { yield(); }

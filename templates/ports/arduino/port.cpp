@@ -6,13 +6,7 @@
 #include <Arduino.h>
 
 #include BOARD_CHIP
-
-namespace {
-
-// Nobody reads a USB port that is not open: then an answer is dropped instead of holding the firmware for ever.
-constexpr unsigned long write_timeout_ms = 250;
-
-}  // namespace
+#include "serial_port.h"
 
 namespace port {
 
@@ -24,18 +18,8 @@ void init() {
 
 int read() { return BOARD_SERIAL.available() > 0 ? BOARD_SERIAL.read() : -1; }
 
-void write(const std::uint8_t* data, std::size_t size) {
-    unsigned long progress_ms = millis();
-    while (size > 0 && millis() - progress_ms < write_timeout_ms) {
-        const std::size_t sent = BOARD_SERIAL.write(data, size);
-        if (sent > 0 && sent <= size) {  // some cores say "none" as -1, which is the largest size_t
-            data += sent;
-            size -= sent;
-            progress_ms = millis();
-        } else {
-            chip::idle();
-        }
-    }
+std::size_t write_some(const std::uint8_t* data, std::size_t size) {
+    return size == 0 ? 0 : serial::write_some(BOARD_SERIAL, data, size);
 }
 
 std::uint32_t cycles() { return chip::cycles(); }
@@ -44,9 +28,12 @@ std::uint32_t micros() { return static_cast<std::uint32_t>(::micros()); }
 void idle() { chip::idle(); }
 void feed_watchdog() { chip::feed_watchdog(); }
 
+// Not flush(): that of stm32duino's USB port waits until the host has taken everything.
 void reset() {
-    BOARD_SERIAL.flush();
-    delay(20);  // flush() of a USB port does not wait for the host to take the bytes
+    for (int waited_ms = 0; waited_ms < 250 && !serial::is_drained(BOARD_SERIAL); waited_ms++) {
+        delay(1);
+    }
+    delay(20);  // what the hardware still holds
     chip::reset();
 }
 

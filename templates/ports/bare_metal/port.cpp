@@ -6,10 +6,12 @@
 
 namespace port {
 
-void write(const std::uint8_t* data, std::size_t size) {
-    for (std::size_t i = 0; i < size; i++) {
-        board::Uart::write(data[i]);
+std::size_t write_some(const std::uint8_t* data, std::size_t size) {
+    std::size_t taken = 0;
+    while (taken < size && board::Uart::has_room()) {
+        board::Uart::write(data[taken++]);
     }
+    return taken;
 }
 
 std::uint32_t cycles_hz() { return board::clock_hz; }

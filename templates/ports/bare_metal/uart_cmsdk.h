@@ -19,14 +19,15 @@ struct CmsdkUart {
         reg(interrupt) = receive_interrupt;
         return static_cast<int>(reg(data) & 0xFFU);
     }
+    static bool has_room() { return (reg(state) & transmit_full) == 0U; }
     static void write(std::uint8_t byte) {
-        while ((reg(state) & transmit_full) != 0U) {
+        while (!has_room()) {
         }
         reg(data) = byte;
     }
     // The state tells when the holding register is free; the last byte is then still in the shift register.
     static void drain() {
-        while ((reg(state) & transmit_full) != 0U) {
+        while (!has_room()) {
         }
     }
 

@@ -23,15 +23,22 @@ struct Nrf51Uart {
         reg(received) = 0;
         return static_cast<int>(reg(receive_data) & 0xFFU);
     }
+    // The event says that a byte has gone; before the first there is none.
+    static bool has_room() { return !is_sending || reg(transmitted) != 0U; }
     static void write(std::uint8_t byte) {
+        drain();
         reg(transmitted) = 0;
+        is_sending = true;
         reg(transmit_data) = byte;
-        while (reg(transmitted) == 0U) {
+    }
+    static void drain() {
+        while (!has_room()) {
         }
     }
-    static void drain() {}  // write() has waited
 
 private:
+    static inline bool is_sending = false;
+
     static constexpr std::uint32_t start_receive = 0x000, start_transmit = 0x008;
     static constexpr std::uint32_t received = 0x108, transmitted = 0x11C;
     static constexpr std::uint32_t interrupt_enable = 0x304, enable = 0x500;

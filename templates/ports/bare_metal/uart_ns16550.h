@@ -15,8 +15,9 @@ struct Ns16550Uart {
     }
     static bool has_byte() { return (reg(line_status) & receive_full) != 0U; }
     static int read() { return has_byte() ? reg(data) : -1; }
+    static bool has_room() { return (reg(line_status) & transmit_empty) != 0U; }
     static void write(std::uint8_t byte) {
-        while ((reg(line_status) & transmit_empty) == 0U) {
+        while (!has_room()) {
         }
         reg(data) = byte;
     }

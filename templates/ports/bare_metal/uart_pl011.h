@@ -18,8 +18,9 @@ struct Pl011Uart {
     }
     // Reading the data also ends the interrupt.
     static int read() { return (reg(flags) & receive_empty) != 0U ? -1 : static_cast<int>(reg(data) & 0xFFU); }
+    static bool has_room() { return (reg(flags) & transmit_full) == 0U; }
     static void write(std::uint8_t byte) {
-        while ((reg(flags) & transmit_full) != 0U) {
+        while (!has_room()) {
         }
         reg(data) = byte;
     }

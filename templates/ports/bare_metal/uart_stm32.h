@@ -16,8 +16,9 @@ struct Stm32Uart {
         // Reading the data register also ends the interrupt.
         return (reg(status) & receive_full) != 0U ? static_cast<int>(reg(data) & 0xFFU) : -1;
     }
+    static bool has_room() { return (reg(status) & transmit_empty) != 0U; }
     static void write(std::uint8_t byte) {
-        while ((reg(status) & transmit_empty) == 0U) {
+        while (!has_room()) {
         }
         reg(data) = byte;
     }

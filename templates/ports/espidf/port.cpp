@@ -15,7 +15,10 @@ void init() { board::Serial::init(board::baud); }
 
 int read() { return board::Serial::read(); }
 
-void write(const std::uint8_t* data, std::size_t size) { board::Serial::write(data, size); }
+std::size_t write_some(const std::uint8_t* data, std::size_t size) {
+    const int taken = board::Serial::write_some(data, size);
+    return taken > 0 ? static_cast<std::size_t>(taken) : 0;  // -1 is an error
+}
 
 std::uint32_t cycles() { return static_cast<std::uint32_t>(esp_cpu_get_cycle_count()); }
 std::uint32_t cycles_hz() { return static_cast<std::uint32_t>(CONFIG_ESP_DEFAULT_CPU_FREQ_MHZ) * 1000000U; }

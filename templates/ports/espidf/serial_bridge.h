@@ -2,6 +2,7 @@
 #pragma once
 
 #include <driver/uart.h>
+#include <freertos/FreeRTOS.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -24,8 +25,11 @@ struct BridgeSerial {
         std::uint8_t byte = 0;
         return uart_read_bytes(UART_NUM_0, &byte, 1, 0) == 1 ? byte : -1;
     }
-    static void write(const std::uint8_t* data, std::size_t size) { uart_write_bytes(UART_NUM_0, data, size); }
-    static void drain() { uart_wait_tx_done(UART_NUM_0, portMAX_DELAY); }
+    // Fills the FIFO and does not wait, where the driver has no buffer for what is sent: driver/uart.h at dc15243a64.
+    static int write_some(const std::uint8_t* data, std::size_t size) {
+        return uart_tx_chars(UART_NUM_0, reinterpret_cast<const char*>(data), static_cast<std::uint32_t>(size));
+    }
+    static void drain() { uart_wait_tx_done(UART_NUM_0, pdMS_TO_TICKS(250)); }
 
 private:
     static constexpr int receive_bytes = 1024;

@@ -142,18 +142,16 @@ int read() {
     return received_begin == received_end ? -1 : received[received_begin++];
 }
 
-void write(const std::uint8_t* data, std::size_t size) {
-    while (size > 0 && client != none) {
-        const ssize_t sent = send(client, data, size, 0);
-        if (sent >= 0) {
-            data += sent;
-            size -= static_cast<std::size_t>(sent);
-        } else if (would_block()) {
-            wait_for(client, POLLOUT);
-        } else {
-            drop_client();
-        }
+// Without a client there is nobody to wait for: the bytes are gone.
+std::size_t write_some(const std::uint8_t* data, std::size_t size) {
+    if (client == none) {
+        return size;
     }
+    const ssize_t sent = send(client, data, size, 0);
+    if (sent < 0 && !would_block()) {
+        drop_client();
+    }
+    return sent < 0 ? 0 : static_cast<std::size_t>(sent);
 }
 
 std::uint32_t cycles() { return static_cast<std::uint32_t>(nanoseconds()); }

@@ -2,7 +2,8 @@
 // (control.cpp) in between.
 #include <rl_tools/embed/server.h>
 
-#include <cstring>
+#include <cstddef>
+#include <cstdint>
 
 #include "control.h"
 #include "identity.h"
@@ -20,7 +21,8 @@ namespace rlt = rl_tools;
 // The board's functions as the type that the server wants.
 struct Port {
     static int read() { return port::read(); }
-    static void write(const std::uint8_t* data, std::size_t size) { port::write(data, size); }
+    static std::size_t write_some(const std::uint8_t* data, std::size_t size) { return port::write_some(data, size); }
+    static std::uint32_t micros() { return port::micros(); }
     static std::uint32_t cycles() { return port::cycles(); }
     static std::uint32_t cycles_hz() { return port::cycles_hz(); }
     static void feed_watchdog() { port::feed_watchdog(); }
@@ -34,18 +36,37 @@ constexpr rlt::embed::Identity firmware_identity{
 
 rlt::embed::Server<Policy, Port, firmware_identity> server;
 
-void say(const char* text) { port::write(reinterpret_cast<const std::uint8_t*>(text), std::strlen(text)); }
+bool flush_link() { return server.flush(); }
+
+// Several texts as one.
+template <std::size_t SIZE>
+struct Line {
+    char letters[SIZE] = {};
+    std::size_t size = 0;
+
+    template <typename... TEXTS>
+    constexpr explicit Line(const TEXTS&... texts) {
+        (append(texts), ...);
+    }
+    constexpr void append(const char* text) {
+        for (; *text != '\0'; text++) {
+            letters[size++] = *text;
+        }
+    }
+};
+
+template <std::size_t... SIZES>
+Line(const char (&... texts)[SIZES]) -> Line<(SIZES + ...)>;
+
+// For people. The link skips it: frames begin and end with a zero byte.
+constexpr Line hello("rltools_embed: ", identity::project, " on ", board::name, "\r\n");
 
 }  // namespace
 
-// One line for people. The link skips it: frames begin and end with a zero byte.
 void firmware_setup() {
     Policy::load();
-    say("rltools_embed: ");
-    say(identity::project);
-    say(" on ");
-    say(board::name);
-    say("\r\n");
+    port::flush_link = flush_link;
+    server.say(hello.letters, hello.size);
     control_setup();
 }
 

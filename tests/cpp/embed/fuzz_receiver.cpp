@@ -66,15 +66,12 @@ Frame random_frame(Random& random) {
 
 Bytes encode(const Frame& frame) {
     static FrameSender<capacity> sender;
-    Bytes stream;
     sender.begin(frame.type, frame.sequence);
     sender.put_bytes(frame.payload.data(), frame.payload.size());
-    const bool sent =
-        sender.send([&stream](const uint8_t* bytes, size_t size) { stream.insert(stream.end(), bytes, bytes + size); });
-    if (!sent) {
+    if (!sender.end()) {
         abort();
     }
-    return stream;
+    return Bytes(sender.encoded(), sender.encoded() + sender.encoded_size());
 }
 
 ptrdiff_t at(size_t index) { return static_cast<ptrdiff_t>(index); }

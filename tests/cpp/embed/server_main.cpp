@@ -66,7 +66,11 @@ struct PipePort {
     static inline uint32_t clock = 0xFFFFFFF0U;
 
     static int read() { return taken < arrived.size() ? arrived[taken++] : -1; }
-    static void write(const uint8_t* bytes, size_t size) { written.insert(written.end(), bytes, bytes + size); }
+    static size_t write_some(const uint8_t* bytes, size_t size) {
+        written.insert(written.end(), bytes, bytes + size);
+        return size;
+    }
+    static uint32_t micros() { return clock; }
     static uint32_t cycles() { return clock += 10; }
     static uint32_t cycles_hz() { return 1000000; }
     static void feed_watchdog() {}
@@ -82,7 +86,7 @@ Server server;
 void boot() {
     static constexpr char banner[] = "boot: rom v1.0\r\nresetting ...\r\n";
     server = Server{};
-    PipePort::write(reinterpret_cast<const uint8_t*>(banner), sizeof banner - 1);
+    PipePort::write_some(reinterpret_cast<const uint8_t*>(banner), sizeof banner - 1);
 }
 
 void serve() {

@@ -10,6 +10,7 @@ public:
     void begin(unsigned long baud, uint32_t config = SERIAL_8N1, int8_t rxPin = -1, int8_t txPin = -1,
                bool invert = false, unsigned long timeout_ms = 20000UL, uint8_t rxfifo_full_thrhd = 112);
     int available(void) override;
+    int availableForWrite(void);
     int peek(void) override;
     int read(void) override;
     size_t read(uint8_t* buffer, size_t size);
@@ -36,6 +37,7 @@ public:
     void setTxTimeoutMs(uint32_t timeout);
     void begin(unsigned long baud = 0);
     int available(void) override;
+    int availableForWrite(void);
     int peek(void) override;
     int read(void) override;
     size_t read(uint8_t* buffer, size_t size);

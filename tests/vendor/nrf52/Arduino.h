@@ -25,5 +25,6 @@ public:
 }  // namespace arduino
 
 extern arduino::UART _UART_USB_;
+#define SERIAL_CDC 1
 #define Serial _UART_USB_
 #define SerialUSB _UART_USB_

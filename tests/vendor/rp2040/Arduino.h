@@ -11,6 +11,7 @@ public:
     int peek() override;
     int read() override;
     int available() override;
+    int availableForWrite() override;
     void flush() override;
     size_t write(uint8_t c) override;
     size_t write(const uint8_t* p, size_t len) override;

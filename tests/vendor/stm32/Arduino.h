@@ -18,6 +18,7 @@ public:
     void begin(unsigned long baud);
     void begin(unsigned long, uint8_t);
     int available(void) override;
+    int availableForWrite(void) override;
     int peek(void) override;
     int read(void) override;
     void flush(void) override;
@@ -36,6 +37,7 @@ public:
     void begin(uint32_t);
     void begin(uint32_t, uint8_t);
     int available(void) override;
+    int availableForWrite(void) override;
     int peek(void) override;
     int read(void) override;
     void flush(void) override;

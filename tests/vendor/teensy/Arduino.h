@@ -10,6 +10,7 @@ public:
     int available() override;
     int read() override;
     int peek() override;
+    int availableForWrite() override;
     void flush() override;
     virtual void clear(void);
     size_t write(uint8_t c) override;

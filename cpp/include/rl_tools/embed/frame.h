@@ -1,6 +1,6 @@
 // Frames: a zero byte, then type u8, sequence u16, payload and CRC-32 of all before it, COBS-encoded, then a zero byte.
-// The receiver takes a byte at a time and finds the next frame after any garbage; the sender writes from its buffer to
-// the port.
+// The receiver takes a byte at a time and finds the next frame after any garbage; the sender encodes a frame in its
+// buffer, where it stays until the port has taken it.
 #pragma once
 
 #include <rl_tools/embed/cobs.h>
@@ -106,7 +106,7 @@ private:
     uint32_t overlong_ = 0;
 };
 
-// Builds one frame after another in its buffer. What does not fit makes `send` refuse instead of sending a part.
+// Builds one frame after another in its buffer. What does not fit makes `end` refuse instead of giving a part.
 template <size_t CAPACITY>
 class FrameSender {
     static_assert(CAPACITY >= frame_overhead, "no frame fits");
@@ -147,18 +147,29 @@ public:
         }
     }
 
-    // Calls `write(const uint8_t*, size_t)` several times. False: the frame did not fit, and nothing was written.
-    template <typename WRITE>
-    [[nodiscard]] bool send(WRITE&& write) {
+    // Closes the frame and encodes it in place. False: it did not fit, and there is nothing to send.
+    [[nodiscard]] bool end() {
         if (too_long_) {
             return false;
         }
-        store_little_endian(crc32(buffer_, size_), buffer_ + size_);
-        write(&frame_delimiter, size_t{1});
-        cobs_encode(buffer_, size_ + frame_checksum_size, write);
-        write(&frame_delimiter, size_t{1});
+        store_little_endian(crc32(content(), size_), content() + size_);
+        encoded_size_ = 0;
+        // Forwards, also where both overlap: `slack` keeps what is written before what is still to be read.
+        const auto append = [this](const uint8_t* bytes, size_t size) {
+            for (size_t i = 0; i < size; ++i) {
+                buffer_[encoded_size_ + i] = bytes[i];
+            }
+            encoded_size_ += size;
+        };
+        append(&frame_delimiter, size_t{1});
+        cobs_encode(content(), size_ + frame_checksum_size, append);
+        append(&frame_delimiter, size_t{1});
         return true;
     }
+
+    // What `end` made, until the next `begin`.
+    [[nodiscard]] const uint8_t* encoded() const { return buffer_; }
+    [[nodiscard]] size_t encoded_size() const { return encoded_size_; }
 
 private:
     // Not inlined: an answer puts a dozen of numbers, and each copy of this takes 40 bytes of flash.
@@ -175,13 +186,19 @@ private:
             too_long_ = true;
             return nullptr;
         }
-        uint8_t* const place = buffer_ + size_;
+        uint8_t* const place = content() + size_;
         size_ += size;
         return place;
     }
 
-    uint8_t buffer_[CAPACITY] = {};
+    // By so much the encoded frame may be ahead of its content: the first delimiter and one byte for each block.
+    static constexpr size_t slack = 1 + cobs_bound(CAPACITY) - CAPACITY;
+
+    [[nodiscard]] uint8_t* content() { return buffer_ + slack; }
+
+    uint8_t buffer_[slack + CAPACITY + 1] = {};
     size_t size_ = 0;
+    size_t encoded_size_ = 0;
     bool too_long_ = false;
 };
 

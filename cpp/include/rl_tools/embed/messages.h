@@ -182,7 +182,7 @@ struct StatisticsRequest {
 
 struct StatisticsResponse {
     static constexpr size_t head_size = 16;
-    [[nodiscard]] static constexpr size_t size() { return head_size + tagged_size(4); }
+    [[nodiscard]] static constexpr size_t size() { return head_size + tagged_size(4) + tagged_size(4); }
     template <typename WRITER, typename VALUES>
     static void write(WRITER& writer, const VALUES& values) {
         writer.put(uint32_t{values.stack_bytes});
@@ -190,6 +190,7 @@ struct StatisticsResponse {
         writer.put(uint32_t{values.frames_accepted});
         writer.put(uint32_t{values.frames_rejected});
         put_tagged(writer, 1, uint32_t{values.frames_overlong});
+        put_tagged(writer, 2, uint32_t{values.answers_dropped});
     }
 };
 

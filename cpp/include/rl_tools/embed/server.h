@@ -6,10 +6,15 @@
 //
 // POLICY, all static: observation_dim, action_dim, layer_count, widest_layer, evaluate(), trace(), digest(),
 // self_test(), arithmetic_faults(), float_mode(). T_PORT (PORT alone is a register's macro on SAMD), all static: int
-// read() (next byte or -1), void write(const uint8_t*, size_t), uint32_t cycles(), uint32_t cycles_hz(), void
-// feed_watchdog() (between two evaluations of one request, outside of what is measured; empty where there is none),
-// void reset() (after every written byte has left), const uint32_t* stack_begin() and stack_end() (lowest and highest
+// read() (next byte or -1), size_t write_some(const uint8_t*, size_t) (takes what goes without waiting and says how
+// much that was), uint32_t micros(), uint32_t cycles(), uint32_t cycles_hz(), void feed_watchdog() (between two
+// evaluations of one request, outside of what is measured, and while an answer waits; empty where there is none), void
+// reset() (after every byte that was taken has left), const uint32_t* stack_begin() and stack_end() (lowest and highest
 // address; nullptr both where the stack is not measured).
+//
+// No step waits for the port. An answer stays in its buffer, and each step offers the port what is left of it; until
+// all is taken no further request is. When the port has taken nothing for `answer_limit_us`, nobody reads: it is
+// dropped.
 #pragma once
 
 #include <rl_tools/embed/frame.h>
@@ -30,6 +35,8 @@ namespace server_detail {
 inline void forget(float* values) { asm volatile("" : : "r"(values) : "memory"); }
 
 }  // namespace server_detail
+
+inline constexpr uint32_t answer_limit_us = 250000;
 
 // The shortest buffer in which every message fits.
 template <typename POLICY>
@@ -61,8 +68,12 @@ class Server {
 public:
     static constexpr size_t largest_payload = BUFFER_SIZE - frame_overhead;
 
-    // Takes the bytes that have arrived, up to the end of one request, and answers it. True: there was a byte.
+    // Takes the bytes that have arrived, up to the end of one request, and answers it. True: there was a byte, or an
+    // answer is on its way, so that the next step must not wait for a byte.
     bool step() {
+        if (!flush()) {
+            return true;
+        }
         for (size_t taken = 0; taken < 2 * BUFFER_SIZE; ++taken) {  // a babbling host must not hold the control loop
             const int byte = T_PORT::read();
             if (byte < 0) {
@@ -70,10 +81,38 @@ public:
             }
             if (receiver_.push(static_cast<uint8_t>(byte)) == Reception::frame) {
                 answer();
+                static_cast<void>(flush());
                 return true;
             }
         }
         return true;
+    }
+
+    // Text for people, sent by the steps to come. It must stay where it is.
+    void say(const char* text, size_t size) { start(reinterpret_cast<const uint8_t*>(text), size); }
+
+    // Offers the port what is left of the answer, once. True: nothing is left.
+    bool flush() {
+        if (left_ == 0) {
+            return true;
+        }
+        const size_t taken = T_PORT::write_some(next_, left_);
+        const uint32_t now = T_PORT::micros();
+        if (taken != 0 && taken <= left_) {
+            next_ += taken;
+            left_ -= taken;
+            progress_us_ = now;
+        } else if (now - progress_us_ >= answer_limit_us) {
+            left_ = 0;
+            dropped_ += is_answer_ ? 1U : 0U;
+        } else {
+            T_PORT::feed_watchdog();
+        }
+        if (left_ == 0 && resets_) {
+            resets_ = false;
+            T_PORT::reset();
+        }
+        return left_ == 0;
     }
 
     [[nodiscard]] uint32_t frames_accepted() const { return receiver_.accepted(); }
@@ -221,12 +260,14 @@ private:
             uint32_t frames_accepted;
             uint32_t frames_rejected;
             uint32_t frames_overlong;
+            uint32_t answers_dropped;
         } values;
         values.stack_bytes = static_cast<uint32_t>(measured ? static_cast<size_t>(end - lowest) * sizeof(uint32_t) : 0);
         values.stack_used_bytes = static_cast<uint32_t>(measured ? stack_high_water_bytes(lowest, end) : 0);
         values.frames_accepted = receiver_.accepted();
         values.frames_rejected = receiver_.rejected();
         values.frames_overlong = receiver_.overlong();
+        values.answers_dropped = dropped_;
         begin_answer();
         StatisticsResponse::write(reply_, values);
         send();
@@ -238,7 +279,7 @@ private:
         }
         begin_answer();
         send();
-        T_PORT::reset();
+        resets_ = true;
     }
 
     // The counter wraps after 2^32 ticks, a minute or less: one evaluation is short against that, their sum is not.
@@ -303,18 +344,31 @@ private:
     }
 
     void send() {
-        const auto write = [](const uint8_t* bytes, size_t size) { T_PORT::write(bytes, size); };
-        if (!reply_.send(write)) {
+        if (!reply_.end()) {
             // More actions than fit, or a trace wider than the policy's own widest_layer.
             put_refusal(ErrorCode::reply_too_long);
-            static_cast<void>(reply_.send(write));
+            static_cast<void>(reply_.end());
         }
+        start(reply_.encoded(), reply_.encoded_size());
+    }
+
+    void start(const uint8_t* bytes, size_t size) {
+        next_ = bytes;
+        left_ = size;
+        is_answer_ = bytes == reply_.encoded();
+        progress_us_ = T_PORT::micros();
     }
 
     FrameReceiver<BUFFER_SIZE> receiver_{};
     FrameSender<BUFFER_SIZE> reply_{};
     float observation_[observation_dim] = {};
     float output_[server_detail::larger(action_dim, static_cast<size_t>(POLICY::widest_layer))] = {};
+    const uint8_t* next_ = nullptr;  // what the port has not taken yet
+    size_t left_ = 0;
+    uint32_t progress_us_ = 0;  // when it last took something
+    uint32_t dropped_ = 0;
+    bool is_answer_ = false;
+    bool resets_ = false;  // once the answer has gone
 };
 
 }  // namespace rl_tools::embed

@@ -35,11 +35,13 @@ size_t Print::write(const uint8_t* buffer, size_t size) {
     }
     return size;
 }
+int Print::availableForWrite() { return 0; }
 void Print::flush() {}
 
 void HardwareSerial::begin(unsigned long, uint32_t, int8_t, int8_t, bool, unsigned long, uint8_t) {}
 size_t HardwareSerial::setRxBufferSize(size_t size) { return size; }
 int HardwareSerial::available() { return peeked >= 0 || chip::has_byte() ? 1 : 0; }
+int HardwareSerial::availableForWrite() { return 128; }
 int HardwareSerial::peek() {
     if (peeked < 0 && chip::has_byte()) {
         peeked = chip::read();
@@ -51,6 +53,7 @@ int HardwareSerial::read() {
     peeked = -1;
     return byte;
 }
+HardwareSerial::operator bool() const { return true; }
 void HardwareSerial::flush() {}
 size_t HardwareSerial::write(uint8_t byte) {
     chip::write(byte);
