@@ -17,6 +17,7 @@ from rltools_embed.device.frames import Decoder, Frame, encode_frame
 from rltools_embed.device.messages import LAYOUT, RESPONSE_BIT, Message
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware.board import Framework
+from rltools_embed.target import free_port
 from tests import board_matrix
 from tests.board_matrix import Target, export_target
 
@@ -200,13 +201,13 @@ class Programs:
     _made: dict[tuple[str, ...], Path] = field(default_factory=dict)
     _folders: int = 0
 
-    def of(self, core: Core, seeds: Mapping[str, tuple[str, str]] | None = None, *flags: str) -> Path:
-        """The program of a core; `seeds` are faults: a file below src/, or a header, and what is put for what in it."""
-        key = (core.name, *map(str, (seeds or {}).items()), *flags)
+    def of(self, core: Core, seeds: Mapping[str, tuple[str, str]] | None = None) -> Path:
+        """The program of a core; `seeds` are faults: a file of the project, and what is put for what in it."""
+        key = (core.name, *map(str, (seeds or {}).items()))
         if key not in self._made:
             self._folders += 1
             place = self.folder / f"{self._folders}"
-            self._made[key] = _compile(core, place, seeds or {}, (*self._precompiled, *flags))
+            self._made[key] = _compile(core, place, seeds or {}, self._precompiled)
         return self._made[key]
 
     @cached_property
@@ -223,30 +224,49 @@ _LIBRARY = ("rl_tools/embed/server.h", "rl_tools/embed/control_loop.h")
 _FLAGS = ("-std=gnu++17", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-int-to-pointer-cast")
 
 
-def _compile(core: Core, folder: Path, seeds: Mapping[str, tuple[str, str]], flags: Sequence[str]) -> Path:
-    target = Target(board=boards.load(core.board).on(core.framework))
-    export_target(target, folder)
+def host_program(folder: Path, seeds: Mapping[str, tuple[str, str]] | None = None) -> Path:
+    """The host's firmware and its client as two threads of one process, under ThreadSanitizer."""
+    export_target(Target(board=boards.load("host")), folder)
+    _plant(folder, seeds or {})
+    includes = (folder / "src", folder / "include/boards/host", folder / "include", resources.include_dir())
+    flags = (*(f"-I{path}" for path in includes), *_files(folder, "host"), "-O1", "-g", "-fsanitize=thread", "-pthread")
+    program = folder / "firmware"
+    done = process.run(["g++", *_FLAGS, *flags, PROGRAMS / "host_main.cpp", "-o", program])
+    assert done.exit_code == 0, done.output
+    return program
+
+
+def _plant(folder: Path, seeds: Mapping[str, tuple[str, str]]) -> None:
     shutil.copyfile(PROGRAMS / "policy.h", folder / "src/policy.h")
-    port = folder / "src/ports" / target.board.port.name
-    for chip in port.glob("chip_*.h"):  # this computer has another instruction for it, and no reset
-        text = chip.read_text().replace('asm volatile("dsb" ::: "memory");', "")
-        chip.write_text(text.replace("for (;;) {\n    }", "std::_Exit(7);"))
     for name, (before, after) in seeds.items():
         place = folder / name
         assert before in place.read_text(), (name, before)
         place.write_text(place.read_text().replace(before, after))
+
+
+def _files(folder: Path, port: str) -> tuple[str, ...]:
+    return (f'-DFIRMWARE="{folder / "src/firmware.cpp"}"', f'-DPORT_FILE="{folder / "src/ports" / port / "port.cpp"}"')
+
+
+def _compile(core: Core, folder: Path, seeds: Mapping[str, tuple[str, str]], flags: Sequence[str]) -> Path:
+    target = Target(board=boards.load(core.board).on(core.framework))
+    export_target(target, folder)
+    port = folder / "src/ports" / target.board.port.name
+    for chip in port.glob("chip_*.h"):  # this computer has another instruction for it, and no reset
+        text = chip.read_text().replace('asm volatile("dsb" ::: "memory");', "")
+        chip.write_text(text.replace("for (;;) {\n    }", "std::_Exit(7);"))
+    _plant(folder, seeds)
     includes = (folder / "src", folder / f"include/boards/{core.board}", folder / "include")
     macros = (
         *board_matrix.vendor_flags(target.board),
         *(f"-D{macro}" for macro in core.macros),
-        f'-DFIRMWARE="{folder / "src/firmware.cpp"}"',
-        f'-DPORT_FILE="{port / "port.cpp"}"',
+        *_files(folder, target.board.port.name),
         f'-DCORE="{PROGRAMS / core.file}"',
     )
     # A fault in a header of the library is in the project's own copy, for which nothing was compiled before.
     is_seeded = any(name.startswith("lib/") for name in seeds)
     library = folder / "lib/rl_tools/include" if is_seeded else resources.include_dir()
-    flags = flags[2:] if is_seeded else flags
+    flags = () if is_seeded else flags
     program = folder / "firmware"
     paths = (f"-I{path}" for path in (*includes, library))
     done = process.run(["g++", *_FLAGS, *flags, *paths, *macros, PROGRAMS / "main.cpp", "-o", program])
@@ -279,3 +299,11 @@ def run(program: Path, script: str, requests: Sequence[bytes], *words: str) -> R
     values = dict(line.split(" ", 1) if " " in line else (line, "") for line in done.output.splitlines())
     received = bytes.fromhex(values.pop("received"))
     return Run(received=received, **{name: int(value) for name, value in values.items()})
+
+
+def run_host(program: Path, *words: str) -> dict[str, int]:
+    """The rounds of the loop while nobody read, and the answers dropped; `exit_code` as ThreadSanitizer has it."""
+    done = process.run([program, free_port().rpartition(":")[2], *words], timeout_s=120)
+    lines = [line.split() for line in done.output.splitlines() if line.startswith(("rounds ", "dropped "))]
+    seen = {name: int(value) for name, value in lines}
+    return {**seen, "exit_code": done.exit_code}

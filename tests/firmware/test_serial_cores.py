@@ -6,6 +6,7 @@ The whole firmware runs in simulated time: the server, the control loop and the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,8 +25,10 @@ from tests.firmware.serial_cores import (
     Run,
     conversation,
     evaluation,
+    host_program,
     request,
     run,
+    run_host,
 )
 
 # A round reads at most twice the buffer, and on an ESP32 the watchdog's tick of 1 ms comes on top.
@@ -153,6 +156,16 @@ def test_whatever_the_reader_does_on_any_core(programs: Programs, name: str, pie
     check_any_reader(programs.of, name, pieces)
 
 
+def test_the_host_firmware_goes_on_while_its_client_does_not_read_and_shares_nothing(tmp_path: Path) -> None:
+    program = host_program(tmp_path / "host")
+
+    seen = run_host(program)
+
+    assert (seen["exit_code"], seen["rounds"] >= 10_000) == (0, True), seen
+    assert seen["dropped"] > 0
+    assert run_host(program, "race")["exit_code"] == 66  # ThreadSanitizer's
+
+
 # ---------------------------------------------------------------------------------------------------- seeded faults
 
 PORT = "src/ports/arduino/port.cpp"
@@ -239,3 +252,20 @@ def test_a_server_that_takes_a_request_while_it_answers_is_found(programs: Progr
 
     assert set(patient.answers) == {1, 2}
     assert set(overtaken.answers) != {1, 2}
+
+
+HOST_WAITS = """\
+    for (std::size_t left = size; left > 0;) {
+        const ssize_t sent = send(client, data + (size - left), left, 0);
+        left -= sent > 0 ? static_cast<std::size_t>(sent) : 0;
+        wait_for(client, POLLOUT);
+    }
+    return size;
+    const ssize_t sent = -1;"""
+
+
+@pytest.mark.long  # five seconds of waiting
+def test_a_host_port_that_waits_for_its_client_is_found(tmp_path: Path) -> None:
+    waits = {"src/ports/host/port.cpp": ("    const ssize_t sent = send(client, data, size, 0);", HOST_WAITS)}
+
+    assert run_host(host_program(tmp_path / "host", waits))["rounds"] < 10_000
