@@ -113,20 +113,21 @@ _MACROS_OF_BOARD = {
 
 def vendor_flags(board: Board) -> tuple[str, ...]:
     """Where the stand-ins of the vendor's headers are, and what the framework would define."""
+    names = f"-I{VENDOR / 'names'}"  # a framework's headers with words of ours as names
     if board.framework is Framework.ESPIDF:
-        return (f"-I{VENDOR / 'espidf'}", "-DESP_PLATFORM")
+        return (f"-I{VENDOR / 'espidf'}", names, "-DESP_PLATFORM")
     (family,) = (folder for word, folder in _FAMILIES.items() if word in board.platformio.platform)
     macros = [f"-D{word}" for word in (*_MACROS[family].split(), "ARDUINO=10812")]
     if family == "stm32":
         macros += ["--param", "max-inline-insns-single=500"]  # platformio-build.py of stm32duino 2.12
     else:  # where F_CPU is no variable
         macros.append(f"-DF_CPU={board.clock_hz}L")
-    return (f"-I{VENDOR / family}", *macros, *_MACROS_OF_BOARD.get(board.name, ()))
+    return (f"-I{VENDOR / family}", names, *macros, *_MACROS_OF_BOARD.get(board.name, ()))
 
 
 def firmware_sources(folder: Path, board: Board) -> tuple[Path, ...]:
     """What the board's firmware is made of, but for the framework."""
-    port = folder / "src" / "ports" / board.port.name
+    port = folder / "src" / "rlt_embed" / "ports" / board.port.name
     return (*sorted((folder / "src").glob("*.cpp")), *sorted(port.glob("*.cpp")))
 
 

@@ -19,9 +19,10 @@ def make_core_dir(folder: Path) -> Path:
     platform = folder / "platforms" / "espressif32"
     platform.parent.mkdir(parents=True)
     shutil.copytree(VENDOR / "platforms" / "espressif32", platform)
-    for family in ("esp32", "espidf"):
+    for family in ("esp32", "espidf", "names"):
         shutil.copytree(VENDOR / family, folder / family)
-    shutil.copy(VENDOR / "arduino_api.h", folder)
+    for header in ("arduino_api.h", "own_names.h"):
+        shutil.copy(VENDOR / header, folder)
     # arduino_api.h includes the macros by their place in tests/.
     (folder.parent / "cpp").mkdir(exist_ok=True)
     shutil.copy(VENDOR.parent / "cpp" / "board_macros.h", folder.parent / "cpp")

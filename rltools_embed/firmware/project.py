@@ -7,9 +7,10 @@ from pathlib import Path
 
 from rltools_embed import text
 from rltools_embed.errors import ProjectError
+from rltools_embed.firmware import forwarding
 from rltools_embed.firmware import writing as _writing
 from rltools_embed.firmware.manifest import load
-from rltools_embed.firmware.rendering import render, render_owned
+from rltools_embed.firmware.rendering import render, render_owned, with_more
 from rltools_embed.firmware.spec import MANIFEST, PolicyFacts, Project, ProjectSpec, WriteResult, upload_ports
 
 __all__ = [
@@ -32,6 +33,7 @@ def write(
 
     A file with the right content keeps its time stamp. Files that nobody generated are left alone, wherever they are.
     What an earlier export generated and this one does not is removed, unless somebody changed it.
+    A header that has another place now, and that a file of the user's includes at the old one, forwards from there.
 
     Args:
         owned: files that are made where there are none, and are the user's from then on, with `force` too.
@@ -41,7 +43,8 @@ def write(
         ProjectError: the folder is in use for something else, or a file would be lost. Nothing was written.
     """
     _refuse_path(output)
-    return _writing.write(files, owned or {}, _files_of_last_export(output), output, force=force)
+    before = _files_of_last_export(output)
+    return _writing.write(_with_forwarding(files, before, output), owned or {}, before, output, force=force)
 
 
 def check(files: Mapping[str, bytes], output: Path, *, force: bool = False) -> None:
@@ -51,7 +54,13 @@ def check(files: Mapping[str, bytes], output: Path, *, force: bool = False) -> N
         ProjectError: the folder is in use for something else, or a file would be lost.
     """
     _refuse_path(output)
-    _writing.check(files, _files_of_last_export(output), output, force=force)
+    before = _files_of_last_export(output)
+    _writing.check(_with_forwarding(files, before, output), before, output, force=force)
+
+
+def _with_forwarding(files: Mapping[str, bytes], before: Mapping[str, str], output: Path) -> Mapping[str, bytes]:
+    added = forwarding.headers(files, before, output) if before else {}
+    return with_more(files, added) if added else files
 
 
 def _refuse_path(output: Path) -> None:

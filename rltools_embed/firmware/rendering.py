@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,6 +24,7 @@ from rltools_embed.firmware.spec import (
     CHECKPOINT,
     FORMAT,
     MANIFEST,
+    SOURCES,
     PolicyFacts,
     ProjectSpec,
     content_digest,
@@ -41,9 +43,10 @@ _UART_TYPES: Mapping[UartDriver, str] = {
     UartDriver.STM32: "Stm32Uart",
 }
 _SERIAL_TYPES: Mapping[SerialKind, str] = {SerialKind.BRIDGE: "BridgeSerial", SerialKind.USB: "UsbSerial"}
-# A folder of their own below the one that the compiler is given: frameworks have a <board.h> too (stm32duino), and look
-# for it in the project's folders first.
+# Folders of their own below those that the compiler is given: frameworks have a <board.h> (stm32duino), a "port.h" or a
+# "policy.h" too, and where our sources include them, the project's folders come first.
 _HEADERS_OF_BOARD = "rlt_embed"
+_OWN_HEADERS = ("control", "policy", "wrapped_floats")
 # stm32duino compiles with max-inline-insns-single=500, for which -O2 would copy a digest's rounds into every place that
 # needs one: 12 kB of flash. GCC's own value at -O2; only for our sources, behind the framework's flags.
 _SOURCE_FLAGS_OF_PLATFORM: Mapping[str, tuple[str, ...]] = {"ststm32": ("--param=max-inline-insns-single=70",)}
@@ -68,18 +71,18 @@ def render(spec: ProjectSpec) -> dict[str, bytes]:
         "platformio.ini": _platformio_ini(spec, ports),
         "README.md": _readme(spec, ports),
         ".gitignore": _bundled("project/gitignore"),
-        "include/identity.h": templates.template(
-            "include/identity.h.jinja",
+        f"{SOURCES}/identity.h": templates.template(
+            "src/rlt_embed/identity.h.jinja",
             {"project": text.c_string(spec.name), "environment": text.c_string(spec.policy.env_id)},
         ),
-        "src/port.h": _bundled("ports/port.h"),
+        f"{SOURCES}/port.h": _bundled("ports/port.h"),
         "lib/rl_tools/library.json": _bundled("project/lib/rl_tools/library.json"),
     }
-    for name in ("firmware.cpp", "policy.cpp", "policy.h", "wrapped_floats.h", "control.h"):
-        files[f"src/{name}"] = _bundled(f"project/src/{name}")
+    for path in ("src/firmware.cpp", "src/policy.cpp", *(f"{SOURCES}/{name}.h" for name in _OWN_HEADERS)):
+        files[path] = _bundled(f"project/{path}")
     files.update(_folder(resources.templates_dir() / "project" / "test", "test"))
     for name, folder in sorted({item for board in spec.boards for item in board.port.folders.items()}):
-        files.update(_folder(folder, f"src/ports/{name}"))
+        files.update(_folder(folder, f"{SOURCES}/ports/{name}"))
     if is_emulated(spec):
         files.update(_emulated_platform(spec))
     for board in spec.boards:
@@ -98,6 +101,14 @@ def _emulated_platform(spec: ProjectSpec) -> dict[str, bytes]:
     kept = {path: content for path, content in files.items() if is_xtensa or not path.startswith(f"{target}/xtensa/")}
     added = {path: content for board in spec.boards for path, content in board.runner.files(board).items()}
     return kept | {f"{target}/{path}": content for path, content in added.items()}
+
+
+def with_more(files: Mapping[str, bytes], added: Mapping[str, bytes]) -> dict[str, bytes]:
+    """These files of a project and others beside them, all listed in the manifest."""
+    manifest = json.loads(files[MANIFEST])
+    digests = {**manifest["files"], **{path: content_digest(content) for path, content in added.items()}}
+    listed = text.json_file({**manifest, "files": dict(sorted(digests.items()))})
+    return dict(sorted({**files, **added, MANIFEST: listed}.items()))
 
 
 def render_owned(spec: ProjectSpec) -> dict[str, bytes]:
@@ -265,6 +276,7 @@ def _board_files(board: Board) -> dict[str, bytes]:
         f"{folder}/{_HEADERS_OF_BOARD}/board.h": templates.template(
             f"include/boards/{board.port.header}.h.jinja", values
         ),
+        f"{folder}/{_HEADERS_OF_BOARD}/device.h": templates.template("include/boards/device.h.jinja", values),
         f"{folder}/{_HEADERS_OF_BOARD}/placement.h": _placement_header(board),
     }
     if board.memory is not None:
@@ -340,7 +352,7 @@ def _build_table(board: Board) -> dict[str, Any]:
             "f_cpu": f"{board.clock_hz}L",
         }
     if board.port.is_bare_metal:
-        table |= {"ldscript": "src/ports/bare_metal/firmware.ld", "memory_dir": f"include/boards/{board.name}"}
+        table |= {"ldscript": f"{SOURCES}/ports/bare_metal/firmware.ld", "memory_dir": f"include/boards/{board.name}"}
     return table | {
         "run": board.runner.command(board),
         "run_advice": "; ".join(program.advice for program in board.runner.programs(board)),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "include/checkpoint.h"
 MANIFEST = "rlt_embed.json"
+# Our headers and ports. Included as rlt_embed/…, no name of ours is one of a framework's.
+SOURCES = "src/rlt_embed"
 FORMAT = 1
 _FLOAT_BYTES = 4
 _FIRST_PORT, _LAST_PORT = 20_000, 29_999

@@ -39,7 +39,9 @@ def write_with(output: Path, *boards: Board, hidden: int = 8) -> Path:
 
 
 def run_own_program(folder: Path, url: str, body: str) -> None:
-    (folder / "src/firmware.cpp").write_text(f'#include "port.h"\n#include <rl_tools/embed/stack.h>\n{body}\n')
+    (folder / "src/firmware.cpp").write_text(
+        f'#include "rlt_embed/port.h"\n#include <rl_tools/embed/stack.h>\n{body}\n'
+    )
     done = pio(folder, "run", "-t", "upload", "--upload-port", url)
     assert done.exit_code == 0, done.output
 

@@ -28,7 +28,8 @@ ARITHMETIC = "lib/rl_tools/include/rl_tools/math/arithmetic.h"
 
 
 def set_mode(statement: str) -> str:
-    return f'#include "control.h"\nvoid control_setup() {{ {statement} }}\nbool control_loop() {{ return false; }}\n'
+    functions = f"void control_setup() {{ {statement} }}\nbool control_loop() {{ return false; }}\n"
+    return f'#include "rlt_embed/control.h"\n{functions}'
 
 
 def set_fpscr(bits: int) -> str:

@@ -59,7 +59,7 @@ def test_every_board_is_here() -> None:
 
 @pytest.mark.parametrize(("board", "tag"), TAGS.items())
 def test_the_board_file_chooses_the_kernels(board: str, tag: str) -> None:
-    header = project.render(make_spec(board))[f"include/boards/{board}/rlt_embed/board.h"].decode()
+    header = project.render(make_spec(board))[f"include/boards/{board}/rlt_embed/device.h"].decode()
     assert re.findall(r"rl_tools::devices::(\w+)", header) == [tag]
 
 
@@ -68,7 +68,7 @@ def test_every_core_has_a_tag_that_its_header_defines(core: Core, fpu: Fpu) -> N
     spec = make_spec("qemu_mps2_an386")
     board = replace(spec.boards[0], core=core, fpu=fpu)
 
-    header = project.render(replace(spec, boards=(board,)))[f"include/boards/{board.name}/rlt_embed/board.h"].decode()
+    header = project.render(replace(spec, boards=(board,)))[f"include/boards/{board.name}/rlt_embed/device.h"].decode()
 
     (include,) = re.findall(r"#include <(rl_tools/devices/\w+\.h)>", header)
     (tag,) = re.findall(r"rl_tools::devices::(\w+)", header)

@@ -56,11 +56,11 @@ def test_pio_run_builds_every_board_of_a_project(tmp_path: Path, framework: Fram
     assert done.exit_code == 0, done.output
     assert not re.search(r"\bwarning\b", done.output), done.output
     others = {port for port in ("arduino", "espidf", "bare_metal", "host") if port != framework.value}
-    assert not [port for port in others if f"src/ports/{port}/" in done.output]
+    assert not [port for port in others if f"src/rlt_embed/ports/{port}/" in done.output]
     for name in names:
         build = folder / ".pio" / "build" / name
         assert (build / "firmware.elf").is_file()
-        assert list((build / "src" / "ports" / framework.value).glob("port*.o"))
+        assert list((build / "src" / "rlt_embed" / "ports" / framework.value).glob("port*.o"))
 
 
 @pytest.mark.parametrize("framework", list(Framework))

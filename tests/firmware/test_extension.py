@@ -87,7 +87,7 @@ def test_a_core_and_a_runner_of_ones_own_validate(rlt_embed: RltEmbed, tmp_path:
     assert f"cost     {report['cost']['per_inference']:.0f} ticks per inference" in validated.output
     assert report["total"]["equal"] == report["total"]["outputs"] > 1000
     assert compiled_for == ("8-M.MAIN", True, "single precision")
-    header = (project / "include/boards/my_an505/rlt_embed/board.h").read_text()
+    header = (project / "include/boards/my_an505/rlt_embed/device.h").read_text()
     assert "rl_tools::devices::CortexM33<" in header
     assert "`sudo apt-get install qemu-system-arm`" in (project / "README.md").read_text()
 

@@ -149,7 +149,7 @@ def test_firmware_for_a_framework_links_with_link_time_optimisation(case: Case, 
             "6Policy8evaluate is in the wrong section",
         ),
         (
-            "src/ports/arduino/chip_cortex_m.h",
+            "src/rlt_embed/ports/arduino/chip_cortex_m.h",
             'inline void reset() {\n    asm volatile("dsb"',
             'extern "C" void finish() { asm volatile("dsb"); }\ninline void reset() {\n    asm volatile("bl finish"',
             "finish is undefined, and no vendor has it",

@@ -102,7 +102,7 @@ def test_a_project_that_was_moved_still_builds(export: Export, tmp_path: Path) -
     assert pio(folder, "run").exit_code == 0
 
     moved = folder.rename(tmp_path / "moved")
-    (moved / "include/identity.h").touch()
+    (moved / "src/rlt_embed/identity.h").touch()
 
     done = pio(moved, "run")
     assert done.exit_code == 0, done.output

@@ -94,8 +94,8 @@ def test_what_only_trains_stays_at_home() -> None:
 def test_only_the_ports_of_the_boards_are_copied() -> None:
     files = project.render(make_spec("qemu_mps2_an386"))
 
-    assert "src/ports/cortex_m/start.cpp" in files
-    assert not [path for path in files if path.startswith("src/ports/host/")]
+    assert "src/rlt_embed/ports/cortex_m/start.cpp" in files
+    assert not [path for path in files if path.startswith("src/rlt_embed/ports/host/")]
     assert [path for path in files if path.endswith("/boards/qemu_mps2_an386.json")]
     assert not [path for path in files if path.endswith("/boards/host.json")]
 
@@ -148,10 +148,10 @@ def test_a_hostile_environment_id_changes_no_line_of_the_project(environment: st
 
     assert hostile.keys() == plain.keys()
     differing = {path for path in plain if plain[path] != hostile[path]}
-    assert differing == {"README.md", "include/identity.h", "include/checkpoint.h", "rlt_embed.json"}
-    for path in ("README.md", "include/identity.h"):
+    assert differing == {"README.md", "src/rlt_embed/identity.h", "include/checkpoint.h", "rlt_embed.json"}
+    for path in ("README.md", "src/rlt_embed/identity.h"):
         assert plain[path].count(b"\n") == hostile[path].count(b"\n")
-    assert b"49" not in hostile["include/identity.h"]
+    assert b"49" not in hostile["src/rlt_embed/identity.h"]
     assert json.loads(hostile["rlt_embed.json"])["policy"]["env_id"] == environment
 
 
@@ -270,19 +270,19 @@ def test_what_an_older_export_left_goes_with_its_folder(export: Export) -> None:
 
     result = project.write(project.render(make_spec("host")), output)
 
-    assert "src/ports/cortex_m/start.cpp" in result.removed
-    assert not (output / "src/ports/cortex_m").exists()
+    assert "src/rlt_embed/ports/cortex_m/start.cpp" in result.removed
+    assert not (output / "src/rlt_embed/ports/cortex_m").exists()
     assert files_of(output) == {**project.render(make_spec("host")), **project.render_owned(make_spec("host"))}
 
 
 def test_what_an_older_export_left_stays_if_somebody_changed_it(export: Export) -> None:
     output = export("host", "qemu_mps2_an386")
-    (output / "src/ports/cortex_m/start.cpp").write_text("// mine\n")
+    (output / "src/rlt_embed/ports/cortex_m/start.cpp").write_text("// mine\n")
 
     result = project.write(project.render(make_spec("host")), output)
 
-    assert "src/ports/cortex_m/start.cpp" not in result.removed
-    assert (output / "src/ports/cortex_m/start.cpp").read_text() == "// mine\n"
+    assert "src/rlt_embed/ports/cortex_m/start.cpp" not in result.removed
+    assert (output / "src/rlt_embed/ports/cortex_m/start.cpp").read_text() == "// mine\n"
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -382,8 +382,8 @@ def test_a_link_is_not_followed_out_of_the_project(export: Export, tmp_path: Pat
 def test_a_removal_does_not_follow_a_link_either(export: Export, tmp_path: Path) -> None:
     output = export("host", "qemu_mps2_an386")
     elsewhere = tmp_path / "elsewhere"
-    (output / "src/ports/cortex_m").rename(elsewhere)
-    (output / "src/ports/cortex_m").symlink_to(elsewhere)
+    (output / "src/rlt_embed/ports/cortex_m").rename(elsewhere)
+    (output / "src/rlt_embed/ports/cortex_m").symlink_to(elsewhere)
 
     project.write(project.render(make_spec("host")), output)
 

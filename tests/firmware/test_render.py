@@ -50,15 +50,15 @@ def test_an_identifier_resembles_its_text(text: str, name: str) -> None:
 
 def test_a_template_with_a_missing_value_is_refused() -> None:
     with pytest.raises(UndefinedError):
-        templates.template("include/identity.h.jinja", {"project": '"x"'})
+        templates.template("src/rlt_embed/identity.h.jinja", {"project": '"x"'})
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_value_stays_one_string_of_a_header(text: str) -> None:
     values = {"project": render.c_string("x"), "environment": render.c_string(text)}
 
-    header = templates.template("include/identity.h.jinja", values).decode("ascii")
+    header = templates.template("src/rlt_embed/identity.h.jinja", values).decode("ascii")
 
     assert header.count("\n") == templates.template(
-        "include/identity.h.jinja", {"project": '"x"', "environment": '"y"'}
+        "src/rlt_embed/identity.h.jinja", {"project": '"x"', "environment": '"y"'}
     ).count(b"\n")

@@ -103,7 +103,7 @@ def test_weights_in_a_memory_of_their_own_are_copied_there(tmp_path: Path) -> No
 def test_a_call_that_the_vendors_header_lacks_is_found(tmp_path: Path, before: str, after: str, told: str) -> None:
     target = target_of("esp32dev")
     folder = export_target(target, tmp_path / "project")
-    port = folder / "src/ports/arduino/port.cpp"
+    port = folder / "src/rlt_embed/ports/arduino/port.cpp"
     assert before in port.read_text()
     port.write_text(port.read_text().replace(before, after))
 
@@ -113,16 +113,42 @@ def test_a_call_that_the_vendors_header_lacks_is_found(tmp_path: Path, before: s
     assert told in done.output
 
 
-def test_a_header_of_ours_that_hides_one_of_the_frameworks_is_found(tmp_path: Path) -> None:
-    target = target_of("nucleo_f446re")
+OLD_PLACES = {
+    "board": "include/boards/{board}",
+    "placement": "include/boards/{board}",
+    "identity": "include",
+    "control": "src",
+    "policy": "src",
+    "port": "src",
+    "wrapped_floats": "src",
+}
+
+
+# As earlier versions laid our headers out.
+@pytest.mark.parametrize("name", OLD_PLACES)
+@pytest.mark.parametrize("target", [target_of("nucleo_f446re"), target_of("esp32dev", Framework.ESPIDF)], ids=name_of)
+def test_a_header_of_ours_that_hides_one_of_the_frameworks_is_found(target: Target, name: str, tmp_path: Path) -> None:
     folder = export_target(target, tmp_path / "project")
-    place = folder / "include/boards/nucleo_f446re"
-    (place / "board.h").write_bytes((place / "rlt_embed/board.h").read_bytes())
+    (ours,) = folder.glob(f"*/**/rlt_embed/{name}.h")
+    old = folder / OLD_PLACES[name].format(board=target.board.name) / f"{name}.h"
+    old.write_text(ours.read_text().replace("../../include/", ""))
 
     done = compile_board(folder, target.board, compiler_of(target.board), "-fsyntax-only")
 
     assert done.exit_code != 0
-    assert "another <board.h> than stm32duino's was found first" in done.output
+    assert f"another <{name}.h> than the framework's was found first" in done.output
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=name_of)
+def test_only_the_port_sees_the_frameworks_headers(target: Target, tmp_path: Path) -> None:
+    folder = export_target(target, tmp_path / "project")
+
+    done = compile_board(folder, target.board, compiler_of(target.board), "-M")
+
+    assert done.exit_code == 0, done.output
+    rules = done.output.replace("\\\n", " ").splitlines()
+    seeing = {rule.partition(":")[0] for rule in rules if str(board_matrix.VENDOR) in rule}
+    assert seeing == {"port.o"}
 
 
 def code_bytes(folder: Path, target: Target) -> int:

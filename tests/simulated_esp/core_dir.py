@@ -25,8 +25,10 @@ def make_core_dir(folder: Path) -> Path:
     for name in ("vectors.S", "c_library.cpp"):
         shutil.copy(ports / "xtensa_lx60" / name, core / "esp32" / name)
     # The declarations that projects are compiled with everywhere, with the macros that come with them.
-    shutil.copytree(_TESTS / "vendor" / "esp32", core / "vendor" / "esp32")
-    shutil.copy(_TESTS / "vendor" / "arduino_api.h", core / "vendor")
+    for vendors in ("esp32", "names"):
+        shutil.copytree(_TESTS / "vendor" / vendors, core / "vendor" / vendors)
+    for header in ("arduino_api.h", "own_names.h"):
+        shutil.copy(_TESTS / "vendor" / header, core / "vendor")
     (core / "cpp").mkdir()
     shutil.copy(_TESTS / "cpp" / "board_macros.h", core / "cpp")
     version = json.loads((platform / "platform.json").read_text(encoding="utf-8"))["version"]

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "../cpp/board_macros.h"
+#include "own_names.h"
 
 class Print {
 public:

@@ -20,7 +20,7 @@ class Port:
     """A port.
 
     Attributes:
-        name: in board files, and of its folder below src/ports/ of a project.
+        name: in board files, and of its folder below src/rlt_embed/ports/ of a project.
         architecture: the cores that it has start-up code for; None: that is the vendor's framework's matter.
         is_bare_metal: whether it is built on what bare machines share, templates/ports/bare_metal: linker script,
             start-up, serial ports.
@@ -38,7 +38,7 @@ class Port:
 
     @property
     def folders(self) -> dict[str, Path]:
-        """The folders that are copied into a project, by their names below src/ports/."""
+        """The folders that are copied into a project, by their names below src/rlt_embed/ports/."""
         ours = resources.templates_dir() / "ports"
         shared = {_BARE_METAL: ours / _BARE_METAL} if self.is_bare_metal else {}
         return {self.name: self.folder or ours / self.name, **shared}

@@ -9,14 +9,18 @@
 
 #include "rlt_embed/board.h"
 
+#include BOARD_SERIAL_HEADER
+
 namespace port {
 
-void init() { board::Serial::init(board::baud); }
+using Serial = BOARD_SERIAL;
 
-int read() { return board::Serial::read(); }
+void init() { Serial::init(board::baud); }
+
+int read() { return Serial::read(); }
 
 std::size_t write_some(const std::uint8_t* data, std::size_t size) {
-    const int taken = board::Serial::write_some(data, size);
+    const int taken = Serial::write_some(data, size);
     return taken > 0 ? static_cast<std::size_t>(taken) : 0;  // -1 is an error
 }
 
@@ -34,7 +38,7 @@ void feed_watchdog() {
 }
 
 void reset() {
-    board::Serial::drain();
+    Serial::drain();
     esp_restart();
 }
 

@@ -5,11 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "control.h"
-#include "identity.h"
-#include "policy.h"
-#include "port.h"
 #include "rlt_embed/board.h"
+#include "rlt_embed/control.h"
+#include "rlt_embed/identity.h"
+#include "rlt_embed/policy.h"
+#include "rlt_embed/port.h"
 
 // `pio test` brings a program of its own.
 #if !defined(PIO_UNIT_TESTING)

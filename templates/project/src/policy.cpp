@@ -1,12 +1,12 @@
 // The policy's code and numbers, where the board's file wants them: in flash, or in faster memory (placement.h).
-#include "policy.h"
+#include "rlt_embed/policy.h"
 
 #include <cstring>
 
 #include "rlt_embed/placement.h"
 
 #if defined(RLT_WRAPPED_FLOATS)
-#include "wrapped_floats.h"
+#include "rlt_embed/wrapped_floats.h"
 #endif
 
 namespace {

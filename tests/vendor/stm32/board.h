@@ -2,3 +2,4 @@
 #pragma once
 
 #define STM32DUINO_BOARD 1
+#define VENDOR_BOARD 1

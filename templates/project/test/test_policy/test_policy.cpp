@@ -4,8 +4,8 @@
 
 #include <cstring>
 
-#include "../../src/policy.h"
-#include "../../src/port.h"
+#include "../../src/rlt_embed/policy.h"
+#include "../../src/rlt_embed/port.h"
 
 namespace {
 

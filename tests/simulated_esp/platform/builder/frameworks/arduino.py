@@ -10,6 +10,6 @@ env.Append(
     CXXFLAGS=["-std=gnu++11", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-use-cxa-atexit"],
     CCFLAGS=["-Os", "-ffunction-sections", "-fdata-sections"],
     CPPDEFINES=[("ARDUINO", 10812), "ARDUINO_ARCH_ESP32", "ESP32"],
-    CPPPATH=[str(core / "vendor" / "esp32"), str(core)],
+    CPPPATH=[*(str(core / "vendor" / name) for name in ("esp32", "names")), str(core)],
 )
 env.BuildSources("$BUILD_DIR/FrameworkArduino", str(core), f"+<common/> +<{env.BoardConfig().get('build.mcu')}/>")

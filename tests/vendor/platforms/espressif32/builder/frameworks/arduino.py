@@ -14,5 +14,5 @@ env.Append(
         *("-Wno-error=unused-but-set-variable", "-Wno-error=deprecated-declarations"),
     ],
     CPPDEFINES=[("ARDUINO", 10812), "ARDUINO_ARCH_ESP32", "ESP32"],
-    CPPPATH=[str(headers)],
+    CPPPATH=[str(headers), str(headers.with_name("names"))],
 )

@@ -15,5 +15,5 @@ env.Append(
     CXXFLAGS=["-std=gnu++2b", "-fno-exceptions", "-fno-rtti"],
     CCFLAGS=["-Og", "-ffunction-sections", "-fdata-sections"],
     CPPDEFINES=["ESP_PLATFORM"],
-    CPPPATH=[str(headers)],
+    CPPPATH=[str(headers), str(headers.with_name("names"))],
 )

@@ -3,8 +3,8 @@
 
 #include <rl_tools/embed/policy.h>
 
-#include "checkpoint.h"
-#include "rlt_embed/board.h"
+#include "../../include/checkpoint.h"
+#include "rlt_embed/device.h"
 
 struct Policy {
     using Rounding = std::conditional_t<board::fused, rl_tools::arithmetic::Fused, rl_tools::arithmetic::Separate>;
