@@ -8,6 +8,7 @@ writes what came out to boards/evidence.json and the table in README.md. The tes
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -144,9 +145,18 @@ def compile_board(folder: Path, board: Board, compiler: tuple[str, ...], *flags:
     includes = [f"-I{path}" for path in (folder / "include", folder / "src", folder / "lib/rl_tools/include")]
     settings = ProjectConfig(str(folder / "platformio.ini"))
     common, own = (settings.get(f"env:{board.name}", key) for key in ("build_flags", "build_src_flags"))
+    if board.framework is Framework.ESPIDF:
+        own = [*own, *_component_options(folder)]
     language = ("-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics")
     command = [*compiler, *includes, *_words(common), *language, *vendor_flags(board), *_words(own), "-Werror", *flags]
     return process.run([*command, *sources(folder, board)], cwd=folder)
+
+
+def _component_options(folder: Path) -> list[str]:
+    """What src/CMakeLists.txt adds to ESP-IDF's options for our component."""
+    text = (folder / "src/CMakeLists.txt").read_text(encoding="utf-8")
+    (options,) = re.findall(r"target_compile_options\(\$\{COMPONENT_LIB\} PRIVATE (.*)\)", text)
+    return [re.sub(r"\$<\$<COMPILE_LANGUAGE:CXX>:(.*)>", r"\1", word) for word in options.split()]
 
 
 def link_board(folder: Path, board: Board, output: Path, *roots: str) -> process.Completed:

@@ -155,7 +155,7 @@ def _platformio_ini(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes
             "keeps_lines": board.keeps_lines,
             "port_folders": tuple(board.port.folders),
             "source_flags": _source_flags(board),
-            "flags": (*board.core.build_flags, *board.platformio.flags),
+            "flags": board.platformio.flags,
         }
         for board in spec.boards
     ]
@@ -170,7 +170,10 @@ def _platformio_ini(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes
 def _source_flags(board: Board) -> tuple[str, ...]:
     """Flags for the project's own sources alone, which stand behind those of the framework."""
     name = PurePosixPath(board.platformio.platform.partition("@")[0].partition(".git")[0]).name
-    return next((flags for word, flags in _SOURCE_FLAGS_OF_PLATFORM.items() if word in name), ())
+    of_platform = next((flags for word, flags in _SOURCE_FLAGS_OF_PLATFORM.items() if word in name), ())
+    # src/CMakeLists.txt has it for ESP-IDF: PlatformIO drops CMake's -O2 if it has one already, and keeps CMake's -Og.
+    optimisation = () if board.framework is Framework.ESPIDF else ("-O2",)
+    return (*optimisation, *board.core.build_flags, *of_platform)
 
 
 def _espidf_files(spec: ProjectSpec) -> dict[str, bytes]:

@@ -36,7 +36,7 @@ def test_firmware_with_link_time_optimisation_gives_the_same_bits(export: Export
     settings = folder / "platformio.ini"
     text = settings.read_text(encoding="utf-8")
     assert "  -O2\n" in text
-    settings.write_text(text.replace("  -O2\n", "  -O2\n  -flto\n"), encoding="utf-8")
+    settings.write_text(text.replace("\nbuild_flags =\n", "\nbuild_flags =\n  -flto\n", 1), encoding="utf-8")
 
     report = validate(folder, port=running(folder, name), settings=Settings(benchmark_repeats=1))
     assert report.passed

@@ -138,7 +138,7 @@ class Core:
         toolchain: its compiler.
         flags: choose the core.
         fpu_flags: choose the unit, where it has one; `{fpu}` stands for the unit's name.
-        build_flags: for every build for this core, a vendor's too.
+        build_flags: for our sources in every build for this core, with a vendor's framework too.
         has_cycle_counter: whether the core itself counts cycles.
         emulator: what has machines with this core; None: nothing.
         emulator_flags: what the emulator takes for it besides a machine.

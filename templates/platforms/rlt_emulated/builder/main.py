@@ -20,7 +20,7 @@ def configure_host():
         env.Exit(1)
     env.Replace(CC=compiler, CXX=compiler, LINK=compiler, SIZETOOL="size", PROGSUFFIX=".elf")
     # No CPU flags: the firmware is the same program on every computer of this kind.
-    env.Append(CXXFLAGS=["-std=gnu++17"])
+    env.Append(CCFLAGS=["-O2"], CXXFLAGS=["-std=gnu++17"])
 
 
 def cpp_headers():
@@ -43,7 +43,7 @@ def configure_cross():
     env.Replace(**{**tools, "GDB": shutil.which("gdb-multiarch") or tools["GDB"]})
     env.Append(
         ASFLAGS=core,
-        CCFLAGS=[*core, "-ffunction-sections", "-fdata-sections", *board.get("build.compile_flags")],
+        CCFLAGS=[*core, "-O2", "-ffunction-sections", "-fdata-sections", *board.get("build.compile_flags")],
         CXXFLAGS=[
             *("-std=gnu++17", "-fno-rtti", "-fno-exceptions", "-fno-threadsafe-statics", "-fno-use-cxa-atexit"),
             *(cpp_headers() if board.get("build.takes_arm_headers") else ()),

@@ -5,7 +5,8 @@ from pathlib import Path
 from SCons.Script import DefaultEnvironment
 
 env = DefaultEnvironment()
-headers = Path(env.PioPlatform().get_dir()).resolve().parents[1] / "esp32"
+platform = Path(env.PioPlatform().get_dir())
+headers = platform.resolve().parents[1] / "esp32"
 env.Append(
     CXXFLAGS=["-std=gnu++11", "-fexceptions", "-fno-rtti"],
     CCFLAGS=[
@@ -16,3 +17,4 @@ env.Append(
     CPPDEFINES=[("ARDUINO", 10812), "ARDUINO_ARCH_ESP32", "ESP32"],
     CPPPATH=[str(headers), str(headers.with_name("names"))],
 )
+env.Append(LIBS=[env.BuildLibrary("$BUILD_DIR/Framework", str(platform / "core"))])
