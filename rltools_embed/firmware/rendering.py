@@ -149,6 +149,7 @@ def _platformio_ini(spec: ProjectSpec, ports: Mapping[str, str | None]) -> bytes
             "platform": board.platformio.platform,
             "board": board.platformio.board or board.name,
             "framework": board.framework.value if board.framework else None,
+            "packages": board.platformio.packages,
             "port": ports[board.name],
             "baud": board.serial.baud,
             # Of a USB-to-UART bridge these lines hold an ESP32 in reset or in its boot loader.

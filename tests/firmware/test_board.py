@@ -280,6 +280,22 @@ def test_a_flag_with_room_for_more_than_a_flag_is_refused(tmp_path: Path, flag: 
         load_text(tmp_path, text)
 
 
+@pytest.mark.parametrize("package", ["gcc", "platformio/gcc", "platformio/gcc@1 0", "x/../y@1", "file:///x/y@1.0"])
+def test_a_package_without_owner_and_version_is_refused(tmp_path: Path, package: str) -> None:
+    shown = (resources.boards_dir() / "zeroUSB.toml").read_text(encoding="utf-8")
+    text = shown.replace("platformio/toolchain-gccarmnoneeabi@~1.90301.0", package)
+
+    with pytest.raises(BoardError, match=r"platformio\.packages = "):
+        load_text(tmp_path, text)
+
+
+def test_an_emulated_board_has_no_packages(tmp_path: Path) -> None:
+    text = AN386.replace('platform = "rlt_emulated"', 'platform = "rlt_emulated"\npackages = ["a/b@1.0"]')
+
+    with pytest.raises(BoardError, match=r"platformio\.packages means nothing"):
+        load_text(tmp_path, text)
+
+
 def test_a_table_that_is_a_number_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BoardError, match="serial = 5"):
         load_text(tmp_path, "serial = 5\n" + AN386.replace("[serial]\nbaud = 115_200\n", ""))

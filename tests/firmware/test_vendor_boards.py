@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
+from platformio.project.config import ProjectConfig
 
 from rltools_embed import resources
 from rltools_embed.firmware import board as boards
@@ -177,6 +178,16 @@ def test_only_what_stm32duino_compiles_has_its_limit_of_inlining_set_back() -> N
         settings = project.render(replace(make_spec(), boards=(target.board,)))["platformio.ini"].decode()
 
         assert ("max-inline-insns-single=70" in settings) == ("ststm32" in target.board.platformio.platform), target
+
+
+# PlatformIO's atmelsam and nordicnrf52 take GCC 7.2.1 for them; a family that is not here has 8.2 or newer.
+@pytest.mark.parametrize("name", ["zeroUSB", "nano33ble"])
+def test_a_board_whose_platform_has_an_old_gcc_names_a_newer_one(name: str, tmp_path: Path) -> None:
+    folder = export_target(target_of(name), tmp_path / "project")
+
+    settings = ProjectConfig(str(folder / "platformio.ini"))
+
+    assert settings.get(f"env:{name}", "platform_packages") == ["platformio/toolchain-gccarmnoneeabi@~1.90301.0"]
 
 
 # --------------------------------------------------------------------------------------------------------- evidence

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rltools_embed import resources
+from rltools_embed import process, resources
 from rltools_embed.policy import checkpoint, reference
 from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.digest import digest
@@ -157,6 +157,20 @@ def test_fast_math_is_refused(tmp_path: Path) -> None:
     source.write_text("#include <rl_tools/rl_tools.h>\nint main() {}\n", encoding="utf-8")
     with pytest.raises(pytest.fail.Exception, match="-ffast-math"):
         compile_program(source, tmp_path / "fast", flags=("-ffast-math",))
+
+
+def test_a_gcc_that_is_too_old_is_refused_by_one_line(tmp_path: Path) -> None:
+    source = tmp_path / "old.cpp"
+    source.write_text("#include <rl_tools/rl_tools.h>\nint main() {}\n", encoding="utf-8")
+    claims = [("-U__GNUC__", f"-D__GNUC__={version}") for version in (7, 8)]
+    include = ("-E", "-I", str(resources.include_dir()))
+
+    old, new = (process.run(["g++", "-std=c++17", *include, *flags, source]) for flags in claims)
+
+    assert old.exit_code != 0
+    assert "GCC is older than 8" in old.output
+    assert "platform_packages" in old.output
+    assert new.exit_code == 0, new.output
 
 
 DESIGN_PROGRAM = (Path(__file__).parent.parent / "cpp" / "design_program.cpp").read_text(encoding="utf-8")

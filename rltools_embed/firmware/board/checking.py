@@ -38,6 +38,7 @@ _PLATFORM_PATTERN = (
     r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}(@[0-9^~<>=.,]+)?"
     r"|https://[A-Za-z0-9][A-Za-z0-9./_-]{0,119}\.(git#[A-Za-z0-9._-]{1,64}|zip)"
 )
+_PACKAGE_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}/[A-Za-z0-9][A-Za-z0-9._-]{0,63}@[0-9^~<>=.,]{1,40}"
 _PINNED_PATTERN = r".*@\d+\.\d+\.\d+|https://.*"
 _USB_ID_PATTERN = r"[0-9a-f]{4}:[0-9a-f]{4}"
 _SECTION_PATTERN = r"\.[A-Za-z][A-Za-z0-9_.]{0,39}"
@@ -138,7 +139,7 @@ def _platformio(table: Table, *, has_framework: bool) -> PlatformIO:
     )
     flags = table.texts("flags", _FLAG_PATTERN, "one compiler flag without spaces or quotes")
     if not has_framework:
-        _refuse(table, ("board", "frameworks"), "runner.kind is not hardware")
+        _refuse(table, ("board", "frameworks", "packages"), "runner.kind is not hardware")
         return PlatformIO(platform=platform, flags=flags)
     if not re.fullmatch(_PINNED_PATTERN, platform):
         raise BoardError(
@@ -153,7 +154,9 @@ def _platformio(table: Table, *, has_framework: bool) -> PlatformIO:
             "espidf is for the platform espressif32; others have arduino",
         )
     name = table.text("board", WORD_PATTERN, "what the platform calls the board (`pio boards`)")
-    return PlatformIO(platform=platform, flags=flags, board=name, frameworks=frameworks)
+    meaning = "a package with owner and version, such as platformio/toolchain-gccarmnoneeabi@~1.90301.0"
+    packages = table.texts("packages", _PACKAGE_PATTERN, meaning)
+    return PlatformIO(platform=platform, flags=flags, board=name, frameworks=frameworks, packages=packages)
 
 
 def _refuse(table: Table, keys: tuple[str, ...], where: str) -> None:

@@ -55,13 +55,15 @@ class PlatformIO:
             address of a Git repository with `#` and a commit).
         board: what the platform calls the board; None for an emulated board, which has the name of its file.
         frameworks: what the firmware can be built on, the default first; empty for emulated boards.
-        flags: compiler flags of this board beyond the project's common ones.
+        flags: compiler flags of this board beyond the project's common ones; the framework gets them too.
+        packages: packages in place of the platform's own, such as a newer compiler (platform_packages).
     """
 
     platform: str
     flags: tuple[str, ...]
     board: str | None = None
     frameworks: tuple[Framework, ...] = ()
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
