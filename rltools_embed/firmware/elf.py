@@ -13,7 +13,10 @@ from rltools_embed.errors import BoardError
 from rltools_embed.firmware import sizes
 from rltools_embed.firmware.board import Board
 
-_STACK_SECTION = ".stack"
+# What linker scripts call the sections that only keep memory free: .stack, .stack_dummy and .stack1_dummy (CMSIS,
+# pico-sdk), ._user_heap_stack (stm32duino), .heap (mbed and pico-sdk: all RAM that is left).
+_STACK_SECTIONS = (".stack", "._user_heap_stack")
+_HEAP_SECTION = ".heap"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +25,7 @@ class Memory:
 
     Attributes:
         flash_bytes: code, constants (the weights among them) and the initial values of variables.
-        ram_bytes: variables, without the stack.
+        ram_bytes: variables, without the stack and without a heap that takes what is left.
         stack_bytes: what the linker keeps for the stack; how much of it is used only the running board can tell.
     """
 
@@ -84,8 +87,10 @@ def _measure(elf: ELFFile) -> Memory:
         size = int(section["sh_size"])
         writable = bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE)
         in_file = section["sh_type"] != "SHT_NOBITS"
-        if section.name == _STACK_SECTION:
+        if section.name.startswith(_STACK_SECTIONS):
             stack += size
+            continue
+        if section.name.startswith(_HEAP_SECTION):
             continue
         # Initial values stand in flash and are copied to RAM; constructor tables are writable by name only.
         flash += size if in_file else 0
