@@ -251,7 +251,7 @@ def run_here(board: Board, policy: Policy) -> Evidence:
     detail = f"{total.equal} of {total.outputs} outputs have the bits of the reference"
     if board.core is cores.NATIVE:
         return Evidence(proof=Proof.THIS_COMPUTER, detail=f"{detail}, as a process of this computer")
-    if report.cost is not None and sizes is not None:
+    if report.cost is not None and report.cost.per_inference is not None and sizes is not None:
         detail += f"; {report.cost.per_inference:.0f} {report.cost.unit} per inference, {sizes.flash_bytes} B of flash"
     return Evidence(proof=Proof.EMULATED, detail=detail)
 

@@ -28,6 +28,8 @@ from rltools_embed.firmware.board.cores import Program
 from rltools_embed.firmware.board.description import RUNNERS, RunnerKind
 from rltools_embed.firmware.board.table import Table
 
+_MICROSECONDS_HZ = 1_000_000
+
 
 def register(runner: type[Runner]) -> None:
     """Make a kind of runner known: board files may name it.
@@ -206,7 +208,9 @@ class Hardware:
         return {}
 
     def cost(self, board: Board, *, ticks: float, seconds: float) -> tuple[float, str]:
-        """Cycles."""
+        """Cycles; microseconds where the port counts those, for a core without a counter."""
+        if seconds > 0 and round(ticks / seconds) == _MICROSECONDS_HZ:
+            return seconds * 1e6, "us"
         return ticks, "cycles"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rltools_embed import templates
 from rltools_embed.validation import wording
-from rltools_embed.validation.report import Check, Difference, Outcome, Report, SampleResult
+from rltools_embed.validation.report import Check, Cost, Difference, Outcome, Report, SampleResult
 
 _SHOWN_NUMBERS = 16
 # The colours of the template.
@@ -38,8 +38,7 @@ def _figures(report: Report) -> list[dict[str, str]]:
         outputs = f"{report.total.equal} of {report.total.outputs} outputs"
         figures.append({"value": wording.share(report.total), "name": "same bits", "detail": outputs})
     if report.cost is not None:
-        words, _, detail = wording.unit(report.cost.unit).partition(", ")
-        figures.append({"value": f"{report.cost.per_inference:.0f}", "name": words, "detail": detail})
+        figures.append(_cost(report.cost))
     for name, size in (
         ("flash", report.flash),
         ("RAM besides the stack", report.ram),
@@ -49,6 +48,13 @@ def _figures(report: Report) -> list[dict[str, str]]:
             offered = f"of {size.offered_bytes} B" if size.offered_bytes else ""
             figures.append({"value": f"{size.used_bytes} B", "name": name, "detail": offered})
     return figures
+
+
+def _cost(cost: Cost) -> dict[str, str]:
+    words, _, detail = wording.unit(cost.unit).partition(", ")
+    if cost.per_inference is None:
+        return {"value": "not measured", "name": words, "detail": cost.problem}
+    return {"value": f"{cost.per_inference:.0f}", "name": words, "detail": detail}
 
 
 def _check(check: Check) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from rltools_embed._version import __version__
-from rltools_embed.device import Client, Hello, Link, SelfTest, Statistics
+from rltools_embed.device import Benchmark, Client, Hello, Link, SelfTest, Statistics
 from rltools_embed.device.messages import ArithmeticFault, FloatMode
 from rltools_embed.environments.rollout import rollout_of
 from rltools_embed.errors import LinkError, RltEmbedError, UnsupportedEnvError
@@ -441,9 +441,22 @@ def _numeric_checks(measured: tuple[_Measured, ...]) -> tuple[Check, ...]:
 
 def _cost(client: Client, policy: Policy, board: Board, repeats: int) -> Cost:
     benchmark = client.benchmark(policy.example_observations[0], repeats)
+    problem = _problem_of_counter(benchmark)
+    if problem:
+        _, unit = board.runner.cost(board, ticks=1.0, seconds=1.0 / board.clock_hz)
+        return Cost(per_inference=None, unit=unit, problem=problem)
     ticks, seconds = benchmark.ticks_per_evaluation, benchmark.seconds_per_evaluation
     per_inference, unit = board.runner.cost(board, ticks=ticks, seconds=seconds)
     return Cost(per_inference=per_inference, unit=unit)
+
+
+def _problem_of_counter(benchmark: Benchmark) -> str:
+    """Why these ticks say nothing about an inference; empty where they do."""
+    if benchmark.evaluation_ticks == 0 or benchmark.tick_hz == 0:
+        return "the board's counter does not count"
+    if benchmark.ticks_per_evaluation <= 0:
+        return "the board's counter is too coarse for so short an inference"
+    return ""
 
 
 def _stack(statistics: Statistics) -> Size:

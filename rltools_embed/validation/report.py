@@ -83,12 +83,15 @@ class Cost:
     """What an inference costs, and what kind of figure that is.
 
     Attributes:
-        per_inference: instructions, cycles or nanoseconds; see `unit`.
-        unit: `instructions` (counted by QEMU; not cycles), `cycles` (a board's counter), `ns` (a host process).
+        per_inference: in `unit`; None where it could not be measured.
+        unit: `instructions` (counted by QEMU; not cycles), `cycles` (a board's counter), `us` (a board's clock, where
+            its core counts no cycles), `ns` (a host process).
+        problem: why it could not be measured.
     """
 
-    per_inference: float
+    per_inference: float | None
     unit: str
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

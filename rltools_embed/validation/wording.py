@@ -9,6 +9,7 @@ from rltools_embed.validation.report import Cost, Outcome, Report, Size
 COST_UNITS = {
     "instructions": "instructions per inference, counted by QEMU; not cycles",
     "cycles": "cycles per inference, by the board's own counter",
+    "us": "µs per inference, by the board's clock; its core counts no cycles",
     "ns": "ns per inference, a process on this computer; says nothing about a board",
 }
 
@@ -32,6 +33,8 @@ def size(size: Size) -> str:
 
 def cost(cost: Cost) -> str:
     """The figure and what kind of figure it is."""
+    if cost.per_inference is None:
+        return f"not measured: {cost.problem}"
     return f"{cost.per_inference:.0f} {unit(cost.unit)}"
 
 

@@ -82,5 +82,6 @@ def test_instruction_count_is_the_same_in_every_run(tmp_path: Path, name: str) -
         with running(folder) as port:
             cost = validate(folder, port=port, settings=settings).cost
             assert cost is not None
+            assert cost.per_inference is not None
             counts.append(round(cost.per_inference))
     assert counts[0] == counts[1]

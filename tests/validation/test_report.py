@@ -297,3 +297,60 @@ def test_exit_code_tells_what_is_open_from_what_differs(
     done = CliRunner().invoke(validation.validate, [str(tmp_path), "--json", "-"])
     assert done.exit_code == code
     assert json.loads(done.output)["outcome"] == kind
+
+
+# --------------------------------------------------------------------------------------------------------- the counter
+
+
+class CountingBoard(MemoryBoard):
+    """A board whose counter gives these ticks for all evaluations, and for the empty loop."""
+
+    ticks = (0, 0)
+
+    def _handle_floats(self, message: Message, payload: bytes) -> bytes | ErrorCode:
+        answer = super()._handle_floats(message, payload)
+        if message is not Message.BENCHMARK or isinstance(answer, ErrorCode):
+            return answer
+        evaluation_ticks, empty_ticks = self.ticks
+        return LAYOUT[message].response.encode(evaluation_ticks=evaluation_ticks, empty_ticks=empty_ticks)
+
+
+def report_with_ticks(ticks: tuple[int, int], name: str = "nucleo_f446re", tick_hz: int = 180_000_000) -> Report:
+    board = board_of(POLICY)
+    board.__class__ = CountingBoard
+    board.ticks = ticks  # type: ignore[attr-defined]  # of CountingBoard
+    board.hello = dataclasses.replace(board.hello, board=name, tick_hz=tick_hz)
+    settings = dataclasses.replace(SETTINGS, benchmark_repeats=10)
+    return measure(MemoryLink(board), POLICY, boards.load(name), settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("ticks", "tick_hz", "problem"),
+    [
+        ((0, 0), 180_000_000, "the board's counter does not count"),
+        ((400, 100), 0, "the board's counter does not count"),
+        ((7, 7), 180_000_000, "the board's counter is too coarse for so short an inference"),
+        ((7, 9), 180_000_000, "the board's counter is too coarse for so short an inference"),
+    ],
+)
+def test_a_counter_that_counts_nothing_is_no_cost_of_zero(
+    ticks: tuple[int, int], tick_hz: int, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = report_with_ticks(ticks, tick_hz=tick_hz)
+    show.report(report)
+
+    assert report.passed
+    assert json.loads(to_json(report))["cost"] == {"per_inference": None, "unit": "cycles", "problem": problem}
+    assert f"cost     not measured: {problem}" in capsys.readouterr().out
+    page = to_html(report)
+    assert "not measured" in page
+    assert problem.replace("'", "&#39;") in page
+
+
+def test_what_a_board_counts_is_named() -> None:
+    cycles = report_with_ticks((400, 100)).cost
+    microseconds = report_with_ticks((400, 100), "zeroUSB", tick_hz=1_000_000).cost
+
+    assert (cycles.per_inference, cycles.unit) == (30.0, "cycles")
+    assert (microseconds.per_inference, microseconds.unit) == (30.0, "us")
+    assert wording.cost(microseconds) == "30 µs per inference, by the board's clock; its core counts no cycles"
