@@ -180,9 +180,9 @@ def _run(
     }
     if (opened.folder / "platforms").is_dir():
         folders["PLATFORMIO_PLATFORMS_DIR"] = str(opened.folder / "platforms")
-    # An object from a cache comes without the file that tells how deep its stack goes.
-    alone = {"PLATFORMIO_BUILD_FLAGS": flags, "PLATFORMIO_BUILD_CACHE_DIR": ""} if flags else {}
-    variables = {**_ENVIRONMENT, **folders, **alone}
+    # An object out of a cache comes without what the compiler wrote beside it.
+    extra = {"PLATFORMIO_BUILD_FLAGS": flags, "PLATFORMIO_BUILD_CACHE_DIR": ""} if flags else {}
+    variables = {**_ENVIRONMENT, **folders, **extra}
     # The first build with a vendor's framework downloads its compiler, an upload takes a while: both print progress.
     done = (
         process.run(command, environment=variables, timeout_s=TIMEOUT_S)
