@@ -16,6 +16,13 @@ path = click.Path(path_type=Path)
 folder = click.argument("folder", type=path)
 board_of_project = click.option("--board", help="One of the project's boards; the first by default.")
 port = click.option("--port", help="/dev/ttyACM0, COM3, socket://HOST:PORT, rfc2217://HOST:PORT.")
+boot_timeout = click.option(
+    "--boot-timeout",
+    "boot_timeout_s",
+    type=click.FloatRange(0.1, 3600),
+    metavar="SECONDS",
+    help="So long the board may take to its first answer; by default 10 s, and 20 s after flashing.",
+)
 framework = click.option(
     "--framework", type=click.Choice([each.value for each in Framework]), help="By default the board's first."
 )

@@ -7,20 +7,22 @@ from pathlib import Path
 import click
 
 from rltools_embed import pipeline
-from rltools_embed.cli.options import board_of_project, folder, port, to_stderr
+from rltools_embed.cli.options import board_of_project, boot_timeout, folder, port, to_stderr
 
 
 @click.command()
 @folder
 @board_of_project
 @port
+@boot_timeout
 @click.option("--power-off", is_flag=True, help="Switch an emulated board off instead.")
-def flash(folder: Path, board: str | None, port: str | None, power_off: bool) -> None:
+def flash(folder: Path, board: str | None, port: str | None, boot_timeout_s: float | None, power_off: bool) -> None:
     """Build a project and put it on its board; prints the board's port."""
     if power_off:
         pipeline.power_off(folder, board=board, port=port)
         return
-    click.echo(pipeline.flash(folder, board=board, port=port, watch=to_stderr) or "")
+    flashed = pipeline.flash(folder, board=board, port=port, watch=to_stderr, boot_timeout_s=boot_timeout_s)
+    click.echo(flashed or "")
 
 
 @click.command()

@@ -10,7 +10,7 @@ import click
 
 from rltools_embed import pipeline
 from rltools_embed.cli import show
-from rltools_embed.cli.options import MOST, board_of_project, folder, force, framework, named, path, port
+from rltools_embed.cli.options import MOST, board_of_project, boot_timeout, folder, force, framework, named, path, port
 from rltools_embed.cli.training_options import plan_of, training_options
 from rltools_embed.device.link import usb_serial_number
 from rltools_embed.files import check_writable, write_atomically
@@ -37,6 +37,7 @@ def _report_options(command: Callable[..., None]) -> Callable[..., None]:
 @folder
 @board_of_project
 @port
+@boot_timeout
 @click.option("--source", type=click.Path(path_type=Path), help="Run or checkpoint that should be on the board.")
 @click.option("--random", "random_count", type=click.IntRange(0, MOST), help="Number of random observations.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, MOST))
@@ -49,6 +50,7 @@ def validate(
     folder: Path,
     board: str | None,
     port: str | None,
+    boot_timeout_s: float | None,
     source: Path | None,
     random_count: int | None,
     seed: int,
@@ -74,6 +76,7 @@ def validate(
             source=source,
             settings=Settings(counts=counts, seed=seed),
             progress=watched.progress,
+            boot_timeout_s=boot_timeout_s,
         )
     if evidence is not None:
         write_atomically(evidence, to_evidence(report, unit=unit or usb_serial_number(report.port)))
@@ -87,6 +90,7 @@ def validate(
 @framework
 @click.option("-o", "--output", required=True, type=path, callback=named, help="Folder for everything.")
 @port
+@boot_timeout
 @force
 @_report_options
 def run(
@@ -100,6 +104,7 @@ def run(
     framework: str | None,
     output: Path,
     port: str | None,
+    boot_timeout_s: float | None,
     force: bool,
     json_path: str | None,
     junit: Path | None,
@@ -118,6 +123,7 @@ def run(
             hooks=pipeline.Hooks(on_message=watched.say, progress=watched.progress),
             force=force,
             announce=lambda stage: watched.say(f"── {stage}"),
+            boot_timeout_s=boot_timeout_s,
         )
     _publish(report, json_path, junit, html)
 

@@ -12,7 +12,12 @@ from rltools_embed.target import Target
 
 
 def flash(
-    folder: str | Path, *, board: str | None = None, port: str | None = None, watch: Watch | None = None
+    folder: str | Path,
+    *,
+    board: str | None = None,
+    port: str | None = None,
+    watch: Watch | None = None,
+    boot_timeout_s: float | None = None,
 ) -> str | None:
     """Put a project's firmware on its board, and wait until a hardware board answers; the board's port.
 
@@ -21,13 +26,14 @@ def flash(
     Args:
         port: where the board is; a hardware board is found by its USB id if it is not named.
         watch: gets PlatformIO's lines as they come.
+        boot_timeout_s: so long a hardware board may take to its first answer; 20 s if it is not given.
 
     Raises:
         ToolchainError, BuildError, BoardError: as `build`; the upload failed.
         LinkError: the board is not there, or may be on more than one port.
         ProtocolError: who answers is another board, or has another policy.
     """
-    with Target.open(folder, board=board, port=port, leave_on=True) as target:
+    with Target.open(folder, board=board, port=port, leave_on=True, boot_timeout_s=boot_timeout_s) as target:
         return target.flash(watch=watch)
 
 

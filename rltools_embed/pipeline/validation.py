@@ -34,18 +34,28 @@ def validate(
     source: str | Path | None = None,
     settings: Settings | None = None,
     progress: Progress = silent,
+    boot_timeout_s: float | None = None,
 ) -> Report:
     """Compare what a project's board computes with what its policy should give.
 
     Args:
         folder: of an exported project, or what `run` wrote; or an open target, which stays open.
         source: a run's folder or a checkpoint file that says what should be on the board; else the project's own.
+        boot_timeout_s: so long the board may take to its first answer, see `Target.open`.
 
     Raises:
         ProjectError, BoardError, CheckpointError, LinkError, ProtocolError: nothing could be measured.
     """
     policy = load_run(source) if source is not None else None
-    return _validate(folder, board=board, port=port, policy=policy, settings=settings, progress=progress)
+    return _validate(
+        folder,
+        board=board,
+        port=port,
+        policy=policy,
+        settings=settings,
+        progress=progress,
+        boot_timeout_s=boot_timeout_s,
+    )
 
 
 def run(
@@ -58,6 +68,7 @@ def run(
     hooks: Hooks | None = None,
     force: bool = False,
     announce: Callable[[str], None] = lambda stage: None,
+    boot_timeout_s: float | None = None,
     **keywords: Unpack[RunKeywords],
 ) -> Report:
     """Train, export, build, flash and validate: `output/run` and `output/firmware`.
@@ -68,13 +79,14 @@ def run(
         environment: a plan; or what the plan is for, with its settings as keywords, as in `train`.
         hooks: what the stages call: training all of it, the others `on_message` and `progress`.
         announce: called with the name of each stage as it begins.
+        boot_timeout_s: so long the board may take to its first answer, see `Target.open`.
         keywords: the plan's settings, see `train`, and callbacks, on_message and progress of `Hooks` by themselves.
 
     Raises:
         TypeError, ValueError: an unknown argument, or a setting that the plan refuses.
         RltEmbedError: as the stages.
     """
-    own = ("board", "framework", "port", "hooks", "force", "announce")
+    own = ("board", "framework", "port", "hooks", "force", "announce", "boot_timeout_s")
     checks.refuse_unknown("run", keywords, (*RunKeywords.__annotations__, *own))
     settings: dict[str, Any] = dict(keywords)
     hooks = with_fields(hooks or Hooks(), settings)
@@ -99,10 +111,17 @@ def run(
         announce("build")
         build(firmware, board=target.name, watch=hooks.on_message)
         announce("flash")
-        flashed = flash(firmware, board=target.name, port=where, watch=hooks.on_message)
+        flashed = flash(firmware, board=target.name, port=where, watch=hooks.on_message, boot_timeout_s=boot_timeout_s)
         try:
             announce("validate")
-            return _validate(firmware, board=target.name, port=flashed, policy=trained.policy, progress=hooks.progress)
+            return _validate(
+                firmware,
+                board=target.name,
+                port=flashed,
+                policy=trained.policy,
+                progress=hooks.progress,
+                boot_timeout_s=boot_timeout_s,
+            )
         finally:
             if is_process:
                 power_off(firmware, board=target.name, port=where)

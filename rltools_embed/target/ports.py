@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from rltools_embed.device import Client, Hello, SerialLink, Timeouts, find_port, open_link, usb_ports
+from rltools_embed.device.client import Limits, Patience
 from rltools_embed.errors import LinkError, ProtocolError, SilentBoardError
 from rltools_embed.firmware.board import Board, SerialKind
 from rltools_embed.firmware.spec import Project
@@ -14,6 +16,28 @@ BOOT_S = 20.0
 # A board's port may vanish for a moment after flashing, and come back.
 _OPEN_S = 2.0
 _RETRY_S = 0.2
+
+
+def limits(boot_timeout_s: float | None) -> Limits:
+    """The limits of requests to a board that may take so long to its first answer; None: as long as boards usually do.
+
+    Raises:
+        ValueError: it is no time.
+    """
+    if boot_timeout_s is None:
+        return Limits()
+    if not 0 < boot_timeout_s < math.inf:
+        raise ValueError(f"boot_timeout_s = {boot_timeout_s}: it is a time in seconds, above 0")
+    usual = Limits().hello
+    attempts = math.ceil(boot_timeout_s / usual.silence_s)
+    hello = Patience(overall_s=boot_timeout_s, silence_s=min(usual.silence_s, boot_timeout_s), attempts=attempts)
+    return Limits(hello=hello)
+
+
+def limits_until(deadline_s: float, boot_timeout_s: float | None) -> Limits:
+    """As `limits`, for what is left until a time of `time.monotonic`."""
+    left_s = max(deadline_s - time.monotonic(), _RETRY_S)
+    return limits(boot_timeout_s if boot_timeout_s is None else min(boot_timeout_s, left_s))
 
 
 def port_of(opened: Project, board: Board, port: str | None = None) -> str:
@@ -64,22 +88,24 @@ def hello(client: Client, board: Board) -> Hello:
         raise
 
 
-def await_firmware(opened: Project, board: Board, port: str | None = None, *, boot_s: float = BOOT_S) -> str:
+def await_firmware(
+    opened: Project, board: Board, port: str | None = None, *, boot_timeout_s: float | None = None
+) -> str:
     """Wait until the firmware that was just flashed answers; its port.
 
     Raises:
-        LinkError, ProtocolError: nobody answers within `boot_s`.
+        LinkError, ProtocolError: nobody answers within `boot_timeout_s`, 20 s if it is not given.
         ProtocolError: who answers is another board, or has another policy than the project.
     """
-    deadline = time.monotonic() + boot_s
+    deadline = time.monotonic() + (boot_timeout_s or BOOT_S)
     while True:
         try:
             where = port_of(opened, board, port)
             with opened_link(where, board) as link:
-                found = hello(Client(link), board)
+                found = hello(Client(link, limits=limits_until(deadline, boot_timeout_s)), board)
             break
         except LinkError:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline - _RETRY_S:
                 raise
             time.sleep(_RETRY_S)
     if found.board != board.name:

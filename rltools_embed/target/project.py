@@ -21,16 +21,18 @@ class ProjectAdapter:
         path: the project's folder, or the one that `run` wrote.
         board: one of the project's boards; the first if not given.
         port: where the board is; otherwise as platformio.ini names it, or the port with the board's USB id.
+        boot_timeout_s: so long a board that was flashed may take to its first answer; None: 20 s.
 
     Raises:
         ProjectError: no project is there, or it is damaged.
         BoardError: the project has no such board.
     """
 
-    def __init__(self, path: Path, board: str | None, port: str | None) -> None:
+    def __init__(self, path: Path, board: str | None, port: str | None, *, boot_timeout_s: float | None = None) -> None:
         self._path = manifest.folder_of(path)
         self._project = manifest.load(self._path)
         self._named_port = port
+        self._boot_timeout_s = boot_timeout_s
         self.board = self._project.board(board)
         self.folder = self._project.folder
         self.ends_with_target = self.board.runner.is_process
@@ -61,7 +63,7 @@ class ProjectAdapter:
             return platformio.upload(self._path, name, port, watch=watch)
         named = port or self._project.upload_port(self.board)
         platformio.upload(self._path, name, ports.port_for_upload(self._project, self.board, port), watch=watch)
-        return ports.await_firmware(self._project, self.board, named)
+        return ports.await_firmware(self._project, self.board, named, boot_timeout_s=self._boot_timeout_s)
 
     def connect(self) -> Link:
         """The link to the board's port. Raises LinkError."""

@@ -47,14 +47,21 @@ class Target:
 
     Attributes:
         board: the board as data: its name, sizes, arithmetic.
+        boot_timeout_s: how long the board may take to its first answer; None: as `Target.open` says.
     """
 
-    def __init__(self, adapter: Adapter, *, leave_on: bool = False) -> None:
+    def __init__(self, adapter: Adapter, *, leave_on: bool = False, boot_timeout_s: float | None = None) -> None:
         """
         Args:
             adapter: how this board is run; `Target.open` and `memory_target` choose one.
             leave_on: a board that `flash` switches on stays on.
+            boot_timeout_s: see `Target.open`.
+
+        Raises:
+            ValueError: `boot_timeout_s` is no time.
         """
+        ports.limits(boot_timeout_s)
+        self.boot_timeout_s = boot_timeout_s
         self.board: Board = adapter.board
         self._adapter = adapter
         self._leave_on = leave_on
@@ -65,7 +72,13 @@ class Target:
 
     @classmethod
     def open(
-        cls, project: str | Path, *, board: str | None = None, port: str | None = None, leave_on: bool = False
+        cls,
+        project: str | Path,
+        *,
+        board: str | None = None,
+        port: str | None = None,
+        leave_on: bool = False,
+        boot_timeout_s: float | None = None,
     ) -> Target:
         """The board of an exported project. Nothing is built, started or opened yet.
 
@@ -76,12 +89,16 @@ class Target:
                 platformio.ini names it, or the port with the board's USB id. `free_port()` makes one for an emulated
                 board, so that several run at once.
             leave_on: an emulated board that `flash` switches on stays on at the end.
+            boot_timeout_s: so long the board may take to its first answer, after `flash` and `reset` too, and so long
+                its port may be absent. If not given, 10 s for the answer, and 20 s after `flash` and `reset`.
 
         Raises:
+            ValueError: `boot_timeout_s` is no time.
             ProjectError: no project is there, or it is damaged.
             BoardError: the project has no such board.
         """
-        return cls(ProjectAdapter(Path(project), board, port), leave_on=leave_on)
+        adapter = ProjectAdapter(Path(project), board, port, boot_timeout_s=boot_timeout_s)
+        return cls(adapter, leave_on=leave_on, boot_timeout_s=boot_timeout_s)
 
     @property
     def policy(self) -> Policy:
@@ -121,7 +138,7 @@ class Target:
         Raises:
             LinkError: the port cannot be opened.
         """
-        if self._is_booting:
+        if self._is_booting or (self._link is None and self.boot_timeout_s is not None):
             self._client = self._greeted()
         if self._link is None:
             self._link = self._adapter.connect()
@@ -241,15 +258,16 @@ class Target:
 
     def _greeted(self) -> Client:
         """A client whose board has answered; after a reset, the port may be absent for a while."""
-        deadline = time.monotonic() + (ports.BOOT_S if self._is_booting else 0.0)
+        deadline = time.monotonic() + (self.boot_timeout_s or (ports.BOOT_S if self._is_booting else 0.0))
         while True:
             try:
                 self._link = self._link or self._adapter.connect()
-                client = Client(self._link, clock=self._adapter.clock)
+                limits = ports.limits_until(deadline, self.boot_timeout_s)
+                client = Client(self._link, limits=limits, clock=self._adapter.clock)
                 ports.hello(client, self.board)
             except LinkError:
                 self._disconnect()
-                if time.monotonic() >= deadline:
+                if time.monotonic() >= deadline - _RETRY_S:
                     raise
                 time.sleep(_RETRY_S)
             else:

@@ -60,6 +60,7 @@ def validate(
     policy: Policy | None = None,
     settings: Settings | None = None,
     progress: Progress = lambda done, total: None,
+    boot_timeout_s: float | None = None,
 ) -> Report:
     """Compare what a project's board computes with what its policy should give.
 
@@ -70,12 +71,17 @@ def validate(
         port: where the board is; if not given as platformio.ini says, or the port with the board's USB id.
         policy: what the board should compute; the project's own checkpoint if not given.
         progress: called with the observations done and to do.
+        boot_timeout_s: so long the board may take to its first answer, see `Target.open`; a target has its own.
 
     Raises:
         ProjectError, BoardError, CheckpointError, LinkError, ProtocolError: nothing could be measured.
         A measured difference is a report that did not pass, not an error.
     """
-    with nullcontext(folder) if isinstance(folder, Target) else Target.open(folder, board=board, port=port) as target:
+    with (
+        nullcontext(folder)
+        if isinstance(folder, Target)
+        else Target.open(folder, board=board, port=port, boot_timeout_s=boot_timeout_s)
+    ) as target:
         expected = policy or target.policy
         return measure(
             target.link,

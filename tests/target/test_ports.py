@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import serial
 import serial.rfc2217
+from click.testing import CliRunner
 
 from rltools_embed import pipeline
-from rltools_embed.device import Client, Hello, Limits, MemoryBoard, Patience, UsbPort, find_port, open_link
-from rltools_embed.errors import BoardError, BuildError, LinkError, ProtocolError, ToolchainError
+from rltools_embed.cli.group import cli
+from rltools_embed.device import Client, Hello, Limits, MemoryBoard, MemoryLink, Patience, UsbPort, find_port, open_link
+from rltools_embed.errors import BoardError, BuildError, LinkError, ProtocolError, SilentBoardError, ToolchainError
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import platformio, project
 from rltools_embed.firmware.elf import Budget
 from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.digest import digest
+from rltools_embed.target import Target, memory_target
 from rltools_embed.target import ports as reach
 from rltools_embed.validation import Counts, Settings, validate
 from tests import policies
@@ -168,6 +173,77 @@ def test_flash_builds_uploads_and_waits_for_the_hello(esp32: Path) -> None:
     assert f"Uploading to {port}" in lines
 
 
+@contextmanager
+def silent_port() -> Iterator[str]:
+    """A port that opens and that nobody answers on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"socket://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_flash_waits_as_long_as_it_is_asked_to(esp32: Path) -> None:
+    with silent_port() as port, pytest.raises(SilentBoardError, match=r"HELLO, (1\.[5-9]|2\.\d) s"):
+        pipeline.flash(esp32, port=port, boot_timeout_s=2.0)
+
+
+def test_a_request_waits_as_long_as_it_is_asked_to(esp32: Path) -> None:
+    with (
+        silent_port() as port,
+        Target.open(esp32, port=port, boot_timeout_s=1.0) as target,
+        pytest.raises(SilentBoardError, match=r"HELLO, (0\.[7-9]|1\.\d) s"),
+    ):
+        target.hello()
+
+
+def test_a_validation_waits_for_a_port_that_is_absent(esp32: Path) -> None:
+    # It has a hello and nothing else: what it then answers is refused.
+    with (
+        board_on_socket(hello_of("esp32dev", digest(POLICY)), after_s=4.0) as port,
+        pytest.raises(ProtocolError, match="the board answers EVALUATE with"),
+    ):
+        pipeline.validate(esp32, port=port, boot_timeout_s=60.0)
+
+
+def test_a_board_that_boots_for_longer_than_usual_is_waited_for() -> None:
+    class Slow(MemoryLink):
+        def __init__(self, *arguments: Any, **keywords: Any) -> None:
+            super().__init__(*arguments, boot_s=30.0, **keywords)
+
+    def open_target(boot_timeout_s: float | None) -> Target:
+        adapter = memory_target(POLICY)._adapter
+        adapter.connect = lambda: Slow(adapter._firmware, clock=adapter.clock)  # type: ignore[attr-defined,method-assign]
+        return Target(adapter, boot_timeout_s=boot_timeout_s)
+
+    with open_target(None) as target, pytest.raises(SilentBoardError, match=r"HELLO, 10\.0 s"):
+        target.hello()
+    with open_target(60.0) as target:
+        assert target.hello().digest == digest(POLICY)
+    for wrong in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="boot_timeout_s = "):
+            open_target(wrong)
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        ("flash", ["folder"]),
+        ("validate", ["folder"]),
+        ("run", ["Pendulum-v1", "--board", "host", "-o", "out"]),
+    ],
+)
+def test_every_command_that_waits_has_the_option(stage: str, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    def called(*arguments: object, **keywords: Any) -> None:
+        given.update(keywords)
+        raise LinkError("nothing is there", "look")
+
+    monkeypatch.setattr(pipeline, stage, called)
+
+    CliRunner().invoke(cli, [stage, *words, "--boot-timeout", "45"])
+    assert given["boot_timeout_s"] == 45.0
+    assert CliRunner().invoke(cli, [stage, *words, "--boot-timeout", "0"]).exit_code == 2
+
+
 def test_a_usb_port_that_comes_back_under_another_name_is_waited_for(
     esp32: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,6 +384,8 @@ def test_the_stack_that_the_compiler_tells_lies_below_what_the_board_measures(tm
     folder = export(POLICY, tmp_path / "project", "qemu_mps2_an386")
     generous = Budget(flash_bytes=1 << 20, ram_bytes=1 << 20, stack_bytes=1 << 20)
 
+    copy = shutil.copytree(folder, tmp_path / "copy")  # its objects would come from the tests' cache
+    platformio.build(copy, budget=generous)
     told = platformio.build(folder, budget=generous).stack_used_bytes
     with running(folder) as port:
         report = validate(folder, port=port, settings=Settings(counts=Counts(rollout=0, random=10)))
