@@ -101,6 +101,30 @@ def test_ticks_are_counted_as_instructions_where_qemu_counts() -> None:
     assert esp32.runner.cost(esp32, ticks=6_400, seconds=0.25) == (6_400, "cycles")
 
 
+# SystemClock_Config of stm32duino 2.12.0: oscillator, its hertz, divider, multiplier, divider. An external one is a crystal
+# or the ST-Link's clock. Looked up in each variant's folder: variant_<board>.cpp, the generic part's in generic_clock.c.
+STM32_CLOCKS = {
+    "bluepill_f103c8": ("external", 8_000_000, 1, 9, 1),
+    "disco_f407vg": ("external", 8_000_000, 8, 336, 2),
+    "genericSTM32F405RG": ("internal", 16_000_000, 8, 168, 2),
+    "nucleo_f401re": ("internal", 16_000_000, 8, 168, 4),
+    "nucleo_f446re": ("internal", 16_000_000, 8, 180, 2),
+    "nucleo_g431rb": ("internal", 16_000_000, 4, 85, 2),
+    "nucleo_h743zi": ("external", 8_000_000, 1, 120, 2),
+    "nucleo_l476rg": ("internal", 4_000_000, 1, 40, 2),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in HARDWARE if "ststm32" in board.load(name).platformio.platform])
+def test_an_stm32_runs_at_the_clock_that_its_core_sets(name: str) -> None:
+    oscillator, hertz, divider, multiplier, last_divider = STM32_CLOCKS[name]
+    loaded = board.load(name)
+
+    assert loaded.clock_hz == hertz // divider * multiplier // last_divider
+    # An RC oscillator is too inexact for USB.
+    assert oscillator == "external" or loaded.serial.kind is SerialKind.BRIDGE
+
+
 def test_a_file_anywhere_is_a_board(tmp_path: Path) -> None:
     assert load_text(tmp_path, AN386).name == "mine"
 
