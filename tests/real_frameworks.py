@@ -136,7 +136,7 @@ class Rp2040js:
 # QEMU has no clock tree: whoever waits for it waits for ever.
 _NO_CLOCKS = {
     "control": 'extern "C" void SystemClock_Config(void) {}\n',
-    "changed": "SystemClock_Config emptied in src/control.cpp: the machine has no clock tree",
+    "changed": "`SystemClock_Config` is emptied in the user's `src/control.cpp`",
 }
 MACHINES: Mapping[str, Emulator] = {
     "nucleo_f401re": Qemu(machine="olimex-stm32-h405", serial=1, **_NO_CLOCKS),
@@ -343,10 +343,9 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
         packages = ", ".join(row["packages"][:-1])
         cells = (name, packages, row["packages"][-1], sizes, row["ran_on"] or "-", bits, row["commit"])
         table.append(f"| {' | '.join(cells)} |")
-        lines = [f"- {name}: {row['kernel']}. Flags of `policy.cpp`: `{' '.join(row['flags'])}`."]
-        lines += [f"  {row['changed']}." if row["changed"] else ""]
-        lines += [f"  Failed: {row['failed']}." if row["failed"] else ""]
-        details.append("\n".join(each for each in lines if each))
+        details.append(f"- {name}: {row['kernel']}; flags of `policy.cpp`: `{' '.join(row['flags'])}`.")
+        details += [f"  For the machine: {row['changed']}."] if row["changed"] else []
+        details += [f"  Failed: {row['failed']}."] if row["failed"] else []
     parts = [HEADER + "\n".join(table)]
     parts += ["## What the programs show\n\n" + "\n".join(details)] if details else []
     parts += ["## Not built\n\n" + "\n".join(missing)] if missing else []

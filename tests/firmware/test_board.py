@@ -101,8 +101,8 @@ def test_ticks_are_counted_as_instructions_where_qemu_counts() -> None:
     assert esp32.runner.cost(esp32, ticks=6_400, seconds=0.25) == (6_400, "cycles")
 
 
-# SystemClock_Config of stm32duino 2.12.0: oscillator, its hertz, divider, multiplier, divider. An external one is a crystal
-# or the ST-Link's clock. Looked up in each variant's folder: variant_<board>.cpp, the generic part's in generic_clock.c.
+# SystemClock_Config of stm32duino 2.12.0: oscillator, its hertz, divider, multiplier, divider. An external one is a
+# crystal or the ST-Link's clock. Each variant's folder has it: variant_<board>.cpp, the generic part's generic_clock.c.
 STM32_CLOCKS = {
     "bluepill_f103c8": ("external", 8_000_000, 1, 9, 1),
     "disco_f407vg": ("external", 8_000_000, 8, 336, 2),

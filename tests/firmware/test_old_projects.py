@@ -1,6 +1,6 @@
 """Projects of earlier versions, whose files of the user's include our headers at their old places.
 
-old_projects/control.cpp is what version 0.1 wrote once, before our headers had a folder of their own.
+old_projects/control.cpp.txt is what version 0.1 wrote once, before our headers had a folder of their own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rltools_embed.firmware.spec import MANIFEST, SOURCES, content_digest
 from tests.firmware.conftest import make_spec
 from tests.firmware.projects import pio
 
-CONTROL = Path(__file__).with_name("old_projects") / "control.cpp"
+CONTROL = Path(__file__).with_name("old_projects") / "control.cpp.txt"
 FORWARDING = {"include/identity.h", "src/control.h", "src/policy.h", "src/port.h"}
 
 
