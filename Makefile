@@ -44,6 +44,8 @@ lint-with-packages: $(VENV)/.test
 compilers:
 	.ci/gcc-8 .venv/gcc-8 || [ -z "$$CI" ]
 	bash templates/platforms/rlt_emulated/xtensa/install_compiler $(VENV) || [ -z "$$CI" ]
+	.ci/qemu-10 $(VENV)/qemu-10 || [ -z "$$CI" ]
+	ln -sf ../qemu-10/bin/qemu-system-arm $(VENV)/bin/qemu-system-arm-10
 
 lint: $(VENV)/.check
 	ruff check .

@@ -108,6 +108,15 @@ def _needs_the_cores_compiler(request: pytest.FixtureRequest) -> None:
         compiler = _compiler_of(parameter)
         if compiler and "CI" not in os.environ and shutil.which(compiler, path=toolchain.search_path()) is None:
             pytest.skip(f"{compiler} is not installed")
+        for tool in _emulators_of(parameter) if "CI" not in os.environ else ():
+            if not tool.serves:
+                pytest.skip(tool.problem)
+
+
+def _emulators_of(parameter: object) -> tuple[toolchain.Tool, ...]:
+    """What runs the board that a test is parametrised with."""
+    is_board = isinstance(parameter, str) and parameter.startswith("qemu_") and parameter in board.names()
+    return toolchain.for_upload(board.load(parameter)) if is_board else ()
 
 
 def _compiler_of(parameter: object) -> str | None:

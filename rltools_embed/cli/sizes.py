@@ -26,8 +26,8 @@ def export(exported: Export) -> None:
         least = estimate(board, exported.project.policy)
         click.echo(f"{board.name}, before the build:")
         framework = f", {least.framework_flash_bytes} B of the framework" if least.framework_flash_bytes else ""
-        click.echo(f"flash    at least {size_text(least.flash_bytes, board.flash_bytes)}")
-        click.echo(f"         {least.weights_bytes} B of weights{framework}")
+        flash = f"at least {size_text(least.flash_bytes, board.flash_bytes)}, {least.weights_bytes} B of weights"
+        click.echo(f"flash    {flash}{framework}")
         click.echo(f"RAM      at least {size_text(least.ram_bytes, board.ram_bytes)} besides the stack")
         click.echo(f"stack    {stack_text(board)}")
 

@@ -41,6 +41,7 @@ _UART_TYPES: Mapping[UartDriver, str] = {
     UartDriver.NS16550_WORDS: "Ns16550WordsUart",
     UartDriver.PL011: "Pl011Uart",
     UartDriver.STM32: "Stm32Uart",
+    UartDriver.STM32_L4: "Stm32L4Uart",
 }
 _SERIAL_TYPES: Mapping[SerialKind, str] = {SerialKind.BRIDGE: "BridgeSerial", SerialKind.USB: "UsbSerial"}
 # Folders of their own below those that the compiler is given: frameworks have a <board.h> (stm32duino), a "port.h" or a

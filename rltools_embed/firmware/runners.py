@@ -18,7 +18,7 @@ A board file with `kind = "valgrind"` in its table [runner] then chooses it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rltools_embed.errors import BoardError
@@ -98,11 +98,15 @@ class Qemu:
         machine: QEMU's name of the machine (`qemu-system-arm -M help`).
         cpu: QEMU's name of the core (`-cpu help`); None for the one that the machine always has.
         icount_shift: one instruction takes 2**icount_shift nanoseconds of the machine's time.
+        serial_port: which of the machine's serial ports is the link's; 0 is the first.
+        least_version: QEMU's oldest major version that has the machine; None where any serves.
     """
 
     machine: str
     cpu: str | None = None
     icount_shift: int
+    serial_port: int = 0
+    least_version: int | None = None
 
     kind: ClassVar[str] = RunnerKind.QEMU
     foreign_keys: ClassVar[tuple[str, ...]] = ()
@@ -118,6 +122,10 @@ class Qemu:
             machine=table.text("machine", WORD_PATTERN, "a machine that QEMU's `-M help` lists"),
             cpu=table.text("cpu", WORD_PATTERN, "a core that QEMU's `-cpu help` lists") if table.has("cpu") else None,
             icount_shift=table.integer("icount_shift", 0, 10, "powers of two"),
+            serial_port=table.integer("serial_port", 0, 7, "serial ports") if table.has("serial_port") else 0,
+            least_version=(
+                table.integer("least_version", 7, 99, "major versions") if table.has("least_version") else None
+            ),
         )
 
     def check(self, board: Board, source: str) -> None:
@@ -147,13 +155,24 @@ class Qemu:
             )
 
     def programs(self, board: Board) -> tuple[Program, ...]:
-        """The program of QEMU that has machines with the board's core."""
-        return () if board.core.emulator is None else (board.core.emulator,)
+        """The program of QEMU that has machines with the board's core.
+
+        Where a version is needed, one that has it in its name goes first: it may stand beside an older one.
+        """
+        program = board.core.emulator
+        if program is None:
+            return ()
+        if self.least_version is None:
+            return (program,)
+        version = self.least_version
+        debian = f"{program.debian}, version {version}, which Debian 12 has in its backports"
+        versioned = f"{program.name}-{version}"
+        return (replace(program, name=versioned, others=(program.name,), minimum=f"{version}.0", debian=debian),)
 
     def machine_command(self, board: Board) -> tuple[str, ...]:
         """QEMU, the machine and the firmware, without the serial port."""
         return (
-            *(program.name for program in self.programs(board)),
+            *("|".join((program.name, *program.others)) for program in self.programs(board)),
             *("-M", self.machine),
             *(() if self.cpu is None else ("-cpu", self.cpu)),
             *board.core.emulator_flags,
@@ -162,8 +181,9 @@ class Qemu:
 
     def command(self, board: Board) -> tuple[str, ...]:
         """The machine with its serial port as a TCP port."""
+        others = ("-serial", "null") * self.serial_port
         # wait=on: the CPU starts when a client connects, so nothing the firmware says is lost.
-        return (*self.machine_command(board), "-serial", "tcp:127.0.0.1:{port},server=on,wait=on,nodelay=on")
+        return (*self.machine_command(board), *others, "-serial", "tcp:127.0.0.1:{port},server=on,wait=on,nodelay=on")
 
     def files(self, board: Board) -> Mapping[str, bytes]:
         """Nothing."""

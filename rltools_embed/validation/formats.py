@@ -7,7 +7,7 @@ import json
 import math
 import platform
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 from xml.etree import ElementTree
 
@@ -47,7 +47,7 @@ def to_evidence(report: Report, *, unit: str | None) -> str:
         "policy": report.digest_found,
         "arithmetic": report.arithmetic,
         "versions": {**dict(report.versions), "host": platform.platform()},
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": datetime.now(timezone.utc).date().isoformat(),
         "report_sha256": hashlib.sha256(to_json(report).encode()).hexdigest(),
     }
     return json.dumps(row, indent=2) + "\n"

@@ -41,6 +41,8 @@ TAGS = {
     "qemu_mps3_an547": "CortexM55",
     "qemu_netduino2": "CortexM3",
     "qemu_netduinoplus2": "CortexM4F",
+    "qemu_olimex_stm32_h405": "CortexM4F",
+    "qemu_b_l475e_iot01a": "CortexM4F",
     "qemu_riscv32_virt": "RISCV",
     "qemu_stm32vldiscovery": "CortexM3",
     "qemu_xtensa_de233_fpu": "XtensaF",

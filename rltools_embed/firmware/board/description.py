@@ -25,6 +25,7 @@ class UartDriver(Enum):
     NS16550_WORDS = "ns16550_words"
     PL011 = "pl011"
     STM32 = "stm32"
+    STM32_L4 = "stm32_l4"
 
 
 class Framework(Enum):

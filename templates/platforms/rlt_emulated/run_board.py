@@ -146,9 +146,10 @@ def command(arguments, port):
         "python": sys.executable,
     }
     words = [re.sub(r"\{(\w+)\}", lambda name: str(values.get(name[1], name[0])), word) for word in arguments.words]
-    program = shutil.which(words[0])
+    names = words[0].split("|")  # any of them serves, the first one best
+    program = next(filter(None, map(shutil.which, names)), None)
     if program is None:
-        fail(f"{words[0]} is missing: {arguments.advice}")
+        fail(f"{' or '.join(names)} is missing: {arguments.advice}")
     return [program, *words[1:]]
 
 
