@@ -104,7 +104,7 @@ CORES = {
             file="tinyusb.h",
             source="arduino-pico 387294c5fe: cores/rp2040/SerialUSB.cpp",
             holds=256,
-            macros=("TIMEOUT_US=1000000",),
+            macros=("TIMEOUT_US=1000000", "SIMULATED_CYCLES"),
         ),
         Core(
             name="teensy",
@@ -136,7 +136,7 @@ CORES = {
             holds=128,
             fetched=False,
             framework=Framework.ESPIDF,
-            macros=("FIFO_BYTES=128",),
+            macros=("FIFO_BYTES=128", "SIMULATED_CYCLES=simulated_cycles"),
         ),
         Core(
             name="idf-usb",
@@ -145,7 +145,7 @@ CORES = {
             source=f"ESP-IDF 0087196f3c: {_USB_JTAG}",
             holds=1024 + 64,
             framework=Framework.ESPIDF,
-            macros=("FIFO_BYTES=64", "IS_USB"),
+            macros=("FIFO_BYTES=64", "IS_USB", "SIMULATED_CYCLES=simulated_cycles"),
         ),
     )
 }

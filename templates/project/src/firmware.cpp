@@ -22,7 +22,6 @@ namespace rlt = rl_tools;
 struct Port {
     static int read() { return port::read(); }
     static std::size_t write_some(const std::uint8_t* data, std::size_t size) { return port::write_some(data, size); }
-    static std::uint32_t micros() { return port::micros(); }
     static std::uint32_t cycles() { return port::cycles(); }
     static std::uint32_t cycles_hz() { return port::cycles_hz(); }
     static void feed_watchdog() { port::feed_watchdog(); }
@@ -38,16 +37,12 @@ rlt::embed::Server<Policy, Port, firmware_identity> server;
 
 bool flush_link() { return server.flush(); }
 
-// Several texts as one.
+// For people. The link skips it: frames begin and end with a zero byte.
 template <std::size_t SIZE>
 struct Line {
     char letters[SIZE] = {};
     std::size_t size = 0;
 
-    template <typename... TEXTS>
-    constexpr explicit Line(const TEXTS&... texts) {
-        (append(texts), ...);
-    }
     constexpr void append(const char* text) {
         for (; *text != '\0'; text++) {
             letters[size++] = *text;
@@ -56,10 +51,13 @@ struct Line {
 };
 
 template <std::size_t... SIZES>
-Line(const char (&... texts)[SIZES]) -> Line<(SIZES + ...)>;
+constexpr auto joined(const char (&... texts)[SIZES]) {
+    Line<(SIZES + ...)> line;
+    (line.append(texts), ...);
+    return line;
+}
 
-// For people. The link skips it: frames begin and end with a zero byte.
-constexpr Line hello("rltools_embed: ", identity::project, " on ", board::name, "\r\n");
+constexpr auto hello = joined("rltools_embed: ", identity::project, " on ", board::name, "\r\n");
 
 }  // namespace
 

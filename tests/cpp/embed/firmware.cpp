@@ -5,7 +5,6 @@
 namespace port {
 int read();
 size_t write_some(const uint8_t* bytes, size_t size);
-uint32_t micros();
 uint32_t cycles();
 uint32_t cycles_hz();
 void reset();
@@ -16,7 +15,6 @@ const uint32_t* stack_end();
 struct Port {
     static int read() { return port::read(); }
     static size_t write_some(const uint8_t* bytes, size_t size) { return port::write_some(bytes, size); }
-    static uint32_t micros() { return port::micros(); }
     static uint32_t cycles() { return port::cycles(); }
     static uint32_t cycles_hz() { return port::cycles_hz(); }
     static void feed_watchdog() {}

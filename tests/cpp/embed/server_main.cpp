@@ -70,7 +70,6 @@ struct PipePort {
         written.insert(written.end(), bytes, bytes + size);
         return size;
     }
-    static uint32_t micros() { return clock; }
     static uint32_t cycles() { return clock += 10; }
     static uint32_t cycles_hz() { return 1000000; }
     static void feed_watchdog() {}

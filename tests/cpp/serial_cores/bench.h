@@ -119,8 +119,13 @@ inline void drain(std::uint64_t us) {
     }
 }
 
+inline void (*on_time)() = nullptr;  // the core's registers that show the time
+
 inline void advance(std::uint64_t us) {
     now_us += us;
+    if (on_time != nullptr) {
+        on_time();
+    }
     while (segment + 1 < script.size() && script[segment + 1].from_us <= elapsed_us()) {
         segment++;
     }

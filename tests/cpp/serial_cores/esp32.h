@@ -21,7 +21,7 @@ void delay(uint32_t ms) { bench::advance(1000 * ms); }
 }
 EspClass ESP;
 void EspClass::restart() {}
-uint32_t EspClass::getCycleCount() { return ticks_us(); }
+uint32_t EspClass::getCycleCount() { return ticks_us() * (F_CPU / 1000000); }
 
 #if defined(ARDUINO_USB_MODE)
 HWCDC Serial;

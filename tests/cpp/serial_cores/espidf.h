@@ -29,6 +29,7 @@ static int read_byte(void* out) {
 }
 
 extern "C" {
+uint32_t simulated_cycles(void) { return static_cast<uint32_t>(bench::now_us * CONFIG_ESP_DEFAULT_CPU_FREQ_MHZ); }
 void vTaskDelay(const TickType_t ticks) { bench::advance(1000 * ticks); }
 void esp_restart(void) { std::_Exit(6); }
 int64_t esp_timer_get_time(void) {

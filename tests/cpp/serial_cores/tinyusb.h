@@ -33,6 +33,7 @@ void Serial_::begin(uint32_t) {}
 #else
 using UsbPort = SerialUSB;
 RP2040 rp2040;
+uint32_t RP2040::getCycleCount() { return static_cast<uint32_t>(bench::now_us * (F_CPU / 1000000)); }
 void SerialUSB::begin(unsigned long) {}
 void SerialUSB::begin(unsigned long, uint16_t) {}
 void SerialUSB::end() {}

@@ -153,23 +153,24 @@ public:
             return false;
         }
         store_little_endian(crc32(content(), size_), content() + size_);
-        encoded_size_ = 0;
+        size_t written = 0;
         // Forwards, also where both overlap: `slack` keeps what is written before what is still to be read.
-        const auto append = [this](const uint8_t* bytes, size_t size) {
+        const auto append = [this, &written](const uint8_t* bytes, size_t size) {
             for (size_t i = 0; i < size; ++i) {
-                buffer_[encoded_size_ + i] = bytes[i];
+                buffer_[written + i] = bytes[i];
             }
-            encoded_size_ += size;
+            written += size;
         };
         append(&frame_delimiter, size_t{1});
         cobs_encode(content(), size_ + frame_checksum_size, append);
         append(&frame_delimiter, size_t{1});
+        size_ = written;
         return true;
     }
 
     // What `end` made, until the next `begin`.
     [[nodiscard]] const uint8_t* encoded() const { return buffer_; }
-    [[nodiscard]] size_t encoded_size() const { return encoded_size_; }
+    [[nodiscard]] size_t encoded_size() const { return size_; }
 
 private:
     // Not inlined: an answer puts a dozen of numbers, and each copy of this takes 40 bytes of flash.
@@ -198,7 +199,6 @@ private:
 
     uint8_t buffer_[slack + CAPACITY + 1] = {};
     size_t size_ = 0;
-    size_t encoded_size_ = 0;
     bool too_long_ = false;
 };
 

@@ -7,14 +7,14 @@
 // POLICY, all static: observation_dim, action_dim, layer_count, widest_layer, evaluate(), trace(), digest(),
 // self_test(), arithmetic_faults(), float_mode(). T_PORT (PORT alone is a register's macro on SAMD), all static: int
 // read() (next byte or -1), size_t write_some(const uint8_t*, size_t) (takes what goes without waiting and says how
-// much that was), uint32_t micros(), uint32_t cycles(), uint32_t cycles_hz(), void feed_watchdog() (between two
-// evaluations of one request, outside of what is measured, and while an answer waits; empty where there is none), void
-// reset() (after every byte that was taken has left), const uint32_t* stack_begin() and stack_end() (lowest and highest
-// address; nullptr both where the stack is not measured).
+// much that was), uint32_t cycles(), uint32_t cycles_hz(), void feed_watchdog() (between two evaluations of one
+// request, outside of what is measured, and while an answer waits; empty where there is none), void reset() (after
+// every byte that was taken has left), const uint32_t* stack_begin() and stack_end() (lowest and highest address;
+// nullptr both where the stack is not measured).
 //
 // No step waits for the port. An answer stays in its buffer, and each step offers the port what is left of it; until
-// all is taken no further request is. When the port has taken nothing for `answer_limit_us`, nobody reads: it is
-// dropped.
+// all is taken no further request is. When the port has taken nothing for a quarter of a second, nobody reads: it is
+// dropped. The clock is cycles(), which every firmware has; micros() would bring a division of 64 bits.
 #pragma once
 
 #include <rl_tools/embed/frame.h>
@@ -35,8 +35,6 @@ namespace server_detail {
 inline void forget(float* values) { asm volatile("" : : "r"(values) : "memory"); }
 
 }  // namespace server_detail
-
-inline constexpr uint32_t answer_limit_us = 250000;
 
 // The shortest buffer in which every message fits.
 template <typename POLICY>
@@ -92,17 +90,17 @@ public:
     void say(const char* text, size_t size) { start(reinterpret_cast<const uint8_t*>(text), size); }
 
     // Offers the port what is left of the answer, once. True: nothing is left.
-    bool flush() {
+    [[gnu::noinline]] bool flush() {
         if (left_ == 0) {
             return true;
         }
         const size_t taken = T_PORT::write_some(next_, left_);
-        const uint32_t now = T_PORT::micros();
+        const uint32_t now = T_PORT::cycles();
         if (taken != 0 && taken <= left_) {
             next_ += taken;
             left_ -= taken;
-            progress_us_ = now;
-        } else if (now - progress_us_ >= answer_limit_us) {
+            progress_at_ = now;
+        } else if (now - progress_at_ >= T_PORT::cycles_hz() / 4) {
             left_ = 0;
             dropped_ += is_answer_ ? 1U : 0U;
         } else {
@@ -356,7 +354,7 @@ private:
         next_ = bytes;
         left_ = size;
         is_answer_ = bytes == reply_.encoded();
-        progress_us_ = T_PORT::micros();
+        progress_at_ = T_PORT::cycles();
     }
 
     FrameReceiver<BUFFER_SIZE> receiver_{};
@@ -365,7 +363,7 @@ private:
     float output_[server_detail::larger(action_dim, static_cast<size_t>(POLICY::widest_layer))] = {};
     const uint8_t* next_ = nullptr;  // what the port has not taken yet
     size_t left_ = 0;
-    uint32_t progress_us_ = 0;  // when it last took something
+    uint32_t progress_at_ = 0;  // when it last took something, in cycles
     uint32_t dropped_ = 0;
     bool is_answer_ = false;
     bool resets_ = false;  // once the answer has gone
