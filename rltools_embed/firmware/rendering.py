@@ -175,7 +175,9 @@ def _source_flags(board: Board) -> tuple[str, ...]:
     of_platform = next((flags for word, flags in _SOURCE_FLAGS_OF_PLATFORM.items() if word in name), ())
     # src/CMakeLists.txt has it for ESP-IDF: PlatformIO drops CMake's -O2 if it has one already, and keeps CMake's -Og.
     optimisation = () if board.framework is Framework.ESPIDF else ("-O2",)
-    return (*optimisation, *board.core.build_flags, *of_platform)
+    # A board's own flags count most; macros and the linker's it has given already, for everything.
+    of_board = tuple(flag for flag in board.platformio.flags if not flag.startswith(("-D", "-Wl,")))
+    return (*optimisation, *board.core.build_flags, *of_platform, *of_board)
 
 
 def _espidf_files(spec: ProjectSpec) -> dict[str, bytes]:

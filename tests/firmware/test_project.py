@@ -571,3 +571,16 @@ def test_a_manifest_with_a_wrong_board_is_refused(export: Export) -> None:
 
     with pytest.raises(ProjectError, match=r"damaged.*port = '\.\./x'"):
         project.load(output)
+
+
+def test_a_boards_own_flags_count_most_for_our_sources() -> None:
+    loaded = board.load("nucleo_f446re")
+    own = replace(loaded, platformio=replace(loaded.platformio, flags=("-O3", "-DMINE=1", "-Wl,--wrap=x")))
+    settings = project.render(replace(make_spec(), boards=(own,)))["platformio.ini"].decode()
+
+    environment = settings.partition("[env:nucleo_f446re]")[2]
+    everything, ours = (part.split() for part in environment.partition("build_flags")[2].split("build_src_flags =")[:2])
+
+    assert {"-O3", "-DMINE=1", "-Wl,--wrap=x"} <= set(everything)
+    assert ours[-1] == "-O3"
+    assert not {"-DMINE=1", "-Wl,--wrap=x"} & set(ours)
