@@ -12,4 +12,7 @@ env.Append(
     CPPDEFINES=[("ARDUINO", 10812), "ARDUINO_ARCH_ESP32", "ESP32"],
     CPPPATH=[*(str(core / "vendor" / name) for name in ("esp32", "names")), str(core)],
 )
-env.BuildSources("$BUILD_DIR/FrameworkArduino", str(core), f"+<common/> +<{env.BoardConfig().get('build.mcu')}/>")
+# This core includes headers of our bare ports, which are C++17.
+core_env = env.Clone()
+core_env.Append(CXXFLAGS=["-std=gnu++17"])
+core_env.BuildSources("$BUILD_DIR/FrameworkArduino", str(core), f"+<common/> +<{env.BoardConfig().get('build.mcu')}/>")
