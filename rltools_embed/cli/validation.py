@@ -42,7 +42,7 @@ def _report_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--random", "random_count", type=click.IntRange(0, MOST), help="Number of random observations.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, MOST))
 @click.option(
-    "--evidence", type=click.Path(dir_okay=False, path_type=Path), help="Write what this run proves of the board."
+    "--evidence", type=click.Path(dir_okay=False, path_type=Path), help="Write what this run shows of the board."
 )
 @click.option("--unit", help="Which board it was, for --evidence; the USB serial number if not given.")
 @_report_options

@@ -237,7 +237,7 @@ def host_program(folder: Path, seeds: Mapping[str, tuple[str, str]] | None = Non
 
 
 def _plant(folder: Path, seeds: Mapping[str, tuple[str, str]]) -> None:
-    shutil.copyfile(PROGRAMS / "policy.h", folder / "src/policy.h")
+    shutil.copyfile(PROGRAMS / "policy.h", folder / "src/rlt_embed/policy.h")
     for name, (before, after) in seeds.items():
         place = folder / name
         assert before in place.read_text(), (name, before)
@@ -245,13 +245,13 @@ def _plant(folder: Path, seeds: Mapping[str, tuple[str, str]]) -> None:
 
 
 def _files(folder: Path, port: str) -> tuple[str, ...]:
-    return (f'-DFIRMWARE="{folder / "src/firmware.cpp"}"', f'-DPORT_FILE="{folder / "src/ports" / port / "port.cpp"}"')
+    return (f'-DFIRMWARE="{folder / "src/firmware.cpp"}"', f'-DPORT_FILE="{folder / "src/rlt_embed/ports" / port / "port.cpp"}"')
 
 
 def _compile(core: Core, folder: Path, seeds: Mapping[str, tuple[str, str]], flags: Sequence[str]) -> Path:
     target = Target(board=boards.load(core.board).on(core.framework))
     export_target(target, folder)
-    port = folder / "src/ports" / target.board.port.name
+    port = folder / "src/rlt_embed/ports" / target.board.port.name
     for chip in port.glob("chip_*.h"):  # this computer has another instruction for it, and no reset
         text = chip.read_text().replace('asm volatile("dsb" ::: "memory");', "")
         chip.write_text(text.replace("for (;;) {\n    }", "std::_Exit(7);"))

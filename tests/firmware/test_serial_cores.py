@@ -168,9 +168,9 @@ def test_the_host_firmware_goes_on_while_its_client_does_not_read_and_shares_not
 
 # ---------------------------------------------------------------------------------------------------- seeded faults
 
-PORT = "src/ports/arduino/port.cpp"
-ROOM = "src/ports/arduino/serial_room.h"
-ACCEPTED = "src/ports/arduino/serial_port.h"
+PORT = "src/rlt_embed/ports/arduino/port.cpp"
+ROOM = "src/rlt_embed/ports/arduino/serial_room.h"
+ACCEPTED = "src/rlt_embed/ports/arduino/serial_port.h"
 SERVER = "lib/rl_tools/include/rl_tools/embed/server.h"
 WAITING = """\
     const std::size_t all = size;
@@ -266,6 +266,6 @@ HOST_WAITS = """\
 
 @pytest.mark.long  # five seconds of waiting
 def test_a_host_port_that_waits_for_its_client_is_found(tmp_path: Path) -> None:
-    waits = {"src/ports/host/port.cpp": ("    const ssize_t sent = send(client, data, size, 0);", HOST_WAITS)}
+    waits = {"src/rlt_embed/ports/host/port.cpp": ("    const ssize_t sent = send(client, data, size, 0);", HOST_WAITS)}
 
     assert run_host(host_program(tmp_path / "host", waits))["rounds"] < 10_000

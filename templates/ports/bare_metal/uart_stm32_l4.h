@@ -1,5 +1,5 @@
-// The USART of STM32 L4 (also F0, F3, F7, G0, G4, H7): one byte each way, no FIFO. The registers are others than those of
-// F1, F2 and F4 (reference manual RM0351, chapter 40). This driver is for emulated machines: pins are not set up.
+// The USART of STM32 L4 (also F0, F3, F7, G0, G4, H7): one byte each way, no FIFO. The registers are others than those
+// of F1, F2 and F4 (reference manual RM0351, chapter 40). This driver is for emulated machines: pins are not set up.
 #pragma once
 
 #include <cstdint>

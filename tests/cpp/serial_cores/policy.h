@@ -1,4 +1,4 @@
-// In the place of a project's src/policy.h: a policy whose answers are long and known.
+// In the place of a project's src/rlt_embed/policy.h: a policy whose answers are long and known.
 #pragma once
 
 #include <cstdint>
