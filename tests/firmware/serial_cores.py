@@ -245,7 +245,10 @@ def _plant(folder: Path, seeds: Mapping[str, tuple[str, str]]) -> None:
 
 
 def _files(folder: Path, port: str) -> tuple[str, ...]:
-    return (f'-DFIRMWARE="{folder / "src/firmware.cpp"}"', f'-DPORT_FILE="{folder / "src/rlt_embed/ports" / port / "port.cpp"}"')
+    return (
+        f'-DFIRMWARE="{folder / "src/firmware.cpp"}"',
+        f'-DPORT_FILE="{folder / "src/rlt_embed/ports" / port / "port.cpp"}"',
+    )
 
 
 def _compile(core: Core, folder: Path, seeds: Mapping[str, tuple[str, str]], flags: Sequence[str]) -> Path:
