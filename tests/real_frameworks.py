@@ -158,7 +158,7 @@ def row_of(board: Board, folder: Path) -> FrameworkBuild:
     try:
         firmware = platformio.build(folder)
     except RltEmbedError as error:
-        return replace(row, missing=f"{error.message}; {error.hint}" if error.hint else error.message)
+        return replace(row, missing=error.message.partition(", and cannot download")[0])
     log = (folder / f".pio/build-{board.name}.log").read_text(encoding="utf-8")
     row = replace(row, packages=packages_of(log, firmware.elf), kernel=kernel_of(firmware.elf, board))
     # Last: making the commands removes the program.

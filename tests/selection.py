@@ -26,7 +26,7 @@ from tests.emulation import emulator
 SECONDS = Path(__file__).with_name("seconds.json")
 # Tests that take less are not in the file.
 LEAST_RECORDED_S = 0.5
-SLOW_S = 1.0
+SLOW_S = 0.5
 CROSS_TOOLS = ("arm-none-eabi-", "riscv64-unknown-elf-", "xtensa-", "qemu-system-")
 # These are looked for even where they are not installed.
 _COMMON = ("arm-none-eabi-gcc", "arm-none-eabi-g++", "riscv64-unknown-elf-gcc", "qemu-system-arm")

@@ -111,7 +111,7 @@ class Item:
         self.markers.append(name)
 
 
-SECONDS = {"b.py::long": 30.0, "b.py::short": 0.9, "c.py::middle": 5.0}
+SECONDS = {"b.py::long": 30.0, "b.py::short": 0.4, "c.py::middle": 5.0}
 
 
 def test_what_took_long_is_marked_slow() -> None:

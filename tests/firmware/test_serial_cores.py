@@ -39,6 +39,9 @@ every_core = pytest.mark.parametrize("core", CORES.values(), ids=CORES)
 FETCHED = {name: core for name, core in CORES.items() if core.fetched}
 every_usb_core = pytest.mark.parametrize("core", FETCHED.values(), ids=FETCHED)
 
+# Most of it is the compiler: a program for each core.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Programs:
