@@ -97,7 +97,18 @@ def _environment(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> No
     base = tmp_path_factory.getbasetemp()
     shared = base if worker_id == "master" else base.parent
     os.environ[ENVIRONMENT_VARIABLE] = str(shared / "cache")
-    os.environ["PLATFORMIO_BUILD_CACHE_DIR"] = str(shared / "objects")
+    os.environ["PLATFORMIO_BUILD_CACHE_DIR"] = str(_object_cache(shared / "objects"))
+
+
+def _object_cache(folder: Path) -> Path:
+    """SCons's folder of objects, as it is when there is nothing in it: two builds that make it at once would fail."""
+    made = Path(tempfile.mkdtemp(dir=folder.parent))
+    (made / "config").write_text(json.dumps({"prefix_len": 2}), encoding="utf-8")
+    try:
+        made.rename(folder)
+    except OSError:  # another worker was first
+        shutil.rmtree(made)
+    return folder
 
 
 @pytest.fixture(autouse=True)
