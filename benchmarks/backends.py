@@ -48,8 +48,8 @@ def main() -> None:
             for _ in range(ROUNDS):
                 for name, training in trainings.items():
                     times[name].append(train_s(training))
-            told = ", ".join(f"{trainings[name].backend.title} {min(taken):.3f} s" for name, taken in times.items())
-            sys.stdout.write(f"{kind.__name__}, {sizes}: {told}\n")
+            reported = ", ".join(f"{trainings[name].backend.title} {min(taken):.3f} s" for name, taken in times.items())
+            sys.stdout.write(f"{kind.__name__}, {sizes}: {reported}\n")
             sys.stdout.flush()
 
 

@@ -61,8 +61,8 @@ def main() -> None:
         trainings = [kind(source, enable_evaluation=False, on_message=silent) for kind in (SAC, TD3, PPO)]
         step = min(step_us(trainings[2]) for _ in range(3))
         times = [min(train_s(training) for _ in range(2)) for training in trainings]
-        told = ", ".join(f"{type(one).__name__} {took:.2f} s" for one, took in zip(trainings, times, strict=True))
-        sys.stdout.write(f"{name:<10} {step:.2f} us per step, training with default options: {told}\n")
+        reported = ", ".join(f"{type(one).__name__} {took:.2f} s" for one, took in zip(trainings, times, strict=True))
+        sys.stdout.write(f"{name:<10} {step:.2f} us per step, training with default options: {reported}\n")
 
 
 if __name__ == "__main__":

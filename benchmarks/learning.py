@@ -147,8 +147,8 @@ def train(python: str, trainer: str, environment: str, algorithm: str, seeds: Se
             run = parse(line)
             with _writing, rows.open("a", encoding="utf-8") as file:
                 file.write(dumps(run))
-            told = f"{trainer} {environment} {algorithm} {run.seed}: {run.mean_return:.5g}, {run.cpu_s:.1f} s"
-            sys.stderr.write(f"{told}\n")
+            reported = f"{trainer} {environment} {algorithm} {run.seed}: {run.mean_return:.5g}, {run.cpu_s:.1f} s"
+            sys.stderr.write(f"{reported}\n")
     if process.returncode != 0:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
 

@@ -36,7 +36,7 @@ HIDDEN = [64, 64]
 Act = Callable[[Any], Any]
 # Called with the environment steps so far and the deterministic policy that they have led to.
 Report = Callable[[int, Act], None]
-# Trains with a seed and reports as often as told.
+# Trains with a seed and reports as often as it is asked to.
 Train = Callable[[int, Report], None]
 
 

@@ -116,17 +116,17 @@ def test_a_page_is_made_of_nothing_less_than_everyone_everywhere(committed: tupl
 
 def test_a_miss_is_on_the_page_and_in_the_exit(committed: tuple[learning.Run, ...]) -> None:
     worse = lowered(committed, by=2000)
-    told = list(learning.missed(worse))
+    reported = list(learning.missed(worse))
     for environment in learning.ENVIRONMENTS:
         peers = len(environment.trainers) - 1
-        assert sum(line.startswith(environment.name) for line in told) == 3 * peers + len(environment.targets)
+        assert sum(line.startswith(environment.name) for line in reported) == 3 * peers + len(environment.targets)
     text = learning.page(worse)
     for row in (line for line in text.splitlines() if line.startswith("|")):
         assert "within the spread" not in row
     # A comparison that was missed stands in the summary as well.
     compared = sum(len(environment.trainers) - 1 for environment in learning.ENVIRONMENTS) * 3
     assert text.count("**lower: missed**") == 2 * compared
-    assert text.count("**missed**") == len(told) - compared
+    assert text.count("**missed**") == len(reported) - compared
 
 
 def runs(ends: list[float], wider: list[float]) -> list[learning.Run]:

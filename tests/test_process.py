@@ -41,7 +41,7 @@ def test_a_watched_program_that_does_not_end_is_ended() -> None:
         process.run_watched([sys.executable, "-c", "import time; time.sleep(60)"], lambda line: None, timeout_s=0.5)
 
 
-def test_a_watched_program_that_is_not_there_is_told() -> None:
+def test_a_watched_program_that_is_not_there_is_reported() -> None:
     with pytest.raises(ToolchainError, match="cannot run nowhere"):
         process.run_watched(["nowhere"], lambda line: None, timeout_s=1)
 

@@ -159,7 +159,7 @@ def test_missing_tools_are_named_before_training_starts(rlt_embed: RltEmbed, tmp
 
 
 @pytest.mark.parametrize("destination", ["-o", "--save", "--plot"])
-def test_a_place_that_cannot_be_written_is_told_before_anything_is_compiled(
+def test_a_place_that_cannot_be_written_is_reported_before_anything_is_compiled(
     rlt_embed: RltEmbed, tmp_path: Path, destination: str
 ) -> None:
     if destination == "--plot":

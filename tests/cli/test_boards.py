@@ -61,7 +61,7 @@ def test_a_board_file_of_ones_own_is_checked(rlt_embed: RltEmbed, tmp_path: Path
     assert "did you mean usb_ids?" in wrong.output
 
 
-def test_a_file_that_is_not_there_is_told(rlt_embed: RltEmbed, tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_reported(rlt_embed: RltEmbed, tmp_path: Path) -> None:
     done = rlt_embed("boards", "--check", tmp_path / "absent")
 
     assert done.exit_code == 4
@@ -75,18 +75,18 @@ def test_several_boards_and_a_framework_make_one_project(
     done = rlt_embed("export", checkpoint_file, *arguments, "-o", tmp_path / "out")
 
     assert done.exit_code == 0, done.output
-    told = (
+    words = (
         "esp32dev, before the build:\n"
         "flash    at least 10004 of 1048576 B (1.0 %), 504 B of weights\n"
         "RAM      at least 620 of 327680 B (0.2 %) besides the stack\n"
         "stack    kept by ESP-IDF, not measured on this board\n"
     )
-    assert told in done.output
+    assert words in done.output
     assert (tmp_path / "out" / "README.md").read_text().count("| kept by ESP-IDF, not measured on this board |") == 2
     assert (tmp_path / "out" / "platformio.ini").read_text().count("framework = espidf") == 2
 
 
-def test_a_framework_that_a_board_lacks_is_told(rlt_embed: RltEmbed, checkpoint_file: Path, tmp_path: Path) -> None:
+def test_a_framework_that_a_board_lacks_is_reported(rlt_embed: RltEmbed, checkpoint_file: Path, tmp_path: Path) -> None:
     arguments = ("--board", "teensy41", "--framework", "espidf")
     done = rlt_embed("export", checkpoint_file, *arguments, "-o", tmp_path / "out")
 
@@ -108,7 +108,7 @@ def test_a_budget_fails_the_build_by_name(rlt_embed: RltEmbed, checkpoint_file: 
 
 
 @pytest.mark.skipif(bool(usb_ports()), reason="a board may be connected to this computer")
-def test_a_board_that_is_not_connected_is_told_before_anything_is_built(
+def test_a_board_that_is_not_connected_is_reported_before_anything_is_built(
     rlt_embed: RltEmbed, checkpoint_file: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"

@@ -37,9 +37,9 @@ def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
     """The same environment and board in two folders: each proves its own policy."""
     arguments = ("run", "Pendulum-v1", "--steps", "300", "--board", "host")
     runs = [begin(*arguments, "--seed", str(seed), "-o", tmp_path / str(seed), "--json", "-") for seed in (1, 2)]
-    told = [run.communicate() for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], told
-    digests = [json.loads(out)["digest_found"] for out, _ in told]
+    reported = [run.communicate() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], reported
+    digests = [json.loads(out)["digest_found"] for out, _ in reported]
     assert digests[0] != digests[1]
 
 
@@ -49,10 +49,12 @@ def test_second_command_in_the_same_folder_is_refused(rlt_embed: RltEmbed, tmp_p
     try:
         while "Step: 1000/4000" not in first.stderr.readline():
             assert first.poll() is None
+        first.send_signal(signal.SIGSTOP)  # or it could be done before the second one looks
         second = rlt_embed("train", "Pendulum-v1", "--steps", "200", "-o", tmp_path / "run")
         assert second.exit_code == 11
         assert "another rlt-embed is at work" in second.output
     finally:
+        first.send_signal(signal.SIGCONT)
         first.communicate()
     assert first.returncode == 0
     assert load_checkpoint_from_path(tmp_path / "run" / "checkpoint.h").provenance.steps == 4000
@@ -64,16 +66,16 @@ def test_interrupted_training_keeps_its_policy(tmp_path: Path) -> None:
     while "Step: 1000/100000" not in training.stderr.readline():
         assert training.poll() is None
     training.send_signal(signal.SIGINT)
-    _, told = training.communicate(timeout=600)
+    _, reported = training.communicate(timeout=600)
     assert training.returncode == 130
-    assert "keeping the policy as it is" in told
+    assert "keeping the policy as it is" in reported
     steps = load_checkpoint_from_path(tmp_path / "run" / "checkpoint.h").provenance.steps
     assert steps is not None
     assert 1000 <= steps < 100_000
 
 
 @pytest.mark.parametrize("arguments", [("-o", "/proc/nowhere"), ("-o", "out", "--json", "/proc/nowhere/r.json")])
-def test_place_that_cannot_be_written_is_told_before_training(
+def test_place_that_cannot_be_written_is_reported_before_training(
     rlt_embed: RltEmbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)

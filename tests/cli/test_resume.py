@@ -64,8 +64,8 @@ def test_an_interrupted_run_goes_on_to_the_same_end(rlt_embed: RltEmbed, tmp_pat
     while "Step: 1000/3000" not in training.stderr.readline():
         assert training.poll() is None
     training.send_signal(signal.SIGINT)
-    _, told = training.communicate(timeout=600)
-    assert training.returncode == 130, told
+    _, reported = training.communicate(timeout=600)
+    assert training.returncode == 130, reported
     steps = load_checkpoint_from_path(folder / "checkpoint.h").provenance.steps
     assert steps is not None
     assert 1000 <= steps < 3000
@@ -114,7 +114,7 @@ def test_a_file_that_is_cut_off_and_one_that_is_missing_are_refused(
         assert words in done.output
 
 
-def test_a_state_that_cannot_be_written_is_told_before_training(rlt_embed: RltEmbed, tmp_path: Path) -> None:
+def test_a_state_that_cannot_be_written_is_reported_before_training(rlt_embed: RltEmbed, tmp_path: Path) -> None:
     done = rlt_embed(*TRAIN, "-o", tmp_path / "run", "--save", "/proc/nowhere/run.state")
     assert done.exit_code == 11
     assert "cannot write into /proc/nowhere" in done.output
@@ -136,18 +136,18 @@ def test_a_plot_is_drawn_or_refused_before_training(rlt_embed: RltEmbed, tmp_pat
 
 
 @pytest.mark.skipif(platform.system() == "Darwin", reason="Accelerate is there")
-def test_a_backend_that_is_missing_is_told_and_asked_for_again_when_the_run_goes_on(
+def test_a_backend_that_is_missing_is_reported_and_asked_for_again_when_the_run_goes_on(
     rlt_embed: RltEmbed, tmp_path: Path
 ) -> None:
     folder, state = tmp_path / "run", tmp_path / "run.state"
-    told = "Accelerate is a part of macOS only: use mkl or openblas; training uses our own kernels"
+    message = "Accelerate is a part of macOS only: use mkl or openblas; training uses our own kernels"
     done = rlt_embed(*TRAIN, "--steps", "300", "--backend", "accelerate", "-o", folder, "--save", state)
-    assert (done.exit_code, told in done.output) == (0, True), done.output
+    assert (done.exit_code, message in done.output) == (0, True), done.output
     settings = json.loads((folder / "run.json").read_text())["settings"]
     assert settings["backend"] == "accelerate"
     # The same run, so its folder may be written again.
     rest = rlt_embed("train", "Pendulum-v1", "--resume", state, "-o", folder)
-    assert (rest.exit_code, told in rest.output) == (0, True), rest.output
+    assert (rest.exit_code, message in rest.output) == (0, True), rest.output
     assert json.loads((folder / "run.json").read_text())["settings"] == settings
     other = rlt_embed(*TRAIN, "--steps", "300", "-o", folder)
     assert "holds a run with other settings" in other.output

@@ -29,13 +29,13 @@ def test_train_leaves_checkpoint_and_run_and_says_where(rlt_embed: RltEmbed, sho
 
 def test_stdout_is_the_result_and_stderr_the_progress(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "rltools_embed", "train", "Pendulum-v1", "--steps", "300", "-o", tmp_path / "run"]
-    told = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
-    result = json.loads(told.stdout)
+    reported = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+    result = json.loads(reported.stdout)
     assert Path(result["checkpoint"]) == tmp_path / "run" / "checkpoint.h"
     assert result["digest"] == digest(load_checkpoint_from_path(result["checkpoint"]))
     assert [point["step"] for point in result["learning_curve"]] == [300]
-    assert "Step: 300/300 Mean return: " in told.stderr
-    assert "Time: " in told.stderr
+    assert "Step: 300/300 Mean return: " in reported.stderr
+    assert "Time: " in reported.stderr
 
 
 def test_export_and_build_speak_json(rlt_embed: RltEmbed, short_run: Path, tmp_path: Path) -> None:
@@ -139,15 +139,15 @@ def test_inspect_shows_the_policy_of_a_run_a_file_and_a_project(
     outputs = [rlt_embed("inspect", path).output for path in (short_run, short_run / "checkpoint.h", project)]
     assert outputs[0] == outputs[1] == outputs[2]
     assert "dense 64 → 64, relu" in outputs[0]
-    told = json.loads(rlt_embed("inspect", short_run, "--json").output)
-    assert told["digest"] in outputs[0]
+    reported = json.loads(rlt_embed("inspect", short_run, "--json").output)
+    assert reported["digest"] in outputs[0]
 
 
 def test_inspect_shows_the_scaling_to_the_environments_own_bounds(rlt_embed: RltEmbed, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.h"
     path.write_text(checkpoint.dumps(rescaled_sac_policy()), encoding="utf-8")
-    told = json.loads(rlt_embed("inspect", path, "--json").output)
-    assert told["actuator"] == [{"name": "torque", "low": -0.5, "high": 7.25, "unit": "N m"}]
+    reported = json.loads(rlt_embed("inspect", path, "--json").output)
+    assert reported["actuator"] == [{"name": "torque", "low": -0.5, "high": 7.25, "unit": "N m"}]
     (row,) = (line for line in rlt_embed("inspect", path).output.splitlines() if line.startswith("actuator[0]"))
     assert row.split() == ["actuator[0]", "torque", "-0.5", "7.25", "N", "m"]
 

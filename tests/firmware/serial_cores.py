@@ -189,8 +189,8 @@ class Run:
     @property
     def dropped(self) -> int:
         """By the firmware's own count, in its last answer about that."""
-        told = [frame.payload for frame in self.frames if frame.type & 0x7F == Message.STATISTICS]
-        return LAYOUT[Message.STATISTICS].response.decode(told[-1]).numbers["answers_dropped"]
+        reported = [frame.payload for frame in self.frames if frame.type & 0x7F == Message.STATISTICS]
+        return LAYOUT[Message.STATISTICS].response.decode(reported[-1]).numbers["answers_dropped"]
 
 
 @dataclass(kw_only=True)

@@ -27,7 +27,7 @@ FAULT = {
 
 @emulated
 @pytest.mark.parametrize(("own_program", "line"), FAULT.items(), indirect=["own_program"])
-def test_a_fault_is_told_on_the_serial_port(own_program: tuple[Path, str], line: bytes) -> None:
+def test_a_fault_is_reported_on_the_serial_port(own_program: tuple[Path, str], line: bytes) -> None:
     folder, url = own_program
     run_own_program(
         folder,
@@ -41,7 +41,7 @@ def test_a_fault_is_told_on_the_serial_port(own_program: tuple[Path, str], line:
 # Below the RAM of QEMU's MPS2 boards lies memory that reads zero; below a microcontroller's lies nothing.
 @emulated
 @pytest.mark.parametrize("own_program", ["qemu_netduinoplus2", *OTHER_CORES], indirect=True)
-def test_a_stack_that_overflows_is_told_and_changes_no_variable(own_program: tuple[Path, str]) -> None:
+def test_a_stack_that_overflows_is_reported_and_changes_no_variable(own_program: tuple[Path, str]) -> None:
     folder, url = own_program
     run_own_program(
         folder,

@@ -158,7 +158,7 @@ def test_a_device_is_not_a_board() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "words"),
     [
         (b"", "mine.toml is empty"),
         (b"# nothing\n", "mine.toml is empty"),
@@ -167,11 +167,11 @@ def test_a_device_is_not_a_board() -> None:
         (b"\x7fELF\x01\x02", "mine.toml is not TOML"),
     ],
 )
-def test_a_file_that_holds_no_board_is_told(tmp_path: Path, content: bytes, told: str) -> None:
+def test_a_file_that_holds_no_board_is_reported(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(content)
 
-    with pytest.raises(BoardError, match=told) as caught:
+    with pytest.raises(BoardError, match=words) as caught:
         board.load(str(path))
     assert "one of the files in boards/" in caught.value.hint
 
@@ -228,7 +228,7 @@ def test_a_file_name_that_cannot_name_an_environment_is_refused(tmp_path: Path, 
         load_text(tmp_path, AN386, name)
 
 
-def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
+def test_broken_toml_is_reported_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(BoardError, match=r"not TOML.*line 2"):
         load_text(tmp_path, 'title = "x"\ntitle = "y"\n')
 
@@ -331,7 +331,7 @@ def test_flash_and_ram_that_overlap_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "words"),
     [
         (AN386.replace("base = 0x4000_4000", "base = 0x2000_4000"), "uart.base = 0x20004000 lies in the ram"),
         (
@@ -344,8 +344,8 @@ def test_flash_and_ram_that_overlap_are_refused(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_lies_in_the_programs_memory_is_refused(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(BoardError, match=told) as caught:
+def test_what_lies_in_the_programs_memory_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(BoardError, match=words) as caught:
         load_text(tmp_path, text)
     assert "check the address" in caught.value.hint
 
@@ -427,7 +427,7 @@ def test_a_framework_that_a_board_lacks_is_refused(name: str, has: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "words"),
     [
         ("clock_hz = 240_000_000", "clock_hz = 240", "whole number of hertz from 1000000"),
         ("flash_bytes = 1_048_576", "flash_bytes = 512", "whole number of bytes from 1024"),
@@ -459,12 +459,12 @@ def test_a_framework_that_a_board_lacks_is_refused(name: str, has: str) -> None:
         ),
     ],
 )
-def test_a_hardware_board_is_checked_with_the_same_care(tmp_path: Path, before: str, after: str, told: str) -> None:
+def test_a_hardware_board_is_checked_with_the_same_care(tmp_path: Path, before: str, after: str, words: str) -> None:
     assert before in ESP32
 
     with pytest.raises(BoardError) as caught:
         load_text(tmp_path, ESP32.replace(before, after, 1))
-    assert told in str(caught.value)
+    assert words in str(caught.value)
 
 
 def test_a_board_without_a_serial_port_is_refused(tmp_path: Path) -> None:

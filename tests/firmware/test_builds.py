@@ -82,7 +82,7 @@ def test_the_checkpoint_of_a_project_is_read_back(export: Export) -> None:
 # --------------------------------------------------------------------------------------------------- what goes wrong
 
 
-def test_a_compiler_that_refuses_is_told_with_its_words_and_the_log(export: Export) -> None:
+def test_a_compiler_that_refuses_is_reported_with_its_words_and_the_log(export: Export) -> None:
     folder = export("host")
     (folder / "src/mine.cpp").write_text("int main( { }\n")
 
@@ -104,7 +104,7 @@ def test_a_port_that_another_program_uses_is_an_error_of_the_link(export: Export
 
 
 @emulated
-def test_a_program_beyond_the_flash_is_told_in_sizes(tmp_path: Path) -> None:
+def test_a_program_beyond_the_flash_is_reported_in_sizes(tmp_path: Path) -> None:
     # Enough for the weights and the least of everything else, but not for all of it.
     small = replace(board.load("qemu_mps2_an386"), flash_bytes=10_200)
 
@@ -116,7 +116,7 @@ def test_a_program_beyond_the_flash_is_told_in_sizes(tmp_path: Path) -> None:
 
 
 @emulated
-def test_a_program_beyond_the_flash_that_only_platformio_counts_is_told_in_sizes(tmp_path: Path) -> None:
+def test_a_program_beyond_the_flash_that_only_platformio_counts_is_reported_in_sizes(tmp_path: Path) -> None:
     """As on an ESP32, whose linker script has room for any program."""
     small = replace(board.load("qemu_mps2_an386"), flash_bytes=10_200)
     folder = write_with(tmp_path / "project", small)
@@ -142,7 +142,7 @@ def test_a_linker_script_that_changes_links_anew(export: Export) -> None:
 
 
 @emulated
-def test_variables_beyond_the_ram_are_told_in_sizes(tmp_path: Path) -> None:
+def test_variables_beyond_the_ram_are_reported_in_sizes(tmp_path: Path) -> None:
     # Enough for the stack and the least of everything else, but not for all of it.
     small = replace(board.load("qemu_mps2_an386"), ram_bytes=18_032)
     folder = write_with(tmp_path / "project", small)

@@ -18,7 +18,7 @@ def render_for(target: Board, *, hidden: int = 64) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "changed", "told", "hint"),
+    ("name", "changed", "words", "hint"),
     [
         ("qemu_netduinoplus2", {"flash_bytes": 16_384}, "offers 16384 B of flash, this policy needs 27700 B", "6884 B"),
         (
@@ -43,11 +43,11 @@ def render_for(target: Board, *, hidden: int = 64) -> None:
     ],
 )
 def test_a_policy_that_cannot_fit_is_refused_by_name(
-    name: str, changed: dict[str, object], told: str, hint: str
+    name: str, changed: dict[str, object], words: str, hint: str
 ) -> None:
     target = replace(board.load(name), **changed)  # type: ignore[arg-type]  # fields of several types
 
-    with pytest.raises(BoardError, match=f"{name} {told}") as caught:
+    with pytest.raises(BoardError, match=f"{name} {words}") as caught:
         render_for(target)
     assert hint in caught.value.hint
 

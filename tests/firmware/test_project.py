@@ -460,7 +460,7 @@ def as_nobody() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     files = project.render(make_spec())
     project.write(files, tmp_path / "writable")  # what it imports, nobody may not be allowed to read
     with tempfile.TemporaryDirectory() as folder:
@@ -503,7 +503,7 @@ def test_the_users_own_port_comes_first(export: Export) -> None:
     assert loaded.upload_port(loaded.board()) == "socket://127.0.0.1:4444"
 
 
-def test_a_settings_file_that_cannot_be_read_is_told(export: Export) -> None:
+def test_a_settings_file_that_cannot_be_read_is_reported(export: Export) -> None:
     output = export()
     (output / "platformio.local.ini").write_text("upload_port = x\n")
 

@@ -137,7 +137,7 @@ def test_the_board_of_another_project_is_left_alone(firmware: Path, url: str, ac
     assert ask_pid(url) == pid
 
 
-def test_a_port_of_another_program_is_told_and_left_alone(firmware: Path, url: str) -> None:
+def test_a_port_of_another_program_is_reported_and_left_alone(firmware: Path, url: str) -> None:
     with socket.create_server(("127.0.0.1", port_of(url))) as other:
         done = start(firmware, url)
 
@@ -153,7 +153,7 @@ def test_the_words_of_a_board_name_its_firmware_its_port_and_the_python(firmware
     assert is_alive(ask_pid(url))
 
 
-def test_firmware_that_ends_at_once_is_told_with_its_words(tmp_path: Path, url: str) -> None:
+def test_firmware_that_ends_at_once_is_reported_with_its_words(tmp_path: Path, url: str) -> None:
     done = start(program(tmp_path, "import sys\nsys.exit('no flash today')\n"), url)
 
     assert done.exit_code != 0
@@ -214,7 +214,7 @@ def test_a_port_that_no_emulated_board_has_is_refused(firmware: Path, port: str)
     assert "the upload port of an emulated board is socket://127.0.0.1:" in done.output
 
 
-def test_a_missing_qemu_is_told_with_the_command_that_installs_it(firmware: Path, url: str, tmp_path: Path) -> None:
+def test_a_missing_qemu_is_reported_with_the_command_that_installs_it(firmware: Path, url: str, tmp_path: Path) -> None:
     advice = ("--advice", cores.QEMU_ARM.advice)
     words = ("--", "qemu-system-arm", "-M", "mps2-an386", "-kernel", "{elf}")
     done = run_board("start", "--elf", firmware, "--port", url, *OURS, *advice, *words, PATH=str(tmp_path))

@@ -45,7 +45,7 @@ def test_everything_serves_on_a_machine_that_was_set_up(name: str) -> None:
     toolchain.require((*toolchain.for_build(board.load(name)), *toolchain.for_upload(board.load(name))))
 
 
-def test_nothing_on_path_is_told_with_the_command_that_installs_it(tools: Callable[[str, str], None]) -> None:
+def test_nothing_on_path_is_reported_with_the_command_that_installs_it(tools: Callable[[str, str], None]) -> None:
     for program in (cores.ARM_COMPILER, cores.RISCV_COMPILER, cores.QEMU_ARM, cores.HOST_COMPILER):
         tool = toolchain.check(program)
 
@@ -54,26 +54,26 @@ def test_nothing_on_path_is_told_with_the_command_that_installs_it(tools: Callab
         assert tool.install_hint
 
 
-def test_an_old_qemu_is_told_with_both_versions(tools: Callable[[str, str], None]) -> None:
+def test_an_old_qemu_is_reported_with_both_versions(tools: Callable[[str, str], None]) -> None:
     tools("qemu-system-arm", "echo QEMU emulator version 4.1.0")
 
     assert toolchain.check(cores.QEMU_ARM).problem == f"qemu-system-arm 4.1.0 is older than {cores.QEMU_ARM.minimum}"
 
 
-def test_a_program_that_does_not_start_is_told(tools: Callable[[str, str], None]) -> None:
+def test_a_program_that_does_not_start_is_reported(tools: Callable[[str, str], None]) -> None:
     tools("qemu-system-arm", "echo cannot load libx.so; exit 127")
 
     assert "ends with exit code 127" in toolchain.check(cores.QEMU_ARM).problem
 
 
-def test_a_cross_compiler_without_its_library_is_told(tools: Callable[[str, str], None]) -> None:
+def test_a_cross_compiler_without_its_library_is_reported(tools: Callable[[str, str], None]) -> None:
     tools("arm-none-eabi-g++", '[ "$1" = -dumpfullversion ] && echo 12.2.1 || exit 1')
 
     assert "C++ library is missing" in toolchain.check(cores.ARM_COMPILER).problem
     assert "arm-none-eabi" in toolchain.check(cores.ARM_COMPILER).install_hint or sys.platform == "darwin"
 
 
-def test_a_riscv_compiler_without_its_library_is_told(tools: Callable[[str, str], None]) -> None:
+def test_a_riscv_compiler_without_its_library_is_reported(tools: Callable[[str, str], None]) -> None:
     tools("riscv64-unknown-elf-gcc", '[ "$1" = -dumpfullversion ] && echo 12.2.0 || exit 1')
 
     assert "its C library, picolibc, is missing" in toolchain.check(cores.RISCV_COMPILER).problem
@@ -102,7 +102,7 @@ def test_each_board_asks_for_the_tools_of_its_core(tools: Callable[[str, str], N
     assert caught.value.message == missing
 
 
-def test_a_missing_xtensa_compiler_is_told_with_the_script_that_makes_it(tools: Callable[[str, str], None]) -> None:
+def test_a_missing_xtensa_compiler_is_reported_with_the_script_that_makes_it(tools: Callable[[str, str], None]) -> None:
     script = re.search(
         r"bash (\S*install_compiler) \S+", toolchain.check(cores.XTENSA_DE233_FPU.toolchain.programs[0]).install_hint
     )
@@ -121,7 +121,7 @@ def test_another_host_compiler_is_named_by_cxx(
     assert toolchain.check_host_compiler().serves
 
 
-def test_another_scons_than_core_asks_for_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_scons_than_core_asks_for_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "scons-4.8.1.dist-info").mkdir()
     (tmp_path / "scons-4.8.1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: scons\nVersion: 4.8.1\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -132,7 +132,7 @@ def test_another_scons_than_core_asks_for_is_told(tmp_path: Path, monkeypatch: p
     assert tool.install_hint.endswith(f"-m pip install scons=={tool.minimum}")
 
 
-def test_all_that_is_missing_is_told_at_once(tools: Callable[[str, str], None]) -> None:
+def test_all_that_is_missing_is_reported_at_once(tools: Callable[[str, str], None]) -> None:
     with pytest.raises(ToolchainError) as caught:
         toolchain.require((toolchain.check(cores.ARM_COMPILER), toolchain.check(cores.QEMU_ARM)))
     assert caught.value.message == "arm-none-eabi-g++ is missing; qemu-system-arm is missing"

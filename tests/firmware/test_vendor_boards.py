@@ -94,14 +94,14 @@ def test_weights_in_a_memory_of_their_own_are_copied_there(tmp_path: Path) -> No
 
 # A check that cannot fail proves nothing: what is seeded here must be found.
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "words"),
     [
         ("BOARD_SERIAL.begin(board::baud)", "BOARD_SERIAL.open(board::baud)", "open"),
         ("delay(1)", "delay_ms(1)", "delay_ms"),
         ("BOARD_SERIAL.read()", "BOARD_SERIAL.read(1)", "read"),
     ],
 )
-def test_a_call_that_the_vendors_header_lacks_is_found(tmp_path: Path, before: str, after: str, told: str) -> None:
+def test_a_call_that_the_vendors_header_lacks_is_found(tmp_path: Path, before: str, after: str, words: str) -> None:
     target = target_of("esp32dev")
     folder = export_target(target, tmp_path / "project")
     port = folder / "src/rlt_embed/ports/arduino/port.cpp"
@@ -111,7 +111,7 @@ def test_a_call_that_the_vendors_header_lacks_is_found(tmp_path: Path, before: s
     done = compile_board(folder, target.board, compiler_of(target.board), "-fsyntax-only")
 
     assert done.exit_code != 0
-    assert told in done.output
+    assert words in done.output
 
 
 OLD_PLACES = {

@@ -81,9 +81,9 @@ def test_actions_are_scaled_as_rescale_action_does_with_exact_ends(
     (action,), (actuator,) = policy.action, policy.actuator
     actions = np.linspace(action.low, action.high, 1001).astype(np.float32)
 
-    told, found = run(tmp_path, policy, actions, compiler, "-O2")
+    reported, found = run(tmp_path, policy, actions, compiler, "-O2")
 
-    assert told == [actuator.low, actuator.high]
+    assert reported == [actuator.low, actuator.high]
     assert (found[0], found[-1]) == (actuator.low, actuator.high)
     assert found.min() >= actuator.low and found.max() <= actuator.high
     assert np.all(np.diff(found) >= 0)
@@ -127,8 +127,8 @@ def test_what_is_beyond_the_bounds_gives_the_end_and_nan_stays_nan(tmp_path: Pat
 
 def test_without_a_scaling_every_bit_of_an_action_goes_on(tmp_path: Path) -> None:
     actions = np.array([0.1, -0.0, 3.0, np.inf, np.nan], np.float32)
-    told, found = run(tmp_path, policies.sac_policy(hidden=4), actions, COMPILERS[0], "-O2")
-    assert told == [-1.0, 1.0]
+    reported, found = run(tmp_path, policies.sac_policy(hidden=4), actions, COMPILERS[0], "-O2")
+    assert reported == [-1.0, 1.0]
     assert found.tobytes() == actions.tobytes()
 
 

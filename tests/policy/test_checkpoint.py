@@ -57,12 +57,12 @@ def test_a_checkpoint_without_a_scaling_has_the_bytes_that_it_always_had(name: s
     assert hashlib.sha256(checkpoint.dumps(POLICIES[name]).encode()).hexdigest() == OLDER_TEXTS[name]
 
 
-def test_a_scaling_is_told_beside_the_numbers_and_changes_none() -> None:
+def test_a_scaling_is_reported_beside_the_numbers_and_changes_none() -> None:
     policy, plain = POLICIES["rescaled"], POLICIES["sac"]
-    told = checkpoint.manifest(policy)
-    assert told["actuator"] == [{"name": "torque", "low": -0.5, "high": 7.25, "unit": "N m"}]
+    reported = checkpoint.manifest(policy)
+    assert reported["actuator"] == [{"name": "torque", "low": -0.5, "high": 7.25, "unit": "N m"}]
     assert "actuator" not in checkpoint.manifest(plain)
-    assert told["digest"] == digest(plain)
+    assert reported["digest"] == digest(plain)
     observations = plain.example_observations
     assert policy.evaluate(observations).tobytes() == plain.evaluate(observations).tobytes()
 

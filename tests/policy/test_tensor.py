@@ -117,7 +117,7 @@ int main() {
 
 
 @pytest.mark.parametrize("sentence", ["", *MISTAKES])
-def test_a_mistake_is_told_in_a_sentence(tmp_path: Path, sentence: str) -> None:
+def test_a_mistake_is_reported_in_a_sentence(tmp_path: Path, sentence: str) -> None:
     (tmp_path / "checkpoint.h").write_text(checkpoint.dumps(policies.gru_policy()), encoding="utf-8")
     source = tmp_path / "mistake.cpp"
     source.write_text(PROGRAM.replace("MISTAKE", MISTAKES.get(sentence, "")), encoding="utf-8")

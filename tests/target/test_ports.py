@@ -47,17 +47,17 @@ def test_the_port_with_the_boards_usb_id_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ports", "told"),
+    ("ports", "words"),
     [
         ((), "no serial port is on USB"),
         ((TEENSY,), "/dev/ttyACM0 (16c0:0483 USB Serial)"),
         ((BRIDGE, CLONE), "2 ports may be esp32dev: /dev/ttyUSB0, /dev/ttyUSB1"),
     ],
 )
-def test_no_port_or_two_are_one_error_that_lists_what_is_there(ports: tuple[UsbPort, ...], told: str) -> None:
+def test_no_port_or_two_are_one_error_that_lists_what_is_there(ports: tuple[UsbPort, ...], words: str) -> None:
     with pytest.raises(LinkError) as caught:
         find_port("esp32dev", ESP32_IDS, ports)
-    assert told in caught.value.message
+    assert words in caught.value.message
     assert "--port" in caught.value.hint
 
 
@@ -256,7 +256,7 @@ def test_a_usb_port_that_comes_back_under_another_name_is_waited_for(
     assert not seen
 
 
-def test_a_port_that_belongs_to_another_board_is_told_by_its_hello(esp32: Path) -> None:
+def test_a_port_that_belongs_to_another_board_is_reported_by_its_hello(esp32: Path) -> None:
     with (
         board_on_socket(hello_of("nucleo_f446re", digest(POLICY))) as port,
         pytest.raises(ProtocolError, match="is a board with firmware for nucleo_f446re, not esp32dev"),
@@ -264,7 +264,7 @@ def test_a_port_that_belongs_to_another_board_is_told_by_its_hello(esp32: Path) 
         pipeline.flash(esp32, port=port)
 
 
-def test_a_board_that_still_has_another_policy_is_told(esp32: Path) -> None:
+def test_a_board_that_still_has_another_policy_is_reported(esp32: Path) -> None:
     with (
         board_on_socket(hello_of("esp32dev", "ab" * 32)) as port,
         pytest.raises(ProtocolError, match=r"another policy \(digest abababababab…"),
@@ -279,7 +279,9 @@ def test_an_upload_that_fails_keeps_platformios_words(esp32: Path) -> None:
     assert "Could not open /dev/ttyUSB99" in caught.value.hint
 
 
-def test_a_missing_platform_without_a_network_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_platform_without_a_network_is_reported_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     esp32 = export(POLICY, tmp_path / "project", "esp32dev")
     monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path / "empty"))
     if has_network():
@@ -365,17 +367,17 @@ def test_a_board_on_another_host_is_validated_bit_for_bit(tmp_path: Path) -> Non
 
 @pytest.mark.emulated
 @pytest.mark.parametrize(
-    ("budget", "told"),
+    ("budget", "words"),
     [
         (Budget(flash_bytes=9_000), r"takes \d+ B of flash, --max-flash allows 9000 B"),
         (Budget(ram_bytes=100), r"takes \d+ B of RAM, --max-ram allows 100 B"),
         (Budget(stack_bytes=64), r"takes \d+ B of stack, --max-stack allows 64 B"),
     ],
 )
-def test_a_budget_that_is_not_kept_fails_the_build_by_name(tmp_path: Path, budget: Budget, told: str) -> None:
+def test_a_budget_that_is_not_kept_fails_the_build_by_name(tmp_path: Path, budget: Budget, words: str) -> None:
     folder = export(POLICY, tmp_path / "project", "qemu_mps2_an386")
 
-    with pytest.raises(BoardError, match=told):
+    with pytest.raises(BoardError, match=words):
         platformio.build(folder, budget=budget)
 
 
@@ -386,11 +388,11 @@ def test_the_stack_that_the_compiler_tells_lies_below_what_the_board_measures(tm
 
     copy = shutil.copytree(folder, tmp_path / "copy")  # its objects would come from the tests' cache
     platformio.build(copy, budget=generous)
-    told = platformio.build(folder, budget=generous).stack_used_bytes
+    reported = platformio.build(folder, budget=generous).stack_used_bytes
     with running(folder) as port:
         report = validate(folder, port=port, settings=Settings(counts=Counts(rollout=0, random=10)))
 
     measured = report.stack.used_bytes
-    assert told is not None and measured is not None
+    assert reported is not None and measured is not None
     # Start-up code leaves 128 bytes unpainted, which count as used; the serial interrupt comes on top.
-    assert 200 < told <= measured < told + 400
+    assert 200 < reported <= measured < reported + 400

@@ -140,7 +140,7 @@ def test_exploration_is_the_policy_with_noise_of_the_given_width_within_the_boun
     assert np.abs(seen).max() == 1.0
 
 
-def test_actions_are_random_for_as_long_as_told_and_the_updates_do_not_wait() -> None:
+def test_actions_are_random_for_as_long_as_asked_and_the_updates_do_not_wait() -> None:
     trainer = make(TD3, EXPLORATION_NOISE=0.0, N_WARMUP_STEPS=4, N_RANDOM_STEPS=9)
     critic = numbers(trainer, "critic_1")
     by_the_policy, changed = [], []

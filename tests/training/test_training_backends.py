@@ -187,14 +187,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "my, own libraries" / "lib"
 
 
-def told(**changes: Any) -> tuple[Training, list[str]]:
+def trained(**changes: Any) -> tuple[Training, list[str]]:
     lines: list[str] = []
     return training_of(SAC, "openblas", on_message=lines.append, **changes), lines
 
 
 def test_a_library_in_a_folder_with_spaces_is_found_and_used(root: Path) -> None:
     fake = library(root / "libopenblas.so", SGEMM % ("", "") + OPENBLAS)
-    training, lines = told()
+    training, lines = trained()
     assert lines[0] == "OpenBLAS found. Version: 9.8.7"
     assert (training.backend.path, training.backend.version) == (str(fake), "9.8.7")
     _, own = first_updates(training_of(SAC, "own"))
@@ -202,7 +202,7 @@ def test_a_library_in_a_folder_with_spaces_is_found_and_used(root: Path) -> None
     assert all(np.allclose(found[name], own[name], atol=TOLERANCE) for name in own)
     # Broken since: the interface in the cache is not used.
     library(fake, SGEMM % ("", "c[m / 2] += 0.01F;") + OPENBLAS)
-    assert told()[0].backend == backend.OWN
+    assert trained()[0].backend == backend.OWN
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_library_in_a_folder_with_spaces_is_found_and_used(root: Path) -> None
     ],
     ids=["wrong", "never transposed", "nan", "crashes", "without sgemm", "no library", "cannot be loaded"],
 )
-def test_a_broken_library_is_told_and_our_own_kernels_train(root: Path, source: str, words: str) -> None:
+def test_a_broken_library_is_reported_and_our_own_kernels_train(root: Path, source: str, words: str) -> None:
     path = root / "libopenblas.so"
     if "gone" in source:
         library(root / "libgone.so", "")
@@ -232,7 +232,7 @@ def test_a_broken_library_is_told_and_our_own_kernels_train(root: Path, source: 
     else:
         root.mkdir(parents=True)
         path.write_text("this is not a library")
-    training, lines = told()
+    training, lines = trained()
     assert training.backend == backend.OWN
     assert lines[0].startswith(words.format(path=path)), lines
     assert "libopenblas-dev" in lines[0]
@@ -240,11 +240,11 @@ def test_a_broken_library_is_told_and_our_own_kernels_train(root: Path, source: 
     assert "\n" not in lines[0]
 
 
-def test_a_library_that_python_cannot_load_is_told_and_our_own_kernels_train(root: Path) -> None:
+def test_a_library_that_python_cannot_load_is_reported_and_our_own_kernels_train(root: Path) -> None:
     path = root / "libopenblas.so"
     # Known by its path: of two libraries of one name a process loads only the first.
     library(path, GREEDY + SGEMM % ("greedy[m] = 1;", "") + OPENBLAS, "-Xlinker", f"-soname={path}")
-    training, lines = told()
+    training, lines = trained()
     assert training.backend == backend.OWN
     # Compiled although one of the same flags may be in the cache: the library's path is in the key.
     assert lines[:2] == ["OpenBLAS found. Version: 9.8.7", "Compiling the RLtools interface..."]
@@ -273,7 +273,7 @@ def test_an_unknown_backend_is_refused_before_a_compiler_starts(
         SAC(Line, **OFF_POLICY)
 
 
-def test_the_variable_chooses_and_a_backend_of_another_system_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variable_chooses_and_a_backend_of_another_system_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     if platform.system() == "Darwin":
         pytest.skip("it is this system's")
     monkeypatch.setenv("RLT_BACKEND", "accelerate")

@@ -172,7 +172,7 @@ def damaged_copy(cache_directory: Path, target: Path) -> Cache:
 
 
 @pytest.mark.parametrize("word", ["Compiling", "Finished"])
-def test_who_stops_listening_is_told_so_and_loses_no_interface(
+def test_who_stops_listening_gets_a_message_and_loses_no_interface(
     word: str, tmp_path: Path, cache_directory: Path
 ) -> None:
     cache = damaged_copy(cache_directory, tmp_path / "cache")
@@ -424,7 +424,7 @@ CPU = Path("/proc/cpuinfo")
 
 
 @pytest.mark.skipif(not CPU.exists(), reason="the system does not tell what its CPU has")
-def test_microsofts_own_compiler_is_told_of_avx2_where_the_cpu_has_it() -> None:
+def test_microsofts_own_compiler_gets_avx2_where_the_cpu_has_it() -> None:
     has_avx2 = " avx2 " in CPU.read_text(encoding="utf-8")
     flags = compiler_of(Dialect.MSVC).flags("-O2", "Windows", platform.machine())
     assert command_line.has_avx2() == has_avx2 == ("/arch:AVX2" in flags)

@@ -21,7 +21,7 @@ def never() -> Any:
     raise AssertionError("training has begun")
 
 
-def test_without_matplotlib_it_is_told_before_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_matplotlib_it_is_reported_before_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ToolchainError, match="a plot needs matplotlib, which is not installed") as caught:
         train(never, tmp_path / "run", plot=tmp_path / "curve.png")

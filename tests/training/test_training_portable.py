@@ -153,7 +153,7 @@ def test_clang_takes_the_headers_as_microsofts_compiler_would(tmp_path: Path) ->
         assert done.exit_code == 0, f"{source.name}: {done.output[:4000]}"
 
 
-# Compiled as `cl` would be told to, by a g++ that contracts where it can.
+# Compiled as `cl` would be asked to, by a g++ that contracts where it can.
 @pytest.mark.slow
 @pytest.mark.skipif(COMPILERS[0] != "g++", reason="the stand-in calls g++")
 def test_a_portable_training_exports_the_policy_that_acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

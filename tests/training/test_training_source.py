@@ -121,12 +121,12 @@ def test_an_episodes_steps_are_counted_in_float64_and_cut_at_the_limit() -> None
         if step == 2:  # an episode of one environment alone goes on
             environments.count(0.5, 1)
         found += environments.proceed(step, reset=False)
-    told = [(episode.total_reward, episode.length, episode.end_step) for episode in found]
+    reported = [(episode.total_reward, episode.length, episode.end_step) for episode in found]
     tenth = float(np.float32(0.1))
-    assert told[0] == (3e9 + 0.5 - 1e9, 3, 4)
-    assert told[1] == (tenth + tenth + tenth, 3, 5)
-    assert [length for _, length, _ in told] == [3] * len(told)
-    assert isinstance(told[0][0], float)
+    assert reported[0] == (3e9 + 0.5 - 1e9, 3, 4)
+    assert reported[1] == (tenth + tenth + tenth, 3, 5)
+    assert [length for _, length, _ in reported] == [3] * len(reported)
+    assert isinstance(reported[0][0], float)
 
 
 def imported(modules: list[str], but: str = "") -> list[str]:

@@ -79,7 +79,7 @@ def test_the_same_seed_gives_the_same_bits_again_and_another_seed_others(kind: t
         (PPO, {"N_WARMUP_STEPS_ACTOR": 4}, None),
     ],
 )
-def test_a_run_that_ends_in_its_warm_up_is_told_at_its_beginning(
+def test_a_run_that_ends_in_its_warm_up_is_reported_at_its_beginning(
     kind: type[Training], options: dict[str, Any], notice: str | None
 ) -> None:
     lines: list[str] = []

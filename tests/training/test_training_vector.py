@@ -246,12 +246,12 @@ BOX = spaces.Box(np.array([-2.0]), np.array([5.0]), dtype=np.float64)
 def driven(environments: SideBySide) -> list[Any]:
     """What five actions from end to end lead to."""
     environments.begin([3])
-    told = []
+    reported = []
     for step, action in enumerate((-1.0, -0.5, 0.0, 0.5, 1.0)):
         environments.act(np.array([[action]], np.float32), step)
-        told.append((environments.next_observations.tolist(), environments.rewards.tolist()))
+        reported.append((environments.next_observations.tolist(), environments.rewards.tolist()))
         environments.proceed(step, reset=True)
-    return told
+    return reported
 
 
 @pytest.mark.parametrize(
@@ -306,10 +306,10 @@ def test_an_unbounded_box_is_refused_with_what_helps(factory: Any, words: str, n
         (lambda: Line(action_space=BOX), []),
     ],
 )
-def test_a_wrapper_that_a_board_would_lack_is_told(factory: Any, lines: list[str]) -> None:
-    told: list[str] = []
-    PPO(factory, **{**SMALL_PPO, "on_message": told.append})
-    found = [line for line in told if "outside of the policy" in line]
+def test_a_wrapper_that_a_board_would_lack_is_reported(factory: Any, lines: list[str]) -> None:
+    reported: list[str] = []
+    PPO(factory, **{**SMALL_PPO, "on_message": reported.append})
+    found = [line for line in reported if "outside of the policy" in line]
     assert len(found) == len(lines)
     assert all(words in line for words, line in zip(lines, found, strict=True))
 
