@@ -8,6 +8,8 @@ DEMO ?= demo
 # Two workers: with more, the emulated boards wait for each other on a small machine.
 WORKERS ?= 2
 export PATH := $(BIN):$(PATH)
+# The tests start a thousand Python processes: none of them is to compile what another one has compiled.
+export PYTHONDONTWRITEBYTECODE :=
 comma := ,
 
 PYTEST := python -m pytest -n $(WORKERS) --dist worksteal

@@ -27,6 +27,8 @@ RECORD = "RECORD_SECONDS"
 def pytest_configure(config: pytest.Config) -> None:
     """`python -m pytest` may be started without the virtual environment being active: `rlt-embed` is in its folder."""
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    # Hundreds of Python processes follow, most of them PlatformIO's: each would compile all that it imports.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     folder = tempfile.TemporaryDirectory(prefix="refusals-")
     config.add_cleanup(folder.cleanup)
     config.stash[_REFUSALS] = Path(folder.name)
