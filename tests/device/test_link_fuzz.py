@@ -97,7 +97,7 @@ def fuzz(decoder: Decoder, count: int, seed: int) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("count", [50_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [50_000, pytest.param(1_000_000, marks=pytest.mark.long)])
 def test_python_decoder_accepts_no_corrupted_frame(count):
     assert fuzz(Decoder(), count, 1) is None
 

@@ -46,6 +46,11 @@ def run_own_program(folder: Path, url: str, body: str) -> None:
     assert done.exit_code == 0, done.output
 
 
+def program_of(folder: Path, name: str) -> Path:
+    """What PlatformIO has built for a board of the project."""
+    return folder / ".pio" / "build" / name / "firmware.elf"
+
+
 def read_line(url: str, data: bytes = b"", *, until: bytes = b"\r\n", count: int = 1) -> bytes:
     received = b""
     with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=20) as client:

@@ -14,11 +14,12 @@ from rltools_embed import process
 from rltools_embed.device.client import Client
 from rltools_embed.device.link import open_link
 from rltools_embed.errors import BuildError
-from rltools_embed.firmware import board, platformio
+from rltools_embed.firmware import board, elf, manifest, platformio
 from rltools_embed.firmware.board import Arithmetic, Placement, RunnerKind
+from rltools_embed.firmware.sizes import estimate
 from rltools_embed.policy.digest import digest
 from rltools_embed.validation import validate
-from tests.firmware.projects import OTHER_CORES, Export, Running, emulated, read_line, write_with
+from tests.firmware.projects import OTHER_CORES, Export, Running, emulated, program_of, read_line, write_with
 from tests.policies import rescaled_sac_policy, sac_policy
 
 EMULATED = [name for name in board.names() if board.load(name).runner.kind is RunnerKind.QEMU]
@@ -35,8 +36,6 @@ def observations(count: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]
 def test_a_board_computes_the_bits_of_the_host_reference(export: Export, running: Running, name: str) -> None:
     policy = sac_policy(hidden=HIDDEN, environment="Pendulum-v1")
     folder = export(name, hidden=HIDDEN)
-    firmware = platformio.build(folder)
-
     port = running(folder, name)
     with open_link(port) as link:
         client = Client(link)
@@ -52,18 +51,21 @@ def test_a_board_computes_the_bits_of_the_host_reference(export: Export, running
     assert (self_test.examples, self_test.mismatches) == (8, 0)
     assert report.passed, [check for check in report.checks if not check.passed]
     assert (report.board, report.observations) == (name, 1356)
-    assert not re.search(r"\bwarning\b", (folder / f".pio/build-{name}.log").read_text())
+    assert not re.search(r"\bwarning\b", (folder / f".pio/upload-{name}.log").read_text())
     if name != "host":
         assert report.cost is not None
         assert report.cost.unit == "instructions"
         assert report.stack.used_bytes == statistics.stack_used_bytes
-        assert firmware.memory is not None
+        opened = manifest.load(folder)
+        expected = estimate(opened.board(name), opened.policy)
+        memory = elf.measure(program_of(folder, name))
+        assert memory is not None
         weights = 4 * policy.parameter_count
-        assert weights + 9_000 < firmware.memory.flash_bytes < weights + 17_000
-        assert firmware.memory.ram_bytes < 4_096
-        assert firmware.estimate.flash_bytes <= firmware.memory.flash_bytes
-        assert 0 <= firmware.memory.ram_bytes - firmware.estimate.ram_bytes < 128
-        assert statistics.stack_bytes == firmware.memory.stack_bytes == firmware.board.stack_bytes
+        assert weights + 9_000 < memory.flash_bytes < weights + 17_000
+        assert memory.ram_bytes < 4_096
+        assert expected.flash_bytes <= memory.flash_bytes
+        assert 0 <= memory.ram_bytes - expected.ram_bytes < 128
+        assert statistics.stack_bytes == memory.stack_bytes == opened.board(name).stack_bytes
         assert 0 < statistics.stack_used_bytes < 2_048
 
 
@@ -113,8 +115,8 @@ RAM_OF_AN386 = range(0x2000_0000, 0x2040_0000)
 LAST_64_KIB = 0x203F_0000
 
 
-def address_of(elf: Path, name: str) -> int:
-    symbols = process.run(["arm-none-eabi-nm", "-C", elf]).output
+def address_of(program: Path, name: str) -> int:
+    symbols = process.run(["arm-none-eabi-nm", "-C", program]).output
     (line,) = (line for line in symbols.splitlines() if line.endswith(name))
     return int(line.split()[0], 16)
 
@@ -135,8 +137,6 @@ def test_code_and_numbers_run_from_ram_with_the_same_bits(
     whole = board.load("qemu_mps2_an386")
     fast = replace(whole, name="fast", ram_bytes=LAST_64_KIB - RAM_OF_AN386.start, placement=placement)
     folder = write_with(tmp_path / "project", fast)
-    elf = platformio.build(folder).elf
-
     with open_link(running(folder, "fast")) as link:
         client = Client(link)
         client.reset()  # start-up puts the numbers there again
@@ -146,9 +146,11 @@ def test_code_and_numbers_run_from_ram_with_the_same_bits(
     policy = sac_policy(hidden=8, environment="Pendulum-v1")
     assert actions.tobytes() == policy.evaluate(observations(100)).tobytes()
     assert hello.digest == digest(policy)
-    assert (address_of(elf, "Policy::evaluate(float const*, float*)") in RAM_OF_AN386) == (placement.code is not None)
+    assert (address_of(program_of(folder, "fast"), "Policy::evaluate(float const*, float*)") in RAM_OF_AN386) == (
+        placement.code is not None
+    )
     if placement.weights:
-        assert address_of(elf, "placed_numbers") in RAM_OF_AN386
+        assert address_of(program_of(folder, "fast"), "placed_numbers") in RAM_OF_AN386
 
 
 @emulated

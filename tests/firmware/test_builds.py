@@ -18,12 +18,16 @@ from rltools_embed.errors import BoardError, BuildError, LinkError, ProjectError
 from rltools_embed.firmware import board, platformio, project
 from rltools_embed.policy import checkpoint
 from rltools_embed.policy.digest import digest
+from tests.cases import every_second
 from tests.firmware.conftest import make_spec
 from tests.firmware.projects import Export, Running, emulated, write_with
 
 
-@pytest.mark.parametrize("name", ["host", pytest.param("qemu_mps2_an386", marks=emulated)])
-@pytest.mark.parametrize("folder", ["it's my {project}; ls", 'a"b`touch pwned`', "-e ü %s #1"])
+@emulated
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    every_second(("host", "qemu_mps2_an386"), ["it's my {project}; ls", 'a"b`touch pwned`', "-e ü %s #1"]),
+)
 def test_a_folder_with_a_difficult_name_builds_and_runs(
     export: Export, running: Running, tmp_path: Path, name: str, folder: str
 ) -> None:
@@ -149,3 +153,22 @@ def test_variables_beyond_the_ram_are_reported_in_sizes(tmp_path: Path) -> None:
 
     with pytest.raises(BoardError, match=r"offers 18032 B of RAM, this policy needs 18\d{3} B"):
         platformio.build(folder)
+
+
+def test_a_board_is_switched_off_without_a_compiler_and_hardware_is_not(
+    export: Export, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = export("host", "nucleo_f446re")
+    url = running(folder, "host")
+    monkeypatch.setenv("PATH", "")
+    platformio.power_off(folder, "host", url)
+    with pytest.raises(LinkError), open_link(url) as link:
+        Client(link).hello()
+    with pytest.raises(BuildError, match="nucleo_f446re is hardware"):
+        platformio.power_off(folder, "nucleo_f446re")
+    script = folder / "platforms/rlt_emulated/run_board.py"
+    script.rename(script.with_suffix(".away"))
+    with pytest.raises(BuildError, match=r"run_board\.py is missing") as caught:
+        platformio.power_off(folder, "host", url)
+    assert caught.value.hint == "export the project again"
+    script.with_suffix(".away").rename(script)

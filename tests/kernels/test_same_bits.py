@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rltools_embed.policy.arithmetic import Arithmetic
+from tests.cases import some
 from tests.cpp_program import COMPILERS
 from tests.emulation import emulator
 from tests.kernels import observations
@@ -40,7 +41,12 @@ def test_every_core_gives_the_references_bits(checkpoints: Path, expected: Diges
     assert observations.digests_of_core(core, checkpoints) == expected
 
 
-@pytest.mark.parametrize("host", observations.HOSTS, ids=lambda host: host.name)
+# In CI, one half of the optimisations with the processor's fused multiply-add, the other without.
+@pytest.mark.parametrize(
+    "host",
+    some(((host,) for host in observations.HOSTS), lambda host: observations.HOSTS.index(host) % 4 in (0, 3)),
+    ids=lambda host: host.name,
+)
 def test_every_compiler_of_the_host_gives_the_references_bits(checkpoints: Path, expected: Digests, host: Host) -> None:
     assert observations.digests_of_host(host, checkpoints) == expected
 

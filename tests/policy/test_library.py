@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +16,7 @@ from rltools_embed.policy.digest import digest
 from rltools_embed.policy.layers import Activation
 from rltools_embed.policy.model import Policy
 from tests import policies
+from tests.cases import every_second
 from tests.cpp_program import COMPILERS, compile_program
 
 # Reads observations from stdin as raw float32, writes actions, the trace of each, and the digest.
@@ -133,9 +133,9 @@ def test_every_tag_gives_the_same_bits_and_digest(tmp_path: Path, name: str, tag
 FLAGS = (("-O0",), ("-O3",), ("-O3", "-march=native", "-ffp-contract=fast"))
 
 
-@pytest.mark.parametrize(("compiler", "flags"), list(itertools.product(COMPILERS, FLAGS)))
-@pytest.mark.parametrize("device", ["Generic", "ARM"])
-@pytest.mark.parametrize("name", ["sac", "ppo", "gru"])
+@pytest.mark.parametrize(
+    ("name", "device", "compiler", "flags"), every_second(("sac", "ppo", "gru"), ("Generic", "ARM"), COMPILERS, FLAGS)
+)
 def test_compiler_flags_change_no_bit(
     tmp_path: Path, name: str, device: str, compiler: str, flags: tuple[str, ...]
 ) -> None:

@@ -18,6 +18,7 @@ from rltools_embed.policy.arithmetic import Arithmetic
 from rltools_embed.policy.layers import Gru, SampleAndSquash, Td3Sampling, number_count
 from rltools_embed.policy.model import Policy
 from tests import policies
+from tests.cases import every_second
 from tests.cpp_program import COMPILERS, compile_program
 
 SOURCE = Path(__file__).parent.parent / "cpp" / "episode.cpp"
@@ -52,8 +53,7 @@ def assert_same_bits(found: np.ndarray, expected: np.ndarray) -> None:
 FLAGS = (("-O0",), ("-O3", "-march=native", "-ffp-contract=fast"), ("-O2", "-fsanitize=address,undefined"))
 
 
-@pytest.mark.parametrize("mode", Arithmetic)
-@pytest.mark.parametrize(("compiler", "flags"), list(itertools.product(COMPILERS, FLAGS)))
+@pytest.mark.parametrize(("compiler", "flags", "mode"), every_second(COMPILERS, FLAGS, Arithmetic))
 def test_every_step_of_an_episode_has_the_reference_bits(
     tmp_path: Path, compiler: str, flags: tuple[str, ...], mode: Arithmetic
 ) -> None:
@@ -65,10 +65,11 @@ def test_every_step_of_an_episode_has_the_reference_bits(
         assert_same_bits(np.ascontiguousarray(found[:, episode]), expected)
 
 
-def test_ten_thousand_steps_have_the_reference_bits(tmp_path: Path) -> None:
-    # An episode of its own: a difference in any step would stay in the state.
+@pytest.mark.parametrize("steps", [400, pytest.param(3400, marks=pytest.mark.long)])
+def test_long_episodes_have_the_reference_bits(tmp_path: Path, steps: int) -> None:
+    # Three of them; a difference in any step would stay in the state.
     policy = policies.gru_policy(hidden=6)
-    observations = np.random.default_rng(1).normal(size=(3400, EPISODES, 4)).astype(np.float32)
+    observations = np.random.default_rng(1).normal(size=(steps, EPISODES, 4)).astype(np.float32)
     found = run_episodes(tmp_path, policy, Arithmetic.SEPARATE, "episode", observations, COMPILERS[0], "-O2")
     for episode in range(EPISODES):
         expected = policy.evaluate_episode(observations[:, episode], Arithmetic.SEPARATE)

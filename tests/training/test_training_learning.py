@@ -43,7 +43,7 @@ def mean_return(state: State, factory: Callable[[], gymnasium.Env[Any, Any]]) ->
 # the median tells whether they learn. How well they do over ten seeds is docs/learning.md's.
 LEARNED = [
     (SAC, native, 5, GOOD_ENOUGH),
-    (SAC, rescaled, 3, GOOD_ENOUGH),
+    pytest.param(SAC, rescaled, 3, GOOD_ENOUGH, marks=pytest.mark.long),
     (TD3, native, 3, -220.0),
     (PPO, rescaled, 3, -220.0),
 ]

@@ -12,6 +12,7 @@ from rltools_embed.policy.model import Policy
 from rltools_embed.validation import Counts, Settings, validate
 from tests import policies
 from tests.boards import export, running
+from tests.cases import every_second
 
 # Kernels with every remainder, and every elementary function.
 POLICIES = {
@@ -39,8 +40,9 @@ def check(folder: Path, name: str, policy: Policy, settings: Settings) -> None:
 # The soft-float M3 takes another path through every operation than the FPU of the M4F.
 @pytest.mark.emulated
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["qemu_mps2_an385", "qemu_mps2_an386"])
-@pytest.mark.parametrize("kind", [kind for kind in POLICIES if kind != "sac"])
+@pytest.mark.parametrize(
+    ("name", "kind"), every_second(("qemu_mps2_an385", "qemu_mps2_an386"), [kind for kind in POLICIES if kind != "sac"])
+)
 def test_every_kind_of_policy_gives_the_same_bits(tmp_path: Path, name: str, kind: str) -> None:
     policy = POLICIES[kind]
     settings = Settings(counts=Counts(rollout=0, random=200), benchmark_repeats=1)
@@ -72,7 +74,7 @@ def test_one_project_serves_several_boards(tmp_path: Path) -> None:
 
 
 @pytest.mark.emulated
-@pytest.mark.parametrize("name", ["qemu_mps2_an386", "qemu_riscv32_virt"])
+@pytest.mark.parametrize("name", ["qemu_mps2_an386", pytest.param("qemu_riscv32_virt", marks=pytest.mark.long)])
 def test_instruction_count_is_the_same_in_every_run(tmp_path: Path, name: str) -> None:
     policy = policies.sac_policy(hidden=16)
     folder = export(policy, tmp_path / "project", name)
