@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from rltools_embed import process
 from rltools_embed.errors import BoardError, BuildError, LinkError
@@ -21,6 +21,9 @@ from rltools_embed.firmware.spec import Project
 TIMEOUT_S = 1800.0
 Watch: TypeAlias = Callable[[str], None]
 _LAST_LINES = 15
+# The platform of the boards that are processes prints it when the program is built.
+_STARTING = re.compile(r"^Starting \S*firmware\.elf", re.MULTILINE)
+_RUN_BOARD = Path("platforms", "rlt_emulated", "run_board.py")
 # Nothing we start asks the network: no telemetry, no question for a newer Core.
 _ENVIRONMENT = {
     "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no",
@@ -70,16 +73,26 @@ def build(
     flags = call_depth.FLAG if budget.stack_bytes is not None else ""
     log = _run(opened, board, "build", (), watch, flags)
     if log.failed:
-        if flags and flags in log.output:
-            raise BoardError(
-                f"the compiler of {board.name} is too old to tell how deep the stack goes: it has no {flags}",
-                "leave --max-stack out; a validation measures the stack on the board",
-            )
-        _refuse_overflow(board, log.output, estimate(board, opened.policy))
-        raise BuildError(f"the build for {board.name} failed; all of it is in {log.path}", log.last_lines)
-    program = log.path.parent / "build" / board.name / "firmware.elf"
+        _refuse_build(opened, board, log, flags)
+    return _firmware(opened, board, budget, flags)
+
+
+def _refuse_build(opened: Project, board: Board, log: _Log, flags: str = "") -> NoReturn:
+    """Raise what the compiler or the linker refused."""
+    if flags and flags in log.output:
+        raise BoardError(
+            f"the compiler of {board.name} is too old to tell how deep the stack goes: it has no {flags}",
+            "leave --max-stack out; a validation measures the stack on the board",
+        )
+    _refuse_overflow(board, log.output, estimate(board, opened.policy))
+    raise BuildError(f"the build for {board.name} failed; all of it is in {log.path}", log.last_lines)
+
+
+def _firmware(opened: Project, board: Board, budget: Budget, flags: str = "") -> Firmware:
+    """What was built, if it fits."""
+    program = _workspace(opened) / "build" / board.name / "firmware.elf"
     if not program.is_file():
-        raise BuildError(f"the build for {board.name} left no {program}", log.last_lines)
+        raise BuildError(f"the build for {board.name} left no {program}")
     memory = elf.measure(program)
     if memory is not None:
         elf.check_fit(board, memory)
@@ -114,8 +127,17 @@ def upload(
     _check_port(board, port)
     toolchain.require((*toolchain.for_build(board), *toolchain.for_upload(board)))
     toolchain.require_packages(opened.folder, board, "upload")
-    build(project_dir, environment, watch=watch)
-    log = _run(opened, board, "upload", ("-t", "nobuild", *_upload_arguments("upload", port)), watch)
+    arguments = _upload_arguments("upload", port)
+    if board.runner.is_process:
+        # One run: a bare board's linker refuses what does not fit, so that nothing wrong is switched on.
+        log = _run(opened, board, "upload", arguments, watch)
+        if log.failed and not _STARTING.search(log.output):
+            _refuse_build(opened, board, log)
+        if not log.failed:
+            _firmware(opened, board, Budget())
+    else:
+        build(project_dir, environment, watch=watch)
+        log = _run(opened, board, "upload", ("-t", "nobuild", *arguments), watch)
     if log.failed:
         _refuse_port(log.output)
         raise BuildError(f"the upload to {board.name} failed; all of it is in {log.path}", log.last_lines)
@@ -125,17 +147,27 @@ def upload(
 def power_off(project_dir: Path, environment: str | None = None, port: str | None = None) -> None:
     """End what runs on an emulated board's port; nothing happens if nothing does.
 
+    Neither PlatformIO nor a compiler is needed.
+
     Raises:
-        BuildError: it could not be ended.
+        BuildError: it could not be ended, or the board is hardware.
+        LinkError: another project's board runs on that port.
     """
     opened = manifest.load(project_dir)
     board = opened.board(environment)
+    if not board.runner.is_process:
+        raise BuildError(f"{board.name} is hardware, which cannot be switched off from here", "unplug it")
     _check_port(board, port)
-    toolchain.require(toolchain.for_build(board))
-    log = _run(opened, board, "poweroff", _upload_arguments("poweroff", port))
-    if log.failed:
-        _refuse_port(log.output)
-        raise BuildError(f"{board.name} could not be switched off; all of it is in {log.path}", log.last_lines)
+    where = port or opened.upload_port(board)
+    if where is None:
+        raise LinkError(f"the port of {board.name} is not known", "name it with --port")
+    script = opened.folder / _RUN_BOARD
+    if not script.is_file():
+        raise BuildError(f"{script} is missing", "export the project again")
+    done = process.run([sys.executable, script, "stop", "--port", where, "--project", opened.folder])
+    if done.exit_code != 0:
+        _refuse_port(done.output)
+        raise BuildError(f"{board.name} could not be switched off: {done.output.strip()}", "see `rlt-embed doctor`")
 
 
 def _upload_arguments(target: str, port: str | None) -> tuple[str, ...]:
@@ -171,7 +203,7 @@ def _run(
         board.name,
         *arguments,
     ]
-    workspace = opened.folder / ".pio"
+    workspace = _workspace(opened)
     # A user's own variables for other projects must not move what we look for afterwards.
     folders = {
         "PLATFORMIO_WORKSPACE_DIR": str(workspace),
@@ -193,6 +225,10 @@ def _run(
     path.parent.mkdir(exist_ok=True)
     path.write_text(done.output, encoding="utf-8")
     return _Log(path=path, output=done.output, failed=done.exit_code != 0)
+
+
+def _workspace(opened: Project) -> Path:
+    return opened.folder / ".pio"
 
 
 def free_port() -> str:
