@@ -32,21 +32,47 @@ from rltools_embed import process, resources
 from rltools_embed.errors import RltEmbedError
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import evidence, platformio, project
-from rltools_embed.firmware.board import Board, Fpu
+from rltools_embed.firmware.board import Board
 from rltools_embed.firmware.evidence import FrameworkBuild
 from rltools_embed.firmware.platformio import Firmware
 from rltools_embed.target import free_port
 from rltools_embed.validation import Counts, Report, Settings, validate
 from tests import policies
-from tests.board_matrix import ROOT, hardware
+from tests.board_matrix import ROOT, core_of, hardware
 from tests.boards import spec_of
 
 QEMU_MINIMUM = (10, 0)
 # An emulated core without floating-point instructions takes most of a second for an inference.
 SLOW_RANDOM = 64
 POLICY = policies.sac_policy(environment="Pendulum-v1")
-# What each kernel is made of: mnemonics that the policy's code must have, and such that it must not.
-_HARDWARE_FLOATS = r"\tv(mul|fma|mla)\S*\.f32\t"
+
+
+@dataclass(frozen=True)
+class _Idiom:
+    """Instructions by which a kernel is recognised; of the generic one the compiler makes fewer than `least`."""
+
+    pattern: str
+    least: int
+    words: str
+
+
+_PANEL_LOADS = _Idiom(r"\tv?ldmia\S*\t[^\n]*\{s\d+-s\d+\}", 8, "loads of several numbers")
+_SOFT_PRODUCTS = _Idiom(
+    r"<_*(?:wrap_+|real_+)?(?:aeabi_fmul|mulsf3)\w*>\n?", 8, "calls of the library's multiplication"
+)
+_PRODUCTS = _Idiom(r"\t(?:f?mul|madd)\.s\t", 8, "multiplications")
+# By the device that a policy is compiled for. Of ESP32's cores there is none but the portable kernel.
+_IDIOMS: Mapping[str, _Idiom] = {
+    "CortexM0Plus": _SOFT_PRODUCTS,
+    "CortexM3": _SOFT_PRODUCTS,
+    "CortexM4F": _PANEL_LOADS,
+    "CortexM33": _PANEL_LOADS,
+    "CortexM55": _Idiom(r"\tv\S+\t[^\n]*\bq\d", 16, "instructions with vectors"),
+    "CortexM7F": _Idiom(r"\tvmla\.f32\t", 40, "multiplications that add"),
+    "RISCV": _SOFT_PRODUCTS,
+    "Xtensa": _SOFT_PRODUCTS,
+    "XtensaF": _PRODUCTS,
+}
 
 
 class Emulator(Protocol):
@@ -160,7 +186,8 @@ def row_of(board: Board, folder: Path) -> FrameworkBuild:
     except RltEmbedError as error:
         return replace(row, missing=error.message.partition(", and cannot download")[0])
     log = (folder / f".pio/build-{board.name}.log").read_text(encoding="utf-8")
-    row = replace(row, packages=packages_of(log, firmware.elf), kernel=kernel_of(firmware.elf, board))
+    kernel, failed = kernel_of(firmware.elf, board)
+    row = replace(row, packages=packages_of(log, firmware.elf), kernel=kernel, failed=failed)
     # Last: making the commands removes the program.
     row = replace(row, **sizes_of(firmware), flags=flags_of(folder, board))
     machine = MACHINES.get(board.name)
@@ -211,20 +238,29 @@ def flags_of(folder: Path, board: Board) -> tuple[str, ...]:
     return ("not known: compile_commands.json does not name policy.cpp",)
 
 
-def kernel_of(elf: Path, board: Board) -> str:
-    """What the machine code of the policy, which is all of our library's, shows of the core's kernel."""
-    objdump = board.core.toolchain.tools["OBJCOPY"].replace("objcopy", "objdump")
+def kernel_of(elf: Path, board: Board) -> tuple[str, str]:
+    """The kernel that the policy's machine code has, in words, and what is wrong with it.
+
+    The symbols name the device that the policy was compiled for, which chooses the kernel; the kernel itself is
+    recognised by instructions that the compiler does not make of the generic one.
+    """
+    wanted = board.core.tag(board.fpu)
+    idiom = _IDIOMS[wanted]
+    objdump = core_of(board)[0].toolchain.tools["OBJCOPY"].replace("objcopy", "objdump")
     functions = re.split(r"^[0-9a-f]+ <", process.run([objdump, "-d", "-C", elf]).output, flags=re.MULTILINE)
-    ours = [text for text in functions if re.match(r"(Policy::|.*rl_tools::(nn|evaluate|embed::Policy))", text)]
+    ours = [text for text in functions if re.match(r"(Policy::|.*rl_tools::(nn|evaluate|embed))", text)]
+    devices = {name for text in ours for name in re.findall(r"rl_tools::devices::(\w+)<", text)}
     text = "\n".join(line for each in ours for line in each.splitlines()[1:])
+    seen = len(re.findall(idiom.pattern, text))
     count = len(re.findall(r"^ *[0-9a-f]+:\t", text, re.MULTILINE))
-    floats = len(re.findall(_HARDWARE_FLOATS, text))
-    if board.fpu is Fpu.NONE:
-        calls = len(re.findall(r"<_*(?:__wrap_)?_*(?:aeabi_fmul|mulsf3)\w*>", text))
-        wrapped = len(re.findall(r"<__wrap___aeabi_f", text))
-        return f"{calls} calls of the library's multiplication ({wrapped} wrapped ones), {floats} of an FPU, in {count}"
-    loads = len(re.findall(r"\tv?ldmia\S*\t", text))
-    return f"{floats} multiplications and {loads} loads of several registers in {count} instructions"
+    words = (
+        f"kernel of {' and '.join(sorted(devices)) or 'no known device'}: {seen} {idiom.words} in {count} instructions"
+    )
+    if wanted not in devices:
+        return words, f"the policy is not compiled for {wanted}"
+    if seen < idiom.least:
+        return words, f"the kernel of {wanted} has at least {idiom.least} {idiom.words}, and the program {seen}"
+    return words, ""
 
 
 def _commit() -> str:
@@ -294,7 +330,8 @@ def run(row: FrameworkBuild, folder: Path, board: Board, emulator: Emulator) -> 
 
 def with_report(row: FrameworkBuild, report: Report) -> FrameworkBuild:
     """The row with what a validation found."""
-    failed = "; ".join(f"{check.name}: {check.message}" for check in report.checks if not check.passed)
+    found = (f"{check.name}: {check.message}" for check in report.checks if not check.passed)
+    failed = "; ".join((*([row.failed] if row.failed else []), *found))
     total = report.total
     if total is None:
         return replace(row, failed=failed)

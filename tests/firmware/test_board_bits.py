@@ -21,6 +21,7 @@ from rltools_embed.policy.digest import digest
 from rltools_embed.validation import validate
 from tests.firmware.projects import OTHER_CORES, Export, Running, emulated, program_of, read_line, write_with
 from tests.policies import rescaled_sac_policy, sac_policy
+from tests.real_frameworks import kernel_of
 
 EMULATED = [name for name in board.names() if board.load(name).runner.kind is RunnerKind.QEMU]
 TARGETS = ["host", *(pytest.param(name, marks=emulated) for name in EMULATED)]
@@ -65,6 +66,8 @@ def test_a_board_computes_the_bits_of_the_host_reference(export: Export, running
         assert memory.ram_bytes < 4_096
         assert expected.flash_bytes <= memory.flash_bytes
         assert 0 <= memory.ram_bytes - expected.ram_bytes < 128
+        kernel, problem = kernel_of(program_of(folder, name), opened.board(name))
+        assert not problem, kernel
         assert statistics.stack_bytes == memory.stack_bytes == opened.board(name).stack_bytes
         assert 0 < statistics.stack_used_bytes < 2_048
 

@@ -14,7 +14,7 @@ from rltools_embed.firmware import evidence
 from rltools_embed.firmware.sizes import check_fit, estimate
 from rltools_embed.target import memory_target
 from rltools_embed.validation import Settings, validate
-from tests import policies, real_frameworks
+from tests import board_matrix, policies, real_frameworks
 from tests.firmware.conftest import make_spec
 
 ROWS = evidence.framework_builds()
@@ -62,6 +62,31 @@ PACKAGES:
 
     assert packages == ["ST STM32 19.6.0", "framework-arduinoststm32 4.21200.0 (2.12.0)", "framework-cmsis 2.60300.0"]
     assert compiler.startswith("GCC: ")
+
+
+@pytest.mark.emulated
+@pytest.mark.parametrize("name", ["nucleo_f446re", "teensy41"])
+def test_a_program_without_its_cores_kernel_is_found(tmp_path: Path, name: str) -> None:
+    board = boards.load(name)
+    target = board_matrix.Target(board=board.on(board.platformio.frameworks[0]))
+    folder = board_matrix.export_target(target, tmp_path / "project", hidden=64)
+
+    def linked(program: Path) -> Path:
+        compiled = board_matrix.compile_board(folder, target.board, board_matrix.compiler_of(board), "-c")
+        done = board_matrix.link_board(folder, target.board, program, "setup", "loop")
+        assert (compiled.exit_code, done.exit_code) == (0, 0), compiled.output + done.output
+        return program
+
+    right, problem = real_frameworks.kernel_of(linked(tmp_path / "right.elf"), target.board)
+    assert not problem
+    tag = board.core.tag(board.fpu)
+    assert right.startswith(f"kernel of {tag}: ")
+
+    (device,) = folder.glob("include/boards/*/rlt_embed/device.h")
+    device.write_text(device.read_text().replace(f"devices::{tag}<", "devices::ARM<"))
+    wrong, problem = real_frameworks.kernel_of(linked(tmp_path / "wrong.elf"), target.board)
+    assert wrong.startswith("kernel of ARM: 0 ")
+    assert problem == f"the policy is not compiled for {tag}"
 
 
 def test_a_validation_that_fails_is_no_success() -> None:
