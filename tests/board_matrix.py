@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from platformio.project.config import ProjectConfig
@@ -22,7 +22,8 @@ from rltools_embed import process, resources
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import evidence, platformio, project, toolchain
 from rltools_embed.firmware.board import Architecture, Board, Core, Fpu, Framework, cores
-from rltools_embed.firmware.evidence import Evidence, Proof
+from rltools_embed.firmware.evidence import Evidence, FrameworkBuild, Proof
+from rltools_embed.firmware.runners import Qemu
 from rltools_embed.policy.model import Policy
 from rltools_embed.validation import Settings, validate
 from tests import policies
@@ -185,17 +186,21 @@ def export_target(target: Target, folder: Path, hidden: int = 8) -> Path:
 
 def compiled(board: Board) -> Evidence:
     """Compile a hardware board's firmware on every framework that it has, down to machine code."""
-    names = []
+    rendered, names = [], []
     for framework in board.platformio.frameworks:
         target = Target(board=board.on(framework))
         with tempfile.TemporaryDirectory() as folder:
-            done = compile_board(export_target(target, Path(folder) / "x"), target.board, compiler_of(board), "-S")
+            project_dir = export_target(target, Path(folder) / "x")
+            rendered.append(framework.value)
+            done = compile_board(project_dir, target.board, compiler_of(board), "-S")
         if done.exit_code != 0:
-            return Evidence(proof=Proof.NOTHING, detail=f"{framework.value} does not compile: {done.output[:200]}")
+            detail = f"{framework.value} does not compile: {done.output[:200]}"
+            return Evidence(proof=Proof.NOTHING, detail=detail, rendered=tuple(rendered), compiled=tuple(names))
         names.append(framework.value)
     used = compiler_of(board)[0]
     detail = f"{' and '.join(names)}: every source compiles with {used}, against stand-ins of the vendor's headers"
-    return with_frameworks(board, Evidence(proof=Proof.COMPILED, detail=detail))
+    seen = Evidence(proof=Proof.COMPILED, detail=detail, rendered=tuple(rendered), compiled=tuple(names))
+    return with_frameworks(board, seen)
 
 
 def with_frameworks(board: Board, seen: Evidence) -> Evidence:
@@ -208,8 +213,8 @@ def with_frameworks(board: Board, seen: Evidence) -> Evidence:
         detail = f"{seen.detail}; {packages} built it ({build.flash_bytes} B of flash)"
         if build.passed:
             ran = f"{build.equal} of {build.outputs} outputs have the bits of the reference on {build.ran_on}"
-            return Evidence(proof=Proof.VENDOR_EMULATED, detail=f"{detail}; {ran}")
-        return Evidence(proof=Proof.VENDOR_PACKAGES, detail=detail)
+            return replace(seen, proof=Proof.VENDOR_EMULATED, detail=f"{detail}; {ran}")
+        return replace(seen, proof=Proof.VENDOR_PACKAGES, detail=detail)
     return seen
 
 
@@ -226,13 +231,20 @@ def simulated(board: Board, policy: Policy) -> Evidence:
         command = [sys.executable, "-m", "rltools_embed", "flash", project_dir, "--port", port]
         done = process.run(command, environment={"PLATFORMIO_CORE_DIR": core_dir}, timeout_s=600)
         if done.exit_code != 0:
-            return Evidence(proof=Proof.NOTHING, detail=done.output[-200:])
+            return replace(seen, proof=Proof.NOTHING, detail=done.output[-200:])
         report = validate(project_dir, port=port, settings=Settings(benchmark_repeats=1))
     if not report.passed or report.total is None:
-        return Evidence(proof=Proof.NOTHING, detail="the validation did not pass")
+        return replace(seen, proof=Proof.NOTHING, detail="the validation did not pass")
     ran = f"{report.total.equal} of {report.total.outputs} outputs have the bits of the reference"
     how = "on a simulated board with a stand-in for Arduino's core, flashed by esptool"
-    return Evidence(proof=Proof.SIMULATED, detail=f"{seen.detail}; {ran} {how}")
+    return replace(
+        seen,
+        proof=Proof.SIMULATED,
+        detail=f"{seen.detail}; {ran} {how}",
+        ran_on="simulated board, stand-in for Arduino's core",
+        outputs=report.total.outputs,
+        equal=report.total.equal,
+    )
 
 
 def run_here(board: Board, policy: Policy) -> Evidence:
@@ -245,15 +257,23 @@ def run_here(board: Board, policy: Policy) -> Evidence:
         sizes = platformio.build(project_dir).memory
         with running(project_dir) as port:
             report = validate(project_dir, port=port, settings=Settings())
+    seen = Evidence(proof=Proof.NOTHING, detail="", rendered=(board.software,), compiled=(board.software,))
     total = report.total
     if not report.passed or total is None:
-        return Evidence(proof=Proof.NOTHING, detail="the validation did not pass")
+        return replace(seen, detail="the validation did not pass")
+    seen = replace(seen, outputs=total.outputs, equal=total.equal)
     detail = f"{total.equal} of {total.outputs} outputs have the bits of the reference"
     if board.core is cores.NATIVE:
-        return Evidence(proof=Proof.THIS_COMPUTER, detail=f"{detail}, as a process of this computer")
+        detail += ", as a process of this computer"
+        return replace(seen, proof=Proof.THIS_COMPUTER, detail=detail, ran_on="this computer")
     if report.cost is not None and report.cost.per_inference is not None and sizes is not None:
         detail += f"; {report.cost.per_inference:.0f} {report.cost.unit} per inference, {sizes.flash_bytes} B of flash"
-    return Evidence(proof=Proof.EMULATED, detail=detail)
+    return replace(seen, proof=Proof.EMULATED, detail=detail, ran_on=emulator_of(board))
+
+
+def emulator_of(board: Board) -> str:
+    """The emulator and its machine, for the table."""
+    return f"QEMU, {board.runner.machine}" if isinstance(board.runner, Qemu) else board.runner.kind
 
 
 def measure() -> dict[str, Evidence]:
@@ -274,21 +294,39 @@ def measure() -> dict[str, Evidence]:
 
 def table(results: dict[str, Evidence]) -> str:
     """The README's table of boards."""
-    rows = ["| board | core | clock | flash, RAM | framework | evidence |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| board | core | flash, RAM | renders | compiles | built with | ran on | outputs bit equal |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for name in sorted(results, key=lambda name: (not boards.load(name).runner.has_framework, name)):
         board = boards.load(name)
         unit = "" if board.fpu in (Fpu.NONE, Fpu.NATIVE) else f", {board.fpu.value}"
         memory = "-" if board.flash_bytes is None else f"{board.flash_bytes >> 10}, {(board.ram_bytes or 0) >> 10} KiB"
-        cells = (
-            f"`{name}`",
-            f"{board.core.name}{unit}",
-            "-" if board.core_mhz is None else f"{board.core_mhz:g} MHz",
-            memory,
-            board.software,
-            results[name].proof.value,
-        )
+        cells = (f"`{name}`", f"{board.core.name}{unit}", memory, *cells_of(board, results[name]))
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
+
+
+def cells_of(board: Board, seen: Evidence) -> tuple[str, str, str, str, str]:
+    """Renders, compiles, built with, ran on, bits: what was seen, or a dash."""
+    built = [row for row in evidence.framework_rows(board.name) if not row.missing]
+    ran = next((row for row in built if row.passed), None)
+    if ran is not None:
+        where, bits = ran.ran_on, f"{ran.equal} of {ran.outputs}"
+    else:
+        where, bits = seen.ran_on or "-", f"{seen.equal} of {seen.outputs}" if seen.outputs else "-"
+    frameworks = "; ".join(framework_title(row) for row in built)
+    if not board.runner.has_framework:
+        frameworks = "no framework"
+    return (", ".join(seen.rendered) or "-", ", ".join(seen.compiled) or "-", frameworks or "-", where, bits)
+
+
+def framework_title(row: FrameworkBuild) -> str:
+    """The framework with the version that its vendor gives it: "arduinoststm32 2.12.0"."""
+    package = next(each for each in row.packages if each.startswith("framework-"))
+    found = re.fullmatch(r"framework-(\S+) (\S+?)(?: \((\S+)\))?", package)
+    assert found is not None, package
+    return f"{found[1]} {found[3] or found[2]}"
 
 
 def readme_with(rows: str) -> str:
@@ -299,7 +337,7 @@ def readme_with(rows: str) -> str:
 
 def main() -> None:
     results = measure()
-    entries = {name: {"proof": entry.proof.value, "detail": entry.detail} for name, entry in results.items()}
+    entries = {name: {**asdict(entry), "proof": entry.proof.value} for name, entry in results.items()}
     path = resources.boards_dir() / evidence.FILE
     document = {**json.loads(path.read_text(encoding="utf-8")), "boards": entries}
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

@@ -46,10 +46,19 @@ class Evidence:
 
     Attributes:
         detail: what was done with what, in a sentence.
+        rendered, compiled: on which frameworks the project was written, and its sources compiled; ("bare metal",) or
+            ("a process",) for a board without a framework.
+        ran_on: what ran the firmware that was built here; empty if nothing did.
+        outputs, equal: numbers that the validation of that run compared, and those with the host's bits.
     """
 
     proof: Proof
     detail: str
+    rendered: tuple[str, ...] = ()
+    compiled: tuple[str, ...] = ()
+    ran_on: str = ""
+    outputs: int = 0
+    equal: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +110,14 @@ def load() -> Mapping[str, Evidence]:
     """The evidence of every board that comes with the package, by its name."""
     text = (resources.boards_dir() / FILE).read_text(encoding="utf-8")
     return {
-        name: Evidence(proof=Proof(entry["proof"]), detail=entry["detail"])
+        name: Evidence(
+            **{
+                **entry,
+                "proof": Proof(entry["proof"]),
+                "rendered": tuple(entry["rendered"]),
+                "compiled": tuple(entry["compiled"]),
+            }
+        )
         for name, entry in json.loads(text)["boards"].items()
     }
 
@@ -122,8 +138,13 @@ def framework_build(board: Board) -> FrameworkBuild | None:
         return None
     if boards.load(board.name).on(board.framework) != board:
         return None
-    rows = (row for row in framework_builds() if (row.board, row.framework) == (board.name, board.framework.value))
-    return next((row for row in rows if not row.missing), None)
+    rows = framework_rows(board.name)
+    return next((row for row in rows if row.framework == board.framework.value and not row.missing), None)
+
+
+def framework_rows(name: str) -> tuple[FrameworkBuild, ...]:
+    """What was seen of a board on its vendor's frameworks, the missing ones included."""
+    return tuple(row for row in framework_builds() if row.board == name)
 
 
 def of(board: Board, proven: Mapping[str, Evidence]) -> Evidence:
