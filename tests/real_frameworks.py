@@ -188,6 +188,7 @@ def row_of(board: Board, folder: Path) -> FrameworkBuild:
     log = (folder / f".pio/build-{board.name}.log").read_text(encoding="utf-8")
     kernel, failed = kernel_of(firmware.elf, board)
     row = replace(row, packages=packages_of(log, firmware.elf), kernel=kernel, failed=failed)
+    row = replace(row, parts=parts_of(firmware.elf, board))
     # Last: making the commands removes the program.
     row = replace(row, **sizes_of(firmware), flags=flags_of(folder, board))
     machine = MACHINES.get(board.name)
@@ -261,6 +262,29 @@ def kernel_of(elf: Path, board: Board) -> tuple[str, str]:
     if seen < idiom.least:
         return words, f"the kernel of {wanted} has at least {idiom.least} {idiom.words}, and the program {seen}"
     return words, ""
+
+
+# Of a symbol's demangled name; the first pattern that is found counts.
+_PARTS = (
+    ("weights", r"numbers_in_flash|^policy::layer"),
+    ("examples", r"^policy::example"),
+    ("digest", r"Policy::digest|Sha256|[Dd]igest"),
+    ("arithmetic check", r"arithmetic_check|arithmetic_faults"),
+    ("link", r"Server<|Frame|cobs|crc32|^firmware_(loop|setup)\("),
+    ("evaluation", r"^Policy::|rl_tools::(nn|math|evaluate|embed)"),
+)
+
+
+def parts_of(elf: Path, board: Board) -> dict[str, int]:
+    """Bytes of flash that our own parts take, by the names of the symbols; inlined code counts where it is."""
+    nm = core_of(board)[0].toolchain.tools["OBJCOPY"].replace("objcopy", "nm")
+    symbols = re.findall(r"^[0-9a-f]+ ([0-9a-f]+) ([a-zA-Z]) (.+)$", process.run([nm, "-S", "-C", elf]).output, re.M)
+    parts = dict.fromkeys((name for name, _ in _PARTS), 0)
+    for size, kind, symbol in symbols:
+        part = next((name for name, pattern in _PARTS if re.search(pattern, symbol)), None)
+        if part is not None and kind not in "bB":
+            parts[part] += int(size, 16)
+    return parts
 
 
 def _commit() -> str:
@@ -381,6 +405,8 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
         cells = (name, packages, row["packages"][-1], sizes, row["ran_on"] or "-", bits, row["commit"])
         table.append(f"| {' | '.join(cells)} |")
         details.append(f"- {name}: {row['kernel']}; flags of `policy.cpp`: `{' '.join(row['flags'])}`.")
+        parts = ", ".join(f"{name} {size}" for name, size in row["parts"].items())
+        details += [f"  Bytes of flash: {parts}."] if parts else []
         details += [f"  For the machine: {row['changed']}."] if row["changed"] else []
         details += [f"  Failed: {row['failed']}."] if row["failed"] else []
     parts = [HEADER + "\n".join(table)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 
@@ -71,6 +71,7 @@ class FrameworkBuild:
             wrote itself into the program.
         flash_bytes, ram_bytes: of the program.
         framework_flash_bytes, framework_ram_bytes: what it has besides our own estimate.
+        parts: what our own parts take of the flash in bytes, by name.
         flags: the flags of policy.cpp that decide bits and speed.
         kernel: what of the core's kernel was found in the policy's machine code.
         ran_on: emulator and machine; empty if it did not run.
@@ -88,6 +89,7 @@ class FrameworkBuild:
     ram_bytes: int = 0
     framework_flash_bytes: int = 0
     framework_ram_bytes: int = 0
+    parts: Mapping[str, int] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     kernel: str = ""
     ran_on: str = ""

@@ -77,7 +77,12 @@ def test_a_program_without_its_cores_kernel_is_found(tmp_path: Path, name: str) 
         assert (compiled.exit_code, done.exit_code) == (0, 0), compiled.output + done.output
         return program
 
-    right, problem = real_frameworks.kernel_of(linked(tmp_path / "right.elf"), target.board)
+    program = linked(tmp_path / "right.elf")
+    parts = real_frameworks.parts_of(program, target.board)
+    assert 17_900 < parts["weights"] < 18_600
+    assert 500 < parts["digest"] < 2_000
+    assert min(parts.values()) > 100
+    right, problem = real_frameworks.kernel_of(program, target.board)
     assert not problem
     tag = board.core.tag(board.fpu)
     assert right.startswith(f"kernel of {tag}: ")
