@@ -80,7 +80,7 @@ def test_a_program_without_its_cores_kernel_is_found(tmp_path: Path, name: str) 
     program = linked(tmp_path / "right.elf")
     parts = real_frameworks.parts_of(program, target.board)
     assert 17_900 < parts["weights"] < 18_600
-    assert 500 < parts["digest"] < 2_000
+    assert 500 < parts["digest"] < 4_000
     assert min(parts.values()) > 100
     right, problem = real_frameworks.kernel_of(program, target.board)
     assert not problem
