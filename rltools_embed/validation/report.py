@@ -84,8 +84,9 @@ class Cost:
 
     Attributes:
         per_inference: in `unit`; None where it could not be measured.
-        unit: `instructions` (counted by QEMU; not cycles), `cycles` (a board's counter), `us` (a board's clock, where
-            its core counts no cycles), `ns` (a host process).
+        unit: `instructions` (counted by QEMU; not cycles), `modelled cycles` (of an emulator's model of the core),
+            `cycles` (a board's counter), `us` (a board's clock, where its core counts no cycles), `ns` (a host
+            process).
         problem: why it could not be measured.
     """
 

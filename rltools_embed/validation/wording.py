@@ -8,10 +8,13 @@ from rltools_embed.validation.report import Cost, Outcome, Report, Size
 
 COST_UNITS = {
     "instructions": "instructions per inference, counted by QEMU; not cycles",
+    "modelled cycles": "cycles per inference, by rp2040js's model of the core; not a chip's, whose flash takes longer",
     "cycles": "cycles per inference, by the board's own counter",
     "us": "µs per inference, by the board's clock; its core counts no cycles",
     "ns": "ns per inference, a process on this computer; says nothing about a board",
 }
+# Not a board's time.
+_EMULATED_UNITS = ("instructions", "modelled cycles")
 
 
 def share(agreement: Agreement) -> str:
@@ -60,6 +63,6 @@ def limits(report: Report) -> tuple[str, ...]:
         "a NaN equals any other NaN.",
         "The digest was computed by the board from the numbers in its own memory.",
     ]
-    if report.cost is not None and report.cost.unit == "instructions":
+    if report.cost is not None and report.cost.unit in _EMULATED_UNITS:
         lines.append("The board is emulated: that proves the numbers and the protocol, it says nothing about speed.")
     return (*lines, *report.notes)

@@ -206,7 +206,7 @@ def test_every_board_has_its_evidence_and_no_more_than_was_seen() -> None:
     for name, found in proven.items():
         kind = boards.load(name).runner.kind
         assert found.proof is not Proof.HARDWARE  # no board was ever connected
-        assert (found.proof is Proof.EMULATED) == (kind is RunnerKind.QEMU), (name, found)
+        assert (found.proof is Proof.EMULATED) == boards.load(name).port.is_bare_metal, (name, found)
         assert (found.proof is Proof.THIS_COMPUTER) == (kind is RunnerKind.HOST)
         assert (found.proof is Proof.SIMULATED) == (name in board_matrix.SIMULATED)
         assert (found.proof in (Proof.VENDOR_PACKAGES, Proof.VENDOR_EMULATED)) == (name in built), name
