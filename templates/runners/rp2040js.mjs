@@ -149,7 +149,7 @@ class Chip {
   #enterHardFault(pc) {
     const { core } = this;
     if (core.IPSR === NMI || core.IPSR === HARD_FAULT) {
-      throw new Error(`lockup: a fault at 0x${pc.toString(16)} in the handler of faults`);
+      throw new Error(`lockup: a fault at 0x${((pc & ~1) >>> 0).toString(16)} in the handler of faults`);
     }
     core.PC = pc;
     core.exceptionEntry(HARD_FAULT);

@@ -6,6 +6,8 @@ What every bare board goes through is in test_board_bits.py and test_bare_ports.
 from __future__ import annotations
 
 import os
+import re
+import socket
 import struct
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from rltools_embed import process
 from rltools_embed.device.client import Client
@@ -24,7 +27,7 @@ from rltools_embed.firmware import platformio
 from rltools_embed.policy.layers import Mlp
 from rltools_embed.validation import Counts, Settings, validate
 from tests import boards
-from tests.firmware.projects import emulated
+from tests.firmware.projects import emulated, read_line
 from tests.policies import sac_policy
 from tests.ports import free_port
 
@@ -154,6 +157,42 @@ def test_a_program_that_is_not_for_the_chip_is_refused(
 
     assert done.exit_code == 1
     assert words in done.output
+
+
+@pytest.mark.parametrize(
+    ("vectors", "end"),
+    [((1,), b" pc=30000000 lr="), ((1, 3), b"")],
+    ids=["the first instruction", "the handler of faults, too"],
+)
+def test_an_instruction_where_no_memory_is_faults(
+    project: Path, tmp_path: Path, vectors: tuple[int, ...], end: bytes
+) -> None:
+    """The fault's handler reports it; a fault in the handler is a core's lockup, and ends the process."""
+    program = bytearray(program_of(project).read_bytes())
+    with program_of(project).open("rb") as file:
+        table = ELFFile(file).get_section_by_name(".text")["sh_offset"]
+    for vector in vectors:
+        struct.pack_into("<I", program, table + 4 * vector, 0x3000_0001)
+    elf = tmp_path / "firmware.elf"
+    elf.write_bytes(program)
+    port = free_port()
+    words = command(project, elf, port)
+
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as chip:
+        assert chip.stdout is not None
+        chip.stdout.readline()
+        try:
+            if end:
+                assert re.search(b"fault: .*" + end, read_line(f"socket://127.0.0.1:{port}", count=2))
+                chip.terminate()
+            else:
+                socket.create_connection(("127.0.0.1", port)).close()
+            _, errors = chip.communicate(timeout=20)
+        finally:
+            chip.kill()
+
+    assert chip.returncode == (-15 if end else 1)
+    assert errors == ("" if end else "Error: lockup: a fault at 0x30000000 in the handler of faults\n")
 
 
 def test_a_port_in_use_and_a_missing_package_are_errors_of_one_line(project: Path, tmp_path: Path) -> None:
