@@ -190,6 +190,8 @@ def _cost_lines(report: Report) -> Iterator[str]:
     yield f"stack    {stack}"
     if report.cost is not None:
         yield f"cost     {wording.cost(report.cost)}"
+    if report.control is not None:
+        yield f"control  {wording.control(report.control)}"
     yield f"digest   {report.digest_found}, as the board computed it"
 
 

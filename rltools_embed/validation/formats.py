@@ -75,6 +75,8 @@ def to_junit(report: Report) -> str:
     properties = ElementTree.SubElement(suite, "properties")
     for name in ("policy", "board", "port", "arithmetic", "digest_expected", "digest_found"):
         ElementTree.SubElement(properties, "property", name=name, value=_xml_text(getattr(report, name)))
+    for name, number in asdict(report.control).items() if report.control is not None else ():
+        ElementTree.SubElement(properties, "property", name=f"control_{name}", value=str(number))
     for check in report.checks:
         classname = _xml_text(f"{report.board}.{report.digest_expected[:16]}")
         case = ElementTree.SubElement(suite, "testcase", classname=classname, name=check.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from rltools_embed.device import ControlStatistics
 from rltools_embed.validation.compare import Agreement
 
 
@@ -109,6 +110,7 @@ class Report:
 
     Attributes:
         digest_expected, digest_found: of the policy that should be on the board, and as the board computed it.
+        control: what the firmware's control loop counted; None where it has none, or does not report it.
         notes: what limits the claim, for example a kind of observation that could not be made.
     """
 
@@ -126,6 +128,7 @@ class Report:
     flash: Size
     ram: Size
     stack: Size
+    control: ControlStatistics | None = None
     notes: tuple[str, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
 

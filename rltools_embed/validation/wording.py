@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rltools_embed.device import ControlStatistics
 from rltools_embed.firmware.sizes import size_text
 from rltools_embed.validation.compare import Agreement
 from rltools_embed.validation.report import Cost, Outcome, Report, Size
@@ -44,6 +45,34 @@ def cost(cost: Cost) -> str:
 def unit(name: str) -> str:
     """What is counted per inference, in words; a runner of somebody's own may count in another unit."""
     return COST_UNITS.get(name, f"{name} per inference")
+
+
+def control(control: ControlStatistics) -> str:
+    """What a control loop did while it ran beside the link."""
+    if control.steps == 0:
+        return "no step yet"
+    return (
+        f"{control_steps(control)}, latest {milliseconds(control.worst_lateness_us)} late, "
+        f"{control.late_steps} late by a period or more; {control_details(control)}"
+    )
+
+
+def control_steps(control: ControlStatistics) -> str:
+    """How many, and at which period."""
+    return f"{control.steps} steps at {milliseconds(control.period_us)}"
+
+
+def control_details(control: ControlStatistics) -> str:
+    """What the first look can do without."""
+    return (
+        f"mean {milliseconds(control.mean_lateness_us)} late, longest step {milliseconds(control.worst_execution_us)}, "
+        f"{control.overruns} ended after their period, {control.fallbacks} with the fallback action"
+    )
+
+
+def milliseconds(microseconds: float) -> str:
+    """Microseconds as milliseconds, with three digits or to the microsecond."""
+    return f"{round(microseconds / 1000, 3):g} ms"
 
 
 def summary(report: Report) -> str:

@@ -56,6 +56,7 @@ def test_a_board_computes_the_bits_of_the_host_reference(export: Export, running
     assert (self_test.examples, self_test.mismatches) == (8, 0)
     assert report.passed, [check for check in report.checks if not check.passed]
     assert (report.board, report.observations) == (name, 1356)
+    assert report.control is None  # a new project's loop is switched off
     assert not re.search(r"\bwarning\b", (folder / f".pio/upload-{name}.log").read_text())
     if name != "host":
         assert report.cost is not None

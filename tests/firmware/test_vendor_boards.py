@@ -173,8 +173,8 @@ def test_stm32duinos_limit_of_inlining_costs_our_sources_no_flash(tmp_path: Path
 
     settings.write_text(settings.read_text().replace("--param=max-inline-insns-single=70", ""))
 
-    assert small < 9_000  # 7.4 kB seen, with GCC 12.2
-    assert code_bytes(folder, target) > small + 5_000  # 17.5 kB seen
+    assert small < 4_000  # 3.1 kB seen, with GCC 12.2
+    assert code_bytes(folder, target) > small + 2_000  # 5.8 kB seen
 
 
 def test_only_what_stm32duino_compiles_has_its_limit_of_inlining_set_back() -> None:

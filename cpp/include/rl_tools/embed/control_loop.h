@@ -25,6 +25,7 @@
 // cannot tell longer pauses apart.
 #pragma once
 
+#include <rl_tools/embed/control_statistics.h>
 #include <rl_tools/math/clamp.h>
 #include <rl_tools/math/functions.h>
 
@@ -42,17 +43,6 @@ enum class Fault : uint8_t {
     observation_not_finite,    // a NaN or an infinity in the newest
     observation_out_of_range,  // a number of the newest is outside its bounds and margin
     action_not_finite,         // the policy itself overflowed
-};
-
-// What happened since the start. Every counter stops at its largest value instead of wrapping to zero.
-struct ControlStatistics {
-    uint32_t steps;                  // with the policy's action or with the fallback
-    uint32_t fallbacks;              // steps with the fallback
-    uint32_t rejected_observations;  // not finite or out of range
-    uint32_t overruns;               // steps that ended after their period
-    uint32_t missed_deadlines;       // periods in which no step began
-    uint32_t last_execution_us;      // from the beginning of a step to its end
-    uint32_t worst_execution_us;
 };
 
 namespace control_detail {
@@ -206,11 +196,22 @@ private:
         if (!is_started_) {
             is_started_ = true;
             released_at_us_ = now;
+            statistics_.period_us = OPTIONS::period_us;  // not from the start: the loop's RAM stays in .bss
             return 0;
         }
-        const uint32_t periods = (now - released_at_us_) / OPTIONS::period_us;
-        released_at_us_ += periods * OPTIONS::period_us;
-        return periods - 1;
+        released_at_us_ += OPTIONS::period_us;  // when the step was due
+        const uint32_t lateness_us = now - released_at_us_;
+        statistics_.total_lateness_us += lateness_us;
+        if (lateness_us > statistics_.worst_lateness_us) {
+            statistics_.worst_lateness_us = lateness_us;
+        }
+        if (lateness_us < OPTIONS::period_us) {
+            return 0;  // without the division, which a Cortex-M0 has no instruction for
+        }
+        const uint32_t missed = lateness_us / OPTIONS::period_us;
+        released_at_us_ += missed * OPTIONS::period_us;
+        control_detail::count(statistics_.late_steps);
+        return missed;
     }
 
     [[nodiscard]] Fault act(uint32_t now) {

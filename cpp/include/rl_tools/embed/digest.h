@@ -27,8 +27,13 @@ template <typename LAYER, typename DIGEST>
 inline constexpr bool has_digest<
     LAYER, DIGEST, std::void_t<decltype(add_to_digest(std::declval<const LAYER&>(), std::declval<DIGEST&>()))>> = true;
 
+// A digest of many numbers takes long on a small core. `pause`, if given, is called after every 64 bytes or so.
 class DigestVisitor {
 public:
+    using Pause = void (*)();
+
+    explicit DigestVisitor(Pause pause = nullptr) : pause_(pause) {}
+
     template <typename LAYER>
     void operator()(const LAYER& layer) {
         constexpr bool HAS_DIGEST = has_digest<LAYER, DigestVisitor>;
@@ -47,12 +52,12 @@ public:
     void finish(uint8_t out[32]) { hash_.finish(out); }
 
     // One byte: the kind's tag, or what else chooses its code.
-    void tag(uint8_t value) { hash_.update(&value, 1); }
+    void tag(uint8_t value) { add(&value, 1); }
 
     void size(size_t value) {
         const uint8_t bytes[4] = {static_cast<uint8_t>(value), static_cast<uint8_t>(value >> 8),
                                   static_cast<uint8_t>(value >> 16), static_cast<uint8_t>(value >> 24)};
-        hash_.update(bytes, sizeof bytes);
+        add(bytes, sizeof bytes);
     }
 
     void number(float value) { size(math::bits_of(value)); }
@@ -60,11 +65,33 @@ public:
     // Targets are little-endian (rl_tools.h checks), so the numbers are hashed as they lie.
     template <typename ARRAY>
     void array(const ARRAY& numbers) {
-        hash_.update(reinterpret_cast<const uint8_t*>(numbers.data()), ARRAY::size * sizeof(*numbers.data()));
+        const uint8_t* bytes = reinterpret_cast<const uint8_t*>(numbers.data());
+        for (size_t left = ARRAY::size * sizeof(*numbers.data()); left != 0;) {
+            const size_t taken = left < pause_bytes ? left : pause_bytes;
+            add(bytes, taken);
+            bytes += taken;
+            left -= taken;
+        }
     }
 
 private:
+    static constexpr size_t pause_bytes = 64;
+
+    // Not inlined: every kind of number comes by here.
+    [[gnu::noinline]] void add(const uint8_t* bytes, size_t size) {
+        hash_.update(bytes, size);
+        since_pause_ += size;
+        if (since_pause_ >= pause_bytes) {
+            since_pause_ = 0;
+            if (pause_ != nullptr) {
+                pause_();
+            }
+        }
+    }
+
     Sha256 hash_;
+    Pause pause_;
+    size_t since_pause_ = 0;
 };
 
 }  // namespace rl_tools::embed
