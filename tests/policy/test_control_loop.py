@@ -91,6 +91,24 @@ def test_a_step_is_due_once_per_period(run: Run) -> None:
     assert [as_step(line).taken for line in lines[1:]] == ["policy", "waiting", "waiting", "policy", "waiting"]
 
 
+def test_a_step_is_due_exactly_where_one_would_be_taken(run: Run) -> None:
+    lines = run("due", "step", "due", "time 999", "due", "time 1000", "due", "step", "due", "time 5000", "due")
+    assert [line for line in lines if line in ("0", "1")] == ["1", "0", "0", "1", "0", "1"]
+
+
+def test_what_the_sensors_take_is_execution_and_not_lateness(run: Run) -> None:
+    # Found due 100 us late; reading takes 400 us, the policy 200.
+    lines = run("step", "time 1100", "due", "time 1500", observe(1.0), "cost 200", "step", "statistics", "timing")
+    assert as_step(lines[3]).taken == "policy"
+    assert as_statistics(lines[4])[-2:] == (600, 600)
+    assert timing_of(lines[5]) == Timing(0, 100, 100, PERIOD_US)
+
+
+def test_an_observation_younger_than_the_steps_beginning_is_not_old(run: Run) -> None:
+    lines = run("step", "time 1000", "due", "time 1001", observe(1.0), "step")
+    assert as_step(lines[3]) == Step("policy", 1.0, "none", 2)
+
+
 def test_periods_follow_each_other_without_drift(run: Run) -> None:
     # The second step begins 400 us late; the third is due at 2000 all the same.
     lines = run("step", "time 1400", "step", "time 1999", "step", "time 2000", "step")

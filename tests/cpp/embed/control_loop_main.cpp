@@ -5,6 +5,7 @@
 //   observe <hex> <hex>   an observation, as the bits of its numbers; answers the fault
 //   step                  answers the step, the action's bits, the fault, how often the watchdog was fed
 //   statistics            answers the counters
+//   due                   answers whether a step is due
 //   timing                answers the counters of lateness, and the period
 //   resets                answers how often the policy's state was reset
 //   count <value> <by>    a counter of this value, counted up
@@ -139,6 +140,8 @@ int main() {
             step();
         } else if (command == "statistics") {
             statistics();
+        } else if (command == "due") {
+            printf("%d\n", control.is_due() ? 1 : 0);
         } else if (command == "timing") {
             timing();
         } else if (command == "resets") {

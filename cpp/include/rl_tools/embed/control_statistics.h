@@ -7,7 +7,8 @@
 namespace rl_tools::embed {
 
 // What happened since the start. Every counter of 32 bits stops at its largest value instead of wrapping to zero.
-// A step is due one period after the period before it began, and is late by the time from then to its beginning.
+// A step is due one period after the period before it began, and is late by the time from then to its beginning: the
+// is_due() that found it due, or else its step().
 struct ControlStatistics {
     uint32_t steps;                  // with the policy's action or with the fallback
     uint32_t fallbacks;              // steps with the fallback
