@@ -1,11 +1,13 @@
 """Hardware boards with their vendors' own frameworks: built, run where an emulator has the chip, and validated.
 
     python -m tests.real_frameworks [--board NAME]... [--write]
+    python -m tests.real_frameworks --examples [--board NAME]...
 
 Each board's project is exported and built as a user builds it, with the packages that PlatformIO has in its core folder
 or, where its registry is reached, installs there. A board whose packages are missing gets a row that names them.
 QEMU 10 comes from .ci/qemu-10. For RP2040 boards the environment variable RP2040JS names a folder with
 node_modules/rp2040js and bootrom.mjs, the boot ROM as in rp2040js's demo; without it they are built and do not run.
+With --examples the robots of examples/ are built instead, for their boards; nothing of them is run or recorded.
 With --write, what was seen goes to boards/evidence.json and docs/real_boards.md; rows of other boards stay.
 """
 
@@ -29,7 +31,7 @@ from typing import Any, Protocol
 from elftools.elf.elffile import ELFFile
 
 from rltools_embed import process, resources
-from rltools_embed.errors import RltEmbedError
+from rltools_embed.errors import BuildError, RltEmbedError
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import evidence, platformio, project
 from rltools_embed.firmware.board import Board
@@ -40,6 +42,7 @@ from rltools_embed.validation import Counts, Report, Settings, validate
 from tests import policies
 from tests.board_matrix import ROOT, core_of, hardware
 from tests.boards import spec_of
+from tests.robots import ROBOTS, Robot
 
 QEMU_MINIMUM = (10, 0)
 # An emulated core without floating-point instructions takes most of a second for an inference.
@@ -364,6 +367,38 @@ def with_report(row: FrameworkBuild, report: Report) -> FrameworkBuild:
     return replace(row, outputs=total.outputs, equal=total.equal, failed=failed)
 
 
+# -------------------------------------------------------------------------------------------------------- examples
+
+
+def example_row(robot: Robot, board: Board, folder: Path) -> FrameworkBuild:
+    """A robot of examples/ built for a board, as its README says."""
+    row = FrameworkBuild(board=board.name, framework=robot.framework.value, commit=_commit())
+    spec = replace(spec_of(robot.policy, board.name), boards=(board,))
+    project.write(project.render(spec), folder, owned=project.render_owned(spec))
+    robot.copy_to(folder)
+    try:
+        firmware = platformio.build(folder)
+    except BuildError as error:
+        return replace(row, failed=error.message)
+    except RltEmbedError as error:
+        return replace(row, missing=error.message.partition(", and cannot download")[0])
+    log = (folder / f".pio/build-{board.name}.log").read_text(encoding="utf-8")
+    return replace(row, packages=packages_of(log, firmware.elf), **sizes_of(firmware))
+
+
+def example_rows(names: Sequence[str]) -> Iterator[FrameworkBuild]:
+    """Every robot on those of its boards that are named; on all of them if none is. Each is printed."""
+    for robot in ROBOTS.values():
+        for name in robot.boards:
+            if names and name not in names:
+                continue
+            with tempfile.TemporaryDirectory(prefix="real-") as folder:
+                row = example_row(robot, boards.load(name).on(robot.framework), Path(folder) / robot.name)
+            words = f"{name}: not built: {row.failed}" if row.failed else line(row)
+            print(f"{robot.name} on {words}", flush=True)  # noqa: T201
+            yield row
+
+
 # ------------------------------------------------------------------------------------------------------- reporting
 
 
@@ -433,11 +468,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The program. Exit code 1: a board that was built did not give the host's bits."""
     parser = argparse.ArgumentParser(prog="python -m tests.real_frameworks", description=__doc__.splitlines()[0])
     parser.add_argument("--board", action="append", metavar="NAME", help="one of the boards; all if not given")
+    parser.add_argument("--examples", action="store_true", help="build the robots of examples/ instead")
     parser.add_argument("--write", action="store_true", help="write evidence.json and docs/real_boards.md")
     options = parser.parse_args(arguments)
     unknown = set(options.board or ()) - set(hardware())
     if unknown:
         parser.error(f"not a hardware board: {', '.join(sorted(unknown))}; known: {', '.join(hardware())}")
+    if options.examples:
+        if options.write:
+            parser.error("--write records boards, not examples: leave one of the two out")
+        return 1 if any(row.failed for row in tuple(example_rows(options.board or ()))) else 0
     rows = []
     for name in options.board or hardware():
         loaded = boards.load(name)

@@ -63,7 +63,7 @@ def with_loop(folder: Path, wait: str = "") -> Path:
 
 def validated(folder: Path, url: str) -> Report:
     """Evaluations, a benchmark, digests and the self-test are what the loop has beside it."""
-    return validate(folder, board=BOARD, port=url, settings=Settings(counts=Counts(random=256)))
+    return validate(folder, board=BOARD, port=url, settings=Settings(counts=Counts(random=64, rollout=64)))
 
 
 def span_us(url: str) -> int:
