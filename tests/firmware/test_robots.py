@@ -27,8 +27,8 @@ BALANCING, FOLLOWING = BALANCE_BOT.policy, QUADROTOR.policy
 
 # ------------------------------------------------------------------------------------------- for the real boards
 
-# Their cores' functions differ from another's in nothing that a robot calls.
-ALIKE = ("nano33ble", "esp32-s3-devkitc-1")
+# Much like another of the boards; `make test-all` has them too.
+ALIKE = ("nano33ble", "teensy41", "esp32-s3-devkitc-1")
 TARGETS = [
     pytest.param(robot, name, id=f"{robot.name}-{name}", marks=[pytest.mark.long] if name in ALIKE else [])
     for robot in ROBOTS.values()
@@ -47,6 +47,7 @@ def test_a_robot_compiles_for_its_boards(robot: Robot, name: str, tmp_path: Path
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.long
 def test_a_policy_of_another_shape_is_refused_by_the_compiler(tmp_path: Path) -> None:
     board = boards.load("nucleo_f446re")
     folder = write(replace(spec_of(FOLLOWING, board.name), boards=(board,)), tmp_path / "project")
