@@ -5,6 +5,7 @@
 // (rltools_embed/policy/layers/). Those of the library's own kinds stand below.
 #pragma once
 
+#include <rl_tools/compiler.h>
 #include <rl_tools/embed/sha256.h>
 #include <rl_tools/math/functions.h>
 #include <rl_tools/nn/layers/dense/panel_layer.h>
@@ -78,7 +79,7 @@ private:
     static constexpr size_t pause_bytes = 64;
 
     // Not inlined: every kind of number comes by here.
-    [[gnu::noinline]] void add(const uint8_t* bytes, size_t size) {
+    RL_TOOLS_NOINLINE void add(const uint8_t* bytes, size_t size) {
         hash_.update(bytes, size);
         since_pause_ += size;
         if (since_pause_ >= pause_bytes) {
