@@ -1,4 +1,4 @@
-"""How far each board is proven: what the project's own tests measured, and no more.
+"""The evidence for each board: what the project's own tests measured, and no more.
 
 boards/evidence.json is written by `python -m tests.board_matrix` from the results of builds and runs; what the vendors'
 own frameworks made of a board's firmware is written by `python -m tests.real_frameworks`, where they can be had.
@@ -19,7 +19,7 @@ from rltools_embed.firmware.board import Board
 FILE = "evidence.json"
 
 
-class Proof(Enum):
+class Level(Enum):
     """What was seen to work, the weakest first."""
 
     NOTHING = "nothing"
@@ -42,7 +42,7 @@ class Proof(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """The proof of one board.
+    """What was seen of one board.
 
     Attributes:
         detail: what was done with what, in a sentence.
@@ -52,7 +52,7 @@ class Evidence:
         outputs, equal: numbers that the validation of that run compared, and those with the host's bits.
     """
 
-    proof: Proof
+    level: Level
     detail: str
     rendered: tuple[str, ...] = ()
     compiled: tuple[str, ...] = ()
@@ -105,7 +105,7 @@ class FrameworkBuild:
         return bool(self.outputs) and not self.failed
 
 
-_NOTHING = Evidence(proof=Proof.NOTHING, detail="")
+_NOTHING = Evidence(level=Level.NOTHING, detail="")
 
 
 def load() -> Mapping[str, Evidence]:
@@ -115,7 +115,7 @@ def load() -> Mapping[str, Evidence]:
         name: Evidence(
             **{
                 **entry,
-                "proof": Proof(entry["proof"]),
+                "level": Level(entry["level"]),
                 "rendered": tuple(entry["rendered"]),
                 "compiled": tuple(entry["compiled"]),
             }
@@ -149,7 +149,7 @@ def framework_rows(name: str) -> tuple[FrameworkBuild, ...]:
     return tuple(row for row in framework_builds() if row.board == name)
 
 
-def of(board: Board, proven: Mapping[str, Evidence]) -> Evidence:
+def of(board: Board, known: Mapping[str, Evidence]) -> Evidence:
     """The board's evidence; of a board of the user's own nothing is known, whatever its name."""
-    is_ours = board.name in proven and boards.load(board.name) == board
-    return proven[board.name] if is_ours else _NOTHING
+    is_ours = board.name in known and boards.load(board.name) == board
+    return known[board.name] if is_ours else _NOTHING

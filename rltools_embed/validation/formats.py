@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 from xml.etree import ElementTree
 
+from rltools_embed import text
 from rltools_embed.validation.report import Outcome, Report
 
 FORMAT = 1
@@ -29,8 +30,13 @@ def to_json(report: Report) -> str:
     return json.dumps(_plain(document), indent=2, allow_nan=False) + "\n"
 
 
+def _xml_text(value: str) -> str:
+    """XML 1.0 has no place for most control characters, not even escaped."""
+    return text.printable(value, " ")
+
+
 def to_evidence(report: Report, *, unit: str | None) -> str:
-    """What a validation proves of a board, in a few keys: JSON for whoever collects such rows.
+    """What a validation shows of a board, in a few keys: JSON for whoever collects such rows.
 
     Args:
         unit: which one of such boards it was, for example its USB serial number; None if it is not known.
@@ -88,8 +94,3 @@ def to_junit(report: Report) -> str:
             ElementTree.SubElement(case, kind, message=message).text = message
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def _xml_text(text: str) -> str:
-    """XML 1.0 has no place for most control characters, not even escaped."""
-    return "".join(character if character.isprintable() else " " for character in text)

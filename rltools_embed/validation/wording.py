@@ -93,5 +93,5 @@ def limits(report: Report) -> tuple[str, ...]:
         "The digest was computed by the board from the numbers in its own memory.",
     ]
     if report.cost is not None and report.cost.unit in _EMULATED_UNITS:
-        lines.append("The board is emulated: that proves the numbers and the protocol, it says nothing about speed.")
+        lines.append("The board is emulated: that shows the numbers and the protocol, and nothing about speed.")
     return (*lines, *report.notes)

@@ -209,7 +209,9 @@ def test_the_old_loop_never_comes_back_from_a_core_that_waits_for_ever(programs:
 
 
 def test_a_port_that_believes_what_the_core_says_is_found(programs: Programs) -> None:
-    believes = {ACCEPTED: ("return is_none ? 0 : said < asked ? said : asked;", "return is_none ? asked : said;")}
+    believes = {
+        ACCEPTED: ("return is_none ? 0 : taken < offered ? taken : offered;", "return is_none ? offered : taken;")
+    }
     program = programs.of(CORES["samd"], believes)
 
     seen = run(program, f"0:{CLOSED},300:{FAST},1500:0", conversation(2))
@@ -232,7 +234,7 @@ RESENDS = "const std::size_t went = accepted(serial.write(data, part), part); re
 def test_a_server_that_trusts_its_port_is_found(programs: Programs) -> None:
     trusts = {
         SERVER: ("taken != 0 && taken <= left_", "taken != 0"),
-        ACCEPTED: ("return is_none ? 0 : said < asked ? said : asked;", "return said;"),
+        ACCEPTED: ("return is_none ? 0 : taken < offered ? taken : offered;", "return taken;"),
     }
     program = programs.of(CORES["samd"], trusts)
 

@@ -1,4 +1,4 @@
-"""The proof: the same observations to the board and to the host references, and everything that differs."""
+"""A validation: the same observations to the board and to the host references, and everything that differs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a validation measures; the defaults are the full proof.
+    """What a validation measures; the defaults are a full validation.
 
     Attributes:
         counts: observations of each kind.
