@@ -74,6 +74,7 @@ class FrameworkBuild:
         parts: what our own parts take of the flash in bytes, by name.
         flags: the flags of policy.cpp that decide bits and speed.
         kernel: what of the core's kernel was found in the policy's machine code.
+        stand_ins: what was built in place of parts of the vendor's packages that could not be had; empty if none was.
         ran_on: emulator and machine; empty if it did not run.
         changed: what was changed for the machine, in words.
         outputs, equal: numbers that the validation compared, and those with the host's bits.
@@ -92,6 +93,7 @@ class FrameworkBuild:
     parts: Mapping[str, int] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     kernel: str = ""
+    stand_ins: str = ""
     ran_on: str = ""
     changed: str = ""
     outputs: int = 0
