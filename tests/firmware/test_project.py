@@ -331,6 +331,8 @@ def test_only_an_espidf_project_has_its_files() -> None:
     assert not names & project.render(spec).keys()
     assert b"framework = espidf" in idf["platformio.ini"]
     assert b"WDT" not in idf["sdkconfig.defaults"]  # the watchdog is fed, not switched off
+    # The default of an ESP32-C6 is the ROM's RVfplib, which departs from IEEE 754.
+    assert b"CONFIG_COMPILER_FLOAT_LIB_FROM_GCCLIB=y" in idf["sdkconfig.defaults"].splitlines()
 
 
 def test_an_export_to_another_framework_takes_the_first_ones_files_away(tmp_path: Path) -> None:
