@@ -17,6 +17,8 @@ from rltools_embed.firmware.board import Board
 # pico-sdk), ._user_heap_stack (stm32duino), .heap (mbed and pico-sdk: all RAM that is left).
 _STACK_SECTIONS = (".stack", "._user_heap_stack")
 _HEAP_SECTION = ".heap"
+# ESP-IDF's scripts: .flash.rodata is marked writable and is not, .flash_rodata_dummy only keeps addresses free.
+_FLASH_SECTIONS = (".flash.", ".flash_")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,8 @@ def _measure(elf: ELFFile) -> Memory:
             continue
         # Initial values stand in flash and are copied to RAM; constructor tables are writable by name only.
         flash += size if in_file else 0
-        ram += size if writable and not section.name.endswith("_array") else 0
+        constant = section.name.endswith("_array") or section.name.startswith(_FLASH_SECTIONS)
+        ram += size if writable and not constant else 0
     return Memory(flash_bytes=flash, ram_bytes=ram, stack_bytes=stack)
 
 

@@ -89,3 +89,24 @@ def test_memory_that_is_only_kept_free_is_no_variable(
 
     assert memory is not None
     assert (memory.flash_bytes, memory.ram_bytes, memory.stack_bytes) == (0, 400, stack_bytes)
+
+
+def test_what_espidf_calls_flash_takes_no_ram(tmp_path: Path) -> None:
+    source = tmp_path / "program.s"
+    # sections.ld of ESP-IDF 5.5.3 for an ESP32-C3: the last keeps the RAM free that code takes at another address.
+    sections = {
+        ".flash.rodata": ("@progbits", 300),
+        ".flash_rodata_dummy": ("@nobits", 131_072),
+        ".dram0.data": ("@progbits", 16),
+        ".dram0.bss": ("@nobits", 400),
+        ".dram0.dummy": ("@nobits", 5000),
+    }
+    text = [f'.section {name},"aw",{kind}\n.space {size}' for name, (kind, size) in sections.items()]
+    source.write_text("\n".join(text) + "\n")
+    done = process.run(["riscv64-unknown-elf-gcc", "-c", source, "-o", tmp_path / "program.o"])
+    assert done.exit_code == 0, done.output
+
+    memory = elf.measure(tmp_path / "program.o")
+
+    assert memory is not None
+    assert (memory.flash_bytes, memory.ram_bytes, memory.stack_bytes) == (316, 5416, 0)
