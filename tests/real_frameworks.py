@@ -1,9 +1,10 @@
 """Hardware boards with their vendors' own frameworks: built, run where an emulator has the chip, and validated.
 
-    python -m tests.real_frameworks [--board NAME]... [--write]
+    python -m tests.real_frameworks [--board NAME]... [--stand-ins WORDS] [--write]
 
 Each board's project is exported and built as a user builds it, with the packages that PlatformIO has in its core folder
 or, where its registry is reached, installs there. A board whose packages are missing gets a row that names them.
+Who lays packages out by hand and lacks a part of them says with --stand-ins what was built in its place.
 QEMU 10 comes from .ci/qemu-10. For RP2040 boards the environment variable RP2040JS names a folder with
 node_modules/rp2040js and bootrom.mjs, the boot ROM as in rp2040js's demo; without it they are built and do not run.
 With --write, what was seen goes to boards/evidence.json and docs/real_boards.md; rows of other boards stay.
@@ -234,8 +235,14 @@ def flags_of(folder: Path, board: Board) -> tuple[str, ...]:
     for entry in json.loads(database.read_text(encoding="utf-8")):
         if Path(entry["file"]).name == "policy.cpp":
             words = entry.get("arguments") or entry["command"].split()
-            return tuple(dict.fromkeys(word for word in words if _WATCHED_FLAGS.fullmatch(word)))
+            return watched_flags(words)
     return ("not known: compile_commands.json does not name policy.cpp",)
+
+
+def watched_flags(words: Sequence[str]) -> tuple[str, ...]:
+    """Each flag once, where it stands last: PlatformIO gives ESP-IDF's twice, and the later ones count."""
+    watched = [word for word in words if _WATCHED_FLAGS.fullmatch(word)]
+    return tuple(reversed(dict.fromkeys(reversed(watched))))
 
 
 def kernel_of(elf: Path, board: Board) -> tuple[str, str]:
@@ -381,6 +388,7 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
         cells = (name, packages, row["packages"][-1], sizes, row["ran_on"] or "-", bits, row["commit"])
         table.append(f"| {' | '.join(cells)} |")
         details.append(f"- {name}: {row['kernel']}; flags of `policy.cpp`: `{' '.join(row['flags'])}`.")
+        details += [f"  Stand-ins: {row['stand_ins']}."] if row["stand_ins"] else []
         details += [f"  For the machine: {row['changed']}."] if row["changed"] else []
         details += [f"  Failed: {row['failed']}."] if row["failed"] else []
     parts = [HEADER + "\n".join(table)]
@@ -406,6 +414,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.real_frameworks", description=__doc__.splitlines()[0])
     parser.add_argument("--board", action="append", metavar="NAME", help="one of the boards; all if not given")
     parser.add_argument("--write", action="store_true", help="write evidence.json and docs/real_boards.md")
+    parser.add_argument("--stand-ins", default="", metavar="WORDS", help="what stood in for the vendor's own parts")
     options = parser.parse_args(arguments)
     unknown = set(options.board or ()) - set(hardware())
     if unknown:
@@ -415,7 +424,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         loaded = boards.load(name)
         for framework in loaded.platformio.frameworks:
             with tempfile.TemporaryDirectory(prefix="real-") as folder:
-                rows.append(row_of(loaded.on(framework), Path(folder) / name))
+                row = row_of(loaded.on(framework), Path(folder) / name)
+                rows.append(row if row.missing else replace(row, stand_ins=options.stand_ins))
             print(line(rows[-1]), flush=True)  # noqa: T201
     if options.write:
         record(rows)

@@ -73,6 +73,7 @@ class FrameworkBuild:
         framework_flash_bytes, framework_ram_bytes: what it has besides our own estimate.
         flags: the flags of policy.cpp that decide bits and speed.
         kernel: what of the core's kernel was found in the policy's machine code.
+        stand_ins: what was built in place of parts of the vendor's packages that could not be had; empty if none was.
         ran_on: emulator and machine; empty if it did not run.
         changed: what was changed for the machine, in words.
         outputs, equal: numbers that the validation compared, and those with the host's bits.
@@ -90,6 +91,7 @@ class FrameworkBuild:
     framework_ram_bytes: int = 0
     flags: tuple[str, ...] = ()
     kernel: str = ""
+    stand_ins: str = ""
     ran_on: str = ""
     changed: str = ""
     outputs: int = 0

@@ -64,6 +64,23 @@ PACKAGES:
     assert compiler.startswith("GCC: ")
 
 
+def test_a_flag_stands_where_it_counts() -> None:
+    # As PlatformIO compiles src/policy.cpp with ESP-IDF 5.5.3.
+    theirs, ours = ("-Og", "-std=gnu++2b"), ("-std=gnu++17", "-ffp-contract=off")
+    words = ("-O2", *theirs, "-Wall", *ours, "-Og", "-O2")
+
+    flags = real_frameworks.watched_flags(words)
+
+    assert flags == ("-std=gnu++2b", *ours, "-Og", "-O2")
+
+
+def test_the_page_names_what_stood_in_for_a_vendors_part() -> None:
+    row = evidence.FrameworkBuild(board="esp32-c3-devkitm-1", framework="espidf", packages=("idf", "GCC"))
+
+    assert "Stand-ins" not in real_frameworks.page([asdict(row)])
+    assert "Stand-ins: a C library." in real_frameworks.page([asdict(replace(row, stand_ins="a C library"))])
+
+
 @pytest.mark.emulated
 @pytest.mark.parametrize("name", ["nucleo_f446re", "teensy41"])
 def test_a_program_without_its_cores_kernel_is_found(tmp_path: Path, name: str) -> None:
