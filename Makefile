@@ -48,6 +48,7 @@ compilers:
 	bash templates/platforms/rlt_emulated/xtensa/install_compiler $(VENV) || [ -z "$$CI" ]
 	.ci/qemu-10 $(VENV)/qemu-10 || [ -z "$$CI" ]
 	ln -sf ../qemu-10/bin/qemu-system-arm $(VENV)/bin/qemu-system-arm-10
+	.ci/rp2040js $(VENV)/rp2040js || [ -z "$$CI" ]
 
 lint: $(VENV)/.check
 	ruff check .

@@ -1,4 +1,4 @@
-"""Training options under the names that RLtools' users know, checked before a compiler starts."""
+"""Options under the names that RLtools' users know, checked before a compiler starts."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import toolchain
 from rltools_embed.firmware.board.cores import CORES, HOST, Program, Toolchain
 from rltools_embed.firmware.toolchain import Tool
@@ -38,6 +39,10 @@ def examine() -> tuple[Finding, ...]:
             )
             for program, tools in _of_cores()
         ),
+        *(
+            Finding(tool=toolchain.check(program), purpose=f"the emulated board {name}", is_optional=True)
+            for program, name in _of_runners()
+        ),
     )
 
 
@@ -53,4 +58,14 @@ def _of_cores() -> tuple[tuple[Program, Toolchain], ...]:
             key = program.command or program.name
             _, first = programs.get(key, (program, tools))
             programs[key] = program, first
+    return tuple(programs.values())
+
+
+def _of_runners() -> tuple[tuple[Program, str], ...]:
+    """What else runs a board of ours: not the emulator of its core, in whichever version."""
+    programs: dict[str, tuple[Program, str]] = {}
+    for board in map(boards.load, boards.names()):
+        of_core = "" if board.core.emulator is None else board.core.emulator.name
+        others = (each for each in board.runner.programs(board) if of_core not in (each.name, *each.others))
+        programs |= {program.name: (program, board.name) for program in others}
     return tuple(programs.values())

@@ -22,7 +22,7 @@ from rltools_embed import process, resources
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import evidence, platformio, project, toolchain
 from rltools_embed.firmware.board import Architecture, Board, Core, Fpu, Framework, cores
-from rltools_embed.firmware.evidence import Evidence, FrameworkBuild, Proof
+from rltools_embed.firmware.evidence import Evidence, FrameworkBuild, Level
 from rltools_embed.firmware.runners import Qemu
 from rltools_embed.policy.model import Policy
 from rltools_embed.validation import Settings, validate
@@ -195,11 +195,11 @@ def compiled(board: Board) -> Evidence:
             done = compile_board(project_dir, target.board, compiler_of(board), "-S")
         if done.exit_code != 0:
             detail = f"{framework.value} does not compile: {done.output[:200]}"
-            return Evidence(proof=Proof.NOTHING, detail=detail, rendered=tuple(rendered), compiled=tuple(names))
+            return Evidence(level=Level.NOTHING, detail=detail, rendered=tuple(rendered), compiled=tuple(names))
         names.append(framework.value)
     used = compiler_of(board)[0]
     detail = f"{' and '.join(names)}: every source compiles with {used}, against stand-ins of the vendor's headers"
-    seen = Evidence(proof=Proof.COMPILED, detail=detail, rendered=tuple(rendered), compiled=tuple(names))
+    seen = Evidence(level=Level.COMPILED, detail=detail, rendered=tuple(rendered), compiled=tuple(names))
     return with_frameworks(board, seen)
 
 
@@ -213,8 +213,8 @@ def with_frameworks(board: Board, seen: Evidence) -> Evidence:
         detail = f"{seen.detail}; {packages} built it ({build.flash_bytes} B of flash)"
         if build.passed:
             ran = f"{build.equal} of {build.outputs} outputs have the bits of the reference on {build.ran_on}"
-            return replace(seen, proof=Proof.VENDOR_EMULATED, detail=f"{detail}; {ran}")
-        return replace(seen, proof=Proof.VENDOR_PACKAGES, detail=detail)
+            return replace(seen, level=Level.VENDOR_EMULATED, detail=f"{detail}; {ran}")
+        return replace(seen, level=Level.VENDOR_PACKAGES, detail=detail)
     return seen
 
 
@@ -231,15 +231,15 @@ def simulated(board: Board, policy: Policy) -> Evidence:
         command = [sys.executable, "-m", "rltools_embed", "flash", project_dir, "--port", port]
         done = process.run(command, environment={"PLATFORMIO_CORE_DIR": core_dir}, timeout_s=600)
         if done.exit_code != 0:
-            return replace(seen, proof=Proof.NOTHING, detail=done.output[-200:])
+            return replace(seen, level=Level.NOTHING, detail=done.output[-200:])
         report = validate(project_dir, port=port, settings=Settings(benchmark_repeats=1))
     if not report.passed or report.total is None:
-        return replace(seen, proof=Proof.NOTHING, detail="the validation did not pass")
+        return replace(seen, level=Level.NOTHING, detail="the validation did not pass")
     ran = f"{report.total.equal} of {report.total.outputs} outputs have the bits of the reference"
     how = "on a simulated board with a stand-in for Arduino's core, flashed by esptool"
     return replace(
         seen,
-        proof=Proof.SIMULATED,
+        level=Level.SIMULATED,
         detail=f"{seen.detail}; {ran} {how}",
         ran_on="simulated board, stand-in for Arduino's core",
         outputs=report.total.outputs,
@@ -251,13 +251,13 @@ def run_here(board: Board, policy: Policy) -> Evidence:
     """Build, run and validate an emulated board, or the firmware as a process."""
     missing = [tool for tool in (*toolchain.for_build(board), *toolchain.for_upload(board)) if not tool.serves]
     if missing:
-        return Evidence(proof=Proof.NOTHING, detail="; ".join(tool.problem for tool in missing))
+        return Evidence(level=Level.NOTHING, detail="; ".join(tool.problem for tool in missing))
     with tempfile.TemporaryDirectory() as folder:
         project_dir = export(policy, Path(folder) / "x", board.name)
         sizes = platformio.build(project_dir).memory
         with running(project_dir) as port:
             report = validate(project_dir, port=port, settings=Settings())
-    seen = Evidence(proof=Proof.NOTHING, detail="", rendered=(board.software,), compiled=(board.software,))
+    seen = Evidence(level=Level.NOTHING, detail="", rendered=(board.software,), compiled=(board.software,))
     total = report.total
     if not report.passed or total is None:
         return replace(seen, detail="the validation did not pass")
@@ -265,10 +265,10 @@ def run_here(board: Board, policy: Policy) -> Evidence:
     detail = f"{total.equal} of {total.outputs} outputs have the bits of the reference"
     if board.core is cores.NATIVE:
         detail += ", as a process of this computer"
-        return replace(seen, proof=Proof.THIS_COMPUTER, detail=detail, ran_on="this computer")
+        return replace(seen, level=Level.THIS_COMPUTER, detail=detail, ran_on="this computer")
     if report.cost is not None and report.cost.per_inference is not None and sizes is not None:
         detail += f"; {report.cost.per_inference:.0f} {report.cost.unit} per inference, {sizes.flash_bytes} B of flash"
-    return replace(seen, proof=Proof.EMULATED, detail=detail, ran_on=emulator_of(board))
+    return replace(seen, level=Level.EMULATED, detail=detail, ran_on=emulator_of(board))
 
 
 def emulator_of(board: Board) -> str:
@@ -288,7 +288,7 @@ def measure() -> dict[str, Evidence]:
             results[name] = compiled(loaded)
         else:
             results[name] = run_here(loaded, policy)
-        sys.stderr.write(f"{name}: {results[name].proof.value}; {results[name].detail}\n")
+        sys.stderr.write(f"{name}: {results[name].level.value}; {results[name].detail}\n")
     return results
 
 
@@ -316,6 +316,8 @@ def cells_of(board: Board, seen: Evidence) -> tuple[str, str, str, str, str]:
     else:
         where, bits = seen.ran_on or "-", f"{seen.equal} of {seen.outputs}" if seen.outputs else "-"
     frameworks = "; ".join(framework_title(row) for row in built)
+    if not frameworks and evidence.framework_rows(board.name):
+        frameworks = "[what is missing](docs/real_boards.md#not-built)"
     if not board.runner.has_framework:
         frameworks = "no framework"
     return (", ".join(seen.rendered) or "-", ", ".join(seen.compiled) or "-", frameworks or "-", where, bits)
@@ -337,7 +339,7 @@ def readme_with(rows: str) -> str:
 
 def main() -> None:
     results = measure()
-    entries = {name: {**asdict(entry), "proof": entry.proof.value} for name, entry in results.items()}
+    entries = {name: {**asdict(entry), "level": entry.level.value} for name, entry in results.items()}
     path = resources.boards_dir() / evidence.FILE
     document = {**json.loads(path.read_text(encoding="utf-8")), "boards": entries}
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 
@@ -129,14 +129,16 @@ def _needs_the_cores_compiler(request: pytest.FixtureRequest) -> None:
 
 def _emulators_of(parameter: object) -> tuple[toolchain.Tool, ...]:
     """What runs the board that a test is parametrised with."""
-    is_board = isinstance(parameter, str) and parameter.startswith("qemu_") and parameter in board.names()
-    return toolchain.for_upload(board.load(parameter)) if is_board else ()
+    return toolchain.for_upload(board.load(parameter)) if _is_emulated_board(parameter) else ()
 
 
 def _compiler_of(parameter: object) -> str | None:
     """The compiler for what a test is parametrised with, if that is a core or a board with one."""
     if isinstance(parameter, emulator.Core):
         return parameter.compiler
-    if isinstance(parameter, str) and parameter.startswith("qemu_") and parameter in board.names():
-        return board.load(parameter).core.toolchain.compiler
-    return None
+    return board.load(parameter).core.toolchain.compiler if _is_emulated_board(parameter) else None
+
+
+def _is_emulated_board(parameter: object) -> TypeGuard[str]:
+    """Whether it names a board that is no program of this computer, and that no vendor's platform builds."""
+    return isinstance(parameter, str) and parameter in board.names() and board.load(parameter).port.is_bare_metal

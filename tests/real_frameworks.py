@@ -1,12 +1,14 @@
 """Hardware boards with their vendors' own frameworks: built, run where an emulator has the chip, and validated.
 
     python -m tests.real_frameworks [--board NAME]... [--stand-ins WORDS] [--write]
+    python -m tests.real_frameworks --examples [--board NAME]...
 
 Each board's project is exported and built as a user builds it, with the packages that PlatformIO has in its core folder
 or, where its registry is reached, installs there. A board whose packages are missing gets a row that names them.
 Who lays packages out by hand and lacks a part of them says with --stand-ins what was built in its place.
 QEMU 10 comes from .ci/qemu-10. For RP2040 boards the environment variable RP2040JS names a folder with
 node_modules/rp2040js and bootrom.mjs, the boot ROM as in rp2040js's demo; without it they are built and do not run.
+With --examples the robots of examples/ are built instead, for their boards; nothing of them is run or recorded.
 With --write, what was seen goes to boards/evidence.json and docs/real_boards.md; rows of other boards stay.
 """
 
@@ -30,7 +32,7 @@ from typing import Any, Protocol
 from elftools.elf.elffile import ELFFile
 
 from rltools_embed import process, resources
-from rltools_embed.errors import RltEmbedError
+from rltools_embed.errors import BuildError, RltEmbedError
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import evidence, platformio, project
 from rltools_embed.firmware.board import Board
@@ -41,6 +43,7 @@ from rltools_embed.validation import Counts, Report, Settings, validate
 from tests import policies
 from tests.board_matrix import ROOT, core_of, hardware
 from tests.boards import spec_of
+from tests.robots import ROBOTS, Robot
 
 QEMU_MINIMUM = (10, 0)
 # An emulated core without floating-point instructions takes most of a second for an inference.
@@ -165,6 +168,8 @@ _NO_CLOCKS = {
     "control": 'extern "C" void SystemClock_Config(void) {}\n',
     "changed": "`SystemClock_Config` is emptied in the user's `src/control.cpp`",
 }
+# Not here: genericSTM32F405RG, the chip of olimex-stm32-h405. stm32duino resets USART1 first, by a write to RCC's
+# APB2RSTR, and QEMU 10.0.2 ends there with a segmentation fault (qemu_set_irq, reset line 164).
 MACHINES: Mapping[str, Emulator] = {
     "nucleo_f401re": Qemu(machine="olimex-stm32-h405", serial=1, **_NO_CLOCKS),
     "nucleo_f446re": Qemu(machine="olimex-stm32-h405", serial=1, **_NO_CLOCKS),
@@ -189,6 +194,7 @@ def row_of(board: Board, folder: Path) -> FrameworkBuild:
     log = (folder / f".pio/build-{board.name}.log").read_text(encoding="utf-8")
     kernel, failed = kernel_of(firmware.elf, board)
     row = replace(row, packages=packages_of(log, firmware.elf), kernel=kernel, failed=failed)
+    row = replace(row, parts=parts_of(firmware.elf, board))
     # Last: making the commands removes the program.
     row = replace(row, **sizes_of(firmware), flags=flags_of(folder, board))
     machine = MACHINES.get(board.name)
@@ -270,6 +276,29 @@ def kernel_of(elf: Path, board: Board) -> tuple[str, str]:
     return words, ""
 
 
+# Of a symbol's demangled name; the first pattern that is found counts.
+_PARTS = (
+    ("weights", r"numbers_in_flash|^policy::layer"),
+    ("examples", r"^policy::example"),
+    ("digest", r"Policy::digest|Sha256|[Dd]igest"),
+    ("arithmetic check", r"arithmetic_check|arithmetic_faults"),
+    ("link", r"Server<|Frame|cobs|crc32|^firmware_(loop|setup)\("),
+    ("evaluation", r"^Policy::|rl_tools::(nn|math|evaluate|embed)"),
+)
+
+
+def parts_of(elf: Path, board: Board) -> dict[str, int]:
+    """Bytes of flash that our own parts take, by the names of the symbols; inlined code counts where it is."""
+    nm = core_of(board)[0].toolchain.tools["OBJCOPY"].replace("objcopy", "nm")
+    symbols = re.findall(r"^[0-9a-f]+ ([0-9a-f]+) ([a-zA-Z]) (.+)$", process.run([nm, "-S", "-C", elf]).output, re.M)
+    parts = dict.fromkeys((name for name, _ in _PARTS), 0)
+    for size, kind, symbol in symbols:
+        part = next((name for name, pattern in _PARTS if re.search(pattern, symbol)), None)
+        if part is not None and kind not in "bB":
+            parts[part] += int(size, 16)
+    return parts
+
+
 def _commit() -> str:
     done = process.run(["git", "-C", ROOT, "describe", "--always", "--dirty"])
     return done.output.strip() if done.exit_code == 0 else "unknown"
@@ -345,6 +374,38 @@ def with_report(row: FrameworkBuild, report: Report) -> FrameworkBuild:
     return replace(row, outputs=total.outputs, equal=total.equal, failed=failed)
 
 
+# -------------------------------------------------------------------------------------------------------- examples
+
+
+def example_row(robot: Robot, board: Board, folder: Path) -> FrameworkBuild:
+    """A robot of examples/ built for a board, as its README says."""
+    row = FrameworkBuild(board=board.name, framework=robot.framework.value, commit=_commit())
+    spec = replace(spec_of(robot.policy, board.name), boards=(board,))
+    project.write(project.render(spec), folder, owned=project.render_owned(spec))
+    robot.copy_to(folder)
+    try:
+        firmware = platformio.build(folder)
+    except BuildError as error:
+        return replace(row, failed=error.message)
+    except RltEmbedError as error:
+        return replace(row, missing=error.message.partition(", and cannot download")[0])
+    log = (folder / f".pio/build-{board.name}.log").read_text(encoding="utf-8")
+    return replace(row, packages=packages_of(log, firmware.elf), **sizes_of(firmware))
+
+
+def example_rows(names: Sequence[str]) -> Iterator[FrameworkBuild]:
+    """Every robot on those of its boards that are named; on all of them if none is. Each is printed."""
+    for robot in ROBOTS.values():
+        for name in robot.boards:
+            if names and name not in names:
+                continue
+            with tempfile.TemporaryDirectory(prefix="real-") as folder:
+                row = example_row(robot, boards.load(name).on(robot.framework), Path(folder) / robot.name)
+            words = f"{name}: not built: {row.failed}" if row.failed else line(row)
+            print(f"{robot.name} on {words}", flush=True)  # noqa: T201
+            yield row
+
+
 # ------------------------------------------------------------------------------------------------------- reporting
 
 
@@ -388,6 +449,8 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
         cells = (name, packages, row["packages"][-1], sizes, row["ran_on"] or "-", bits, row["commit"])
         table.append(f"| {' | '.join(cells)} |")
         details.append(f"- {name}: {row['kernel']}; flags of `policy.cpp`: `{' '.join(row['flags'])}`.")
+        parts = ", ".join(f"{name} {size}" for name, size in row["parts"].items())
+        details += [f"  Bytes of flash: {parts}."] if parts else []
         details += [f"  Stand-ins: {row['stand_ins']}."] if row["stand_ins"] else []
         details += [f"  For the machine: {row['changed']}."] if row["changed"] else []
         details += [f"  Failed: {row['failed']}."] if row["failed"] else []
@@ -413,12 +476,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The program. Exit code 1: a board that was built did not give the host's bits."""
     parser = argparse.ArgumentParser(prog="python -m tests.real_frameworks", description=__doc__.splitlines()[0])
     parser.add_argument("--board", action="append", metavar="NAME", help="one of the boards; all if not given")
+    parser.add_argument("--examples", action="store_true", help="build the robots of examples/ instead")
     parser.add_argument("--write", action="store_true", help="write evidence.json and docs/real_boards.md")
     parser.add_argument("--stand-ins", default="", metavar="WORDS", help="what stood in for the vendor's own parts")
     options = parser.parse_args(arguments)
     unknown = set(options.board or ()) - set(hardware())
     if unknown:
         parser.error(f"not a hardware board: {', '.join(sorted(unknown))}; known: {', '.join(hardware())}")
+    if options.examples:
+        if options.write:
+            parser.error("--write records boards, not examples: leave one of the two out")
+        return 1 if any(row.failed for row in tuple(example_rows(options.board or ()))) else 0
     rows = []
     for name in options.board or hardware():
         loaded = boards.load(name)

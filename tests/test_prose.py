@@ -334,3 +334,44 @@ def test_a_public_name_without_a_docstring_is_found() -> None:
     hidden = "class _E:\n    def f(self): ...\n"
 
     assert undocumented(shown + hidden) == ["the module", "A.b", "d"]
+
+
+# -------------------------------------------------------------------------------------------------------- parameters
+
+# A past participle is no name for a thing: `actual`, `policy`, `size` are.
+PARTICIPLES = frozenset({"found", "told", "said", "asked", "proven"})
+_CPP_PARAMETER = re.compile(rf"[(,]\s*(?:const\s+)?[A-Za-z_][\w:<>]*[*&]* ({'|'.join(sorted(PARTICIPLES))})\s*[,)]")
+
+
+def participles_in_python(source: str) -> list[str]:
+    """Functions with such a parameter, and its name."""
+    functions = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
+    return [
+        f"{function.name}({argument.arg})"
+        for function in functions
+        for argument in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
+        if argument.arg in PARTICIPLES
+    ]
+
+
+def test_no_parameter_is_named_by_a_participle() -> None:
+    python = {
+        path: participles_in_python(path.read_text(encoding="utf-8")) for path in places_of("rltools_embed", ".py")
+    }
+    native = {
+        path: _CPP_PARAMETER.findall(path.read_text(encoding="utf-8"))
+        for folder in ("cpp/include", "templates")
+        for path in (*places_of(folder, ".h"), *places_of(folder, ".cpp"))
+    }
+
+    assert {str(path): names for path, names in {**python, **native}.items() if names} == {}
+
+
+def places_of(folder: str, ending: str) -> list[Path]:
+    return sorted(path for path in (ROOT / folder).rglob(f"*{ending}") if path.is_file())
+
+
+def test_a_participle_is_found_in_either_language() -> None:
+    assert participles_in_python("def f(found, *, size): ...\n") == ["f(found)"]
+    assert _CPP_PARAMETER.findall("int f(std::size_t said, int y);") == ["said"]
+    assert _CPP_PARAMETER.findall("int f(std::size_t size) { return found(size, said); }") == []

@@ -21,17 +21,18 @@ from rltools_embed.firmware import evidence
 @click.option("--check", "file", type=file_type, help="Check a board file of your own instead.")
 @json_flag
 def list_boards(file: Path | None, as_json: bool) -> None:
-    """List the boards that come with the package, and how far each is proven."""
+    """List the boards that come with the package, and the evidence for each."""
     listed = [boards.load(str(file.absolute()))] if file else [boards.load(name) for name in boards.names()]
-    proven = evidence.load()
+    known = evidence.load()
     if as_json:
-        print_json([_board_entry(board, evidence.of(board, proven)) for board in listed])
+        print_json([_board_entry(board, evidence.of(board, known)) for board in listed])
     else:
-        show.board_table(listed, proven)
+        show.board_table(listed, known)
 
 
-def _board_entry(board: boards.Board, proven: evidence.Evidence) -> dict[str, Any]:
-    entry = {"proof": proven.proof.value, "detail": proven.detail}
+def _board_entry(board: boards.Board, seen: evidence.Evidence) -> dict[str, Any]:
+    # The keys are those of the first version: programs read them.
+    entry = {"proof": seen.level.value, "detail": seen.detail}
     return {"name": board.name, "proven": entry, **boards.to_table(board)}
 
 

@@ -90,9 +90,9 @@ def _signal_cells(signal: Signal) -> tuple[str, str, str, str]:
     return plain(signal.name), f"{signal.low:g}", f"{signal.high:g}", plain(signal.unit)
 
 
-def board_table(boards: Sequence[Board], proven: Mapping[str, Evidence]) -> None:
+def board_table(boards: Sequence[Board], known: Mapping[str, Evidence]) -> None:
     """The boards, a line each."""
-    columns = ("board", "core", "FPU", "MHz", "flash KiB", "RAM KiB", "framework", "arithmetic", "proven")
+    columns = ("board", "core", "FPU", "MHz", "flash KiB", "RAM KiB", "framework", "arithmetic", "evidence")
     table = Table(*columns, box=None, pad_edge=False)
     for board in boards:
         table.add_row(
@@ -104,7 +104,7 @@ def board_table(boards: Sequence[Board], proven: Mapping[str, Evidence]) -> None
             "-" if board.ram_bytes is None else str(board.ram_bytes // 1024),
             board.software,
             board.arithmetic.value,
-            evidence.of(board, proven).proof.value,
+            evidence.of(board, known).level.value,
         )
     console().print(table)
 
@@ -190,6 +190,8 @@ def _cost_lines(report: Report) -> Iterator[str]:
     yield f"stack    {stack}"
     if report.cost is not None:
         yield f"cost     {wording.cost(report.cost)}"
+    if report.control is not None:
+        yield f"control  {wording.control(report.control)}"
     yield f"digest   {report.digest_found}, as the board computed it"
 
 

@@ -23,12 +23,13 @@ from rltools_embed.device.memory_link import (
     MemoryLink,
     SilentBoard,
 )
-from rltools_embed.device.protocol import Benchmark, Hello, SelfTest, Statistics
+from rltools_embed.device.protocol import Benchmark, ControlStatistics, Hello, SelfTest, Statistics
 
 __all__ = [
     "DEFAULT_BAUD",
     "Benchmark",
     "Client",
+    "ControlStatistics",
     "Direction",
     "EchoBoard",
     "Fault",

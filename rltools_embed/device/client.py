@@ -157,7 +157,7 @@ class Client:
     def statistics(self) -> Statistics:
         """The device's counters."""
         answer = self._exchange(Message.STATISTICS, b"", self._limits.request)
-        return Statistics(**LAYOUT[Message.STATISTICS].response.decode(answer).numbers)
+        return Statistics.decode(answer)
 
     def reset(self) -> None:
         """Reset the board. It needs time to boot then: the next request says hello first."""

@@ -25,7 +25,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum, IntFlag
 from functools import cached_property
 from typing import Final
@@ -134,12 +134,15 @@ class Tagged:
     Attributes:
         number: 1 to 255, unique within the answer, never given again.
         required: a peer may rely on it; such a field cannot be added without another version.
+        part: fields of one part are sent together or not at all; their names begin with it. In C++ they are members of
+            what the answer's member of this name points to, if it points to anything.
     """
 
     number: int
     name: str
     type: FieldType
     required: bool = False
+    part: str = ""
 
     def __str__(self) -> str:
         return f"{self.number}={self.name}:{self.type.value}"
@@ -317,6 +320,10 @@ def _answer(*tagged: Tagged, floats: str = "", **head: FieldType) -> Payload:
     return Payload(head=_fields(head), floats=floats, takes_tagged=not floats, tagged=tagged)
 
 
+def _part(name: str, *fields: Tagged) -> tuple[Tagged, ...]:
+    return tuple(replace(each, part=name) for each in fields)
+
+
 FRAME_HEADER: Final = _request(type=FieldType.U8, sequence=FieldType.U16)
 FRAME_CHECKSUM: Final = Field("crc32", FieldType.U32)
 
@@ -359,6 +366,17 @@ LAYOUT: Final = {
         response=_answer(
             Tagged(1, "frames_overlong", FieldType.U32),
             Tagged(2, "answers_dropped", FieldType.U32),
+            *_part(
+                "control",
+                Tagged(3, "control_period_us", FieldType.U32),
+                Tagged(4, "control_steps", FieldType.U32),
+                Tagged(5, "control_fallbacks", FieldType.U32),
+                Tagged(6, "control_overruns", FieldType.U32),
+                Tagged(7, "control_late_steps", FieldType.U32),
+                Tagged(8, "control_worst_lateness_us", FieldType.U32),
+                Tagged(9, "control_total_lateness_us", FieldType.U64),
+                Tagged(10, "control_worst_execution_us", FieldType.U32),
+            ),
             stack_bytes=FieldType.U32,
             stack_used_bytes=FieldType.U32,
             frames_accepted=FieldType.U32,

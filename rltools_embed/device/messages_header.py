@@ -6,9 +6,10 @@ server names each value like its field, so a field without a value, or with too 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum, IntFlag
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Final
 
 from rltools_embed import resources
@@ -126,7 +127,8 @@ def _size(payload: Payload) -> Iterable[str]:
         parameters, terms = [payload.floats], [f"4 * {payload.floats}"]
     else:
         parameters = [each.name for each in payload.tagged if each.type.size is None]
-        terms = [f"tagged_size({each.name if each.type.size is None else each.type.size})" for each in payload.tagged]
+        values = Counter(str(each.name if each.type.size is None else each.type.size) for each in payload.tagged)
+        terms = [f"{f'{count} * ' if count > 1 else ''}tagged_size({value})" for value, count in values.items()]
     listed = ", ".join(f"size_t {name}" for name in parameters)
     return _function(f"size_t size({listed})", " + ".join(["head_size", *terms]))
 
@@ -157,15 +159,17 @@ def _writer(payload: Payload) -> Iterable[str]:
             yield f"    writer.put_bytes(values.{each.name}, digest_size);"
         else:
             yield f"    writer.put({_TYPES[each.type]}{{values.{each.name}}});"
-    for tagged in payload.tagged:
-        yield f"    put_tagged(writer, {tagged.number}, {_tagged_value(tagged)});"
+    for part, fields in groupby(payload.tagged, key=lambda tagged: tagged.part):
+        puts = [f"    put_tagged(writer, {tagged.number}, {_tagged_value(tagged)});" for tagged in fields]
+        yield from (
+            [f"    if (values.{part} != nullptr) {{", *(f"    {put}" for put in puts), "    }"] if part else puts
+        )
     yield "}"
 
 
 def _tagged_value(tagged: Tagged) -> str:
-    if tagged.type in _TYPES:
-        return f"{_TYPES[tagged.type]}{{values.{tagged.name}}}"
-    return f"values.{tagged.name}"
+    name = f"{tagged.part}->{tagged.name.removeprefix(f'{tagged.part}_')}" if tagged.part else tagged.name
+    return f"{_TYPES[tagged.type]}{{values.{name}}}" if tagged.type in _TYPES else f"values.{name}"
 
 
 if __name__ == "__main__":

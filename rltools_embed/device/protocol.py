@@ -183,6 +183,35 @@ class SelfTest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ControlStatistics:
+    """What a control loop beside the link did since it started, by the board's own clock.
+
+    Attributes:
+        period_us: what the loop was to keep; 0 before its first step.
+        fallbacks: steps with the fallback action, since there was no observation to act on.
+        overruns: steps that ended after their period.
+        late_steps: steps that began a whole period after they were due, or more.
+        worst_lateness_us: from when a step was due to its beginning.
+        total_lateness_us: of all steps.
+        worst_execution_us: from the beginning of a step to its end.
+    """
+
+    period_us: int
+    steps: int
+    fallbacks: int
+    overruns: int
+    late_steps: int
+    worst_lateness_us: int
+    total_lateness_us: int
+    worst_execution_us: int
+
+    @property
+    def mean_lateness_us(self) -> float:
+        """0 before the first step."""
+        return self.total_lateness_us / self.steps if self.steps else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Statistics:
     """The device's own counters, since it started.
 
@@ -191,6 +220,7 @@ class Statistics:
         frames_rejected: all that ended like a frame and was none.
         frames_overlong: of these, longer than the firmware's buffer; None if the firmware does not tell.
         answers_dropped: answers of which nobody read the end; None if the firmware does not tell.
+        control: of the control loop; None if the firmware has none, or does not report it.
     """
 
     stack_bytes: int
@@ -199,6 +229,15 @@ class Statistics:
     frames_rejected: int
     frames_overlong: int | None = None
     answers_dropped: int | None = None
+    control: ControlStatistics | None = None
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Statistics:
+        """Raises ProtocolError if a field is damaged or a required one is missing."""
+        numbers = LAYOUT[Message.STATISTICS].response.decode(payload).numbers
+        of_loop = {name: numbers.pop(f"control_{name}", None) for name in ControlStatistics.__dataclass_fields__}
+        found = {name: value for name, value in of_loop.items() if value is not None}
+        return cls(**numbers, control=ControlStatistics(**found) if len(found) == len(of_loop) else None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ Act: TypeAlias = Callable[[Float32Array], Float32Array]
 
 
 class OneEnvironment(Protocol):
-    """What is asked of one environment, whatever it is written in."""
+    """What an evaluation needs of one environment, whatever it is written in."""
 
     spec: EnvSpec
     name: str

@@ -101,7 +101,7 @@ def _measure(elf: ELFFile) -> Memory:
     return Memory(flash_bytes=flash, ram_bytes=ram, stack_bytes=stack)
 
 
-def check_fit(board: Board, memory: Memory) -> None:
+def check_program(board: Board, memory: Memory) -> None:
     """Compare a built program with what the board offers.
 
     Raises:

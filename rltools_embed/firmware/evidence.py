@@ -1,4 +1,4 @@
-"""How far each board is proven: what the project's own tests measured, and no more.
+"""The evidence for each board: what the project's own tests measured, and no more.
 
 boards/evidence.json is written by `python -m tests.board_matrix` from the results of builds and runs; what the vendors'
 own frameworks made of a board's firmware is written by `python -m tests.real_frameworks`, where they can be had.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 
@@ -19,7 +19,7 @@ from rltools_embed.firmware.board import Board
 FILE = "evidence.json"
 
 
-class Proof(Enum):
+class Level(Enum):
     """What was seen to work, the weakest first."""
 
     NOTHING = "nothing"
@@ -42,7 +42,7 @@ class Proof(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """The proof of one board.
+    """What was seen of one board.
 
     Attributes:
         detail: what was done with what, in a sentence.
@@ -52,7 +52,7 @@ class Evidence:
         outputs, equal: numbers that the validation of that run compared, and those with the host's bits.
     """
 
-    proof: Proof
+    level: Level
     detail: str
     rendered: tuple[str, ...] = ()
     compiled: tuple[str, ...] = ()
@@ -71,6 +71,7 @@ class FrameworkBuild:
             wrote itself into the program.
         flash_bytes, ram_bytes: of the program.
         framework_flash_bytes, framework_ram_bytes: what it has besides our own estimate.
+        parts: what our own parts take of the flash in bytes, by name.
         flags: the flags of policy.cpp that decide bits and speed.
         kernel: what of the core's kernel was found in the policy's machine code.
         stand_ins: what was built in place of parts of the vendor's packages that could not be had; empty if none was.
@@ -89,6 +90,7 @@ class FrameworkBuild:
     ram_bytes: int = 0
     framework_flash_bytes: int = 0
     framework_ram_bytes: int = 0
+    parts: Mapping[str, int] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     kernel: str = ""
     stand_ins: str = ""
@@ -105,7 +107,7 @@ class FrameworkBuild:
         return bool(self.outputs) and not self.failed
 
 
-_NOTHING = Evidence(proof=Proof.NOTHING, detail="")
+_NOTHING = Evidence(level=Level.NOTHING, detail="")
 
 
 def load() -> Mapping[str, Evidence]:
@@ -115,7 +117,7 @@ def load() -> Mapping[str, Evidence]:
         name: Evidence(
             **{
                 **entry,
-                "proof": Proof(entry["proof"]),
+                "level": Level(entry["level"]),
                 "rendered": tuple(entry["rendered"]),
                 "compiled": tuple(entry["compiled"]),
             }
@@ -149,7 +151,7 @@ def framework_rows(name: str) -> tuple[FrameworkBuild, ...]:
     return tuple(row for row in framework_builds() if row.board == name)
 
 
-def of(board: Board, proven: Mapping[str, Evidence]) -> Evidence:
+def of(board: Board, known: Mapping[str, Evidence]) -> Evidence:
     """The board's evidence; of a board of the user's own nothing is known, whatever its name."""
-    is_ours = board.name in proven and boards.load(board.name) == board
-    return proven[board.name] if is_ours else _NOTHING
+    is_ours = board.name in known and boards.load(board.name) == board
+    return known[board.name] if is_ours else _NOTHING

@@ -95,7 +95,7 @@ def _firmware(opened: Project, board: Board, budget: Budget, flags: str = "") ->
         raise BuildError(f"the build for {board.name} left no {program}")
     memory = elf.measure(program)
     if memory is not None:
-        elf.check_fit(board, memory)
+        elf.check_program(board, memory)
     used = call_depth.deepest(program.parent) if flags else None
     budget.check(board, memory, used)
     return Firmware(

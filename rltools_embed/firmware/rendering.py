@@ -40,6 +40,7 @@ _UART_TYPES: Mapping[UartDriver, str] = {
     UartDriver.NS16550: "Ns16550Uart",
     UartDriver.NS16550_WORDS: "Ns16550WordsUart",
     UartDriver.PL011: "Pl011Uart",
+    UartDriver.RP2040: "Rp2040Uart",
     UartDriver.STM32: "Stm32Uart",
     UartDriver.STM32_L4: "Stm32L4Uart",
 }
@@ -240,9 +241,10 @@ def _tool_rows(of: tuple[Board, ...]) -> list[dict[str, str]]:
 
 def _tool_row(program: Program) -> dict[str, str]:
     debian = f"`sudo apt-get install {program.debian}`"
-    if program.command:
-        folders = {"platform": f"platforms/{EMULATED_PLATFORM}", "folder": "~/.local"}
-        debian = f"`{program.command.format(**folders)}`{'' if program.is_tested_on_macos else ' (Debian only)'}"
+    if program.package_of is not None:
+        debian = f"`sudo apt-get install {program.package_of.debian}`, `{program.command_in_project}`"
+    elif program.command:
+        debian = f"`{program.command_in_project}`{'' if program.is_tested_on_macos else ' (Debian only)'}"
     return {
         "name": program.title,
         "debian": debian,

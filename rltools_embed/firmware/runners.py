@@ -1,4 +1,4 @@
-"""What runs firmware: a process of this computer, QEMU, or hardware. One object each; nobody asks which one it is.
+"""What runs firmware: a process of this computer, an emulator, or hardware. One object each; nobody asks which it is.
 
 To add a runner, write a frozen dataclass with the members of `firmware.board.Runner`, or derive one from a runner here,
 and register it. In a package of one's own (`firmware.board.registry` has its entry point):
@@ -17,15 +17,18 @@ A board file with `kind = "valgrind"` in its table [runner] then chooses it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
+from rltools_embed import resources
 from rltools_embed.errors import BoardError
 from rltools_embed.firmware.board import Board, Runner, cores, ports
 from rltools_embed.firmware.board.checking import WORD_PATTERN
 from rltools_embed.firmware.board.cores import Program
-from rltools_embed.firmware.board.description import RUNNERS, RunnerKind
+from rltools_embed.firmware.board.description import RUNNERS, Memory, RunnerKind, Uart, UartDriver
 from rltools_embed.firmware.board.table import Table
 
 _MICROSECONDS_HZ = 1_000_000
@@ -47,6 +50,26 @@ def contradiction(board: Board, source: str) -> BoardError:
         "contradict each other",
         "host, native and host belong together",
     )
+
+
+def check_bare_port(board: Board, source: str) -> None:
+    """An emulated machine needs a port with start-up code for the board's core.
+
+    Raises:
+        BoardError: the port has none.
+    """
+    if board.port is ports.HOST or board.core is cores.NATIVE:
+        raise contradiction(board, source)
+    if board.port.architecture is None:
+        raise BoardError(
+            f"{source}: port {board.port.name} needs a vendor's framework, and runner.kind is {board.runner.kind}",
+            "an emulated machine runs a bare-metal port",
+        )
+    if board.port.architecture != board.core.architecture:
+        raise BoardError(
+            f"{source}: port {board.port.name} is not for a {board.core.name} core",
+            "a bare board's port has its core's start-up code",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,18 +153,7 @@ class Qemu:
 
     def check(self, board: Board, source: str) -> None:
         """The port has start-up code for the core, and instructions can be counted by the port's clock."""
-        if board.port is ports.HOST or board.core is cores.NATIVE:
-            raise contradiction(board, source)
-        if board.port.architecture is None:
-            raise BoardError(
-                f"{source}: port {board.port.name} needs a vendor's framework, and runner.kind is {self.kind}",
-                "an emulated machine runs a bare-metal port",
-            )
-        if board.port.architecture != board.core.architecture:
-            raise BoardError(
-                f"{source}: port {board.port.name} is not for a {board.core.name} core",
-                "a bare board's port has its core's start-up code",
-            )
+        check_bare_port(board, source)
         if board.core.emulator is None:
             raise BoardError(
                 f"{source}: nothing emulates a {board.core.name} core", "the core's row names its emulator"
@@ -194,6 +206,79 @@ class Qemu:
         return ticks * 1e9 / board.clock_hz / (1 << self.icount_shift), "instructions"
 
 
+NODE = Program(name="node", title="Node.js", minimum="18.0", debian="nodejs npm", macos="brew install node")
+RP2040JS = Program(
+    name="rp2040js",
+    title="rp2040js",
+    minimum="1.4.1",
+    command="npm install --ignore-scripts --prefix {folder}/rp2040js rp2040js@1.4.1",
+    package_of=NODE,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rp2040js:
+    """An RP2040 in rp2040js, a package of Node.js; its UART0 is a TCP port.
+
+    The package has no boot ROM, so the chip starts at the vector table, which is the first of the firmware.
+    """
+
+    kind: ClassVar[str] = RunnerKind.RP2040JS
+    foreign_keys: ClassVar[tuple[str, ...]] = ()
+    has_framework: ClassVar[bool] = False
+    is_process: ClassVar[bool] = True
+    software: ClassVar[str] = "bare metal"
+    vendor: ClassVar[str] = "emulated"
+    script: ClassVar[str] = "rp2040js.mjs"
+
+    @classmethod
+    def read(cls, table: Table) -> Runner:
+        """It has no keys of its own: there is one chip."""
+        return cls()
+
+    def check(self, board: Board, source: str) -> None:
+        """The board is the chip that rp2040js has, with the one serial port that the script connects."""
+        check_bare_port(board, source)
+        facts = (
+            ("core", board.core.name, cores.CORTEX_M0PLUS.name),
+            ("clock_hz", board.clock_hz, 125_000_000),
+            ("[memory]", board.memory, Memory(flash_origin=0x1000_0000, ram_origin=0x2000_0000)),
+            ("[uart]", board.uart, Uart(driver=UartDriver.RP2040, base=0x4003_4000, irq=20)),
+        )
+        for key, found, wanted in facts:
+            if found != wanted:
+                raise BoardError(
+                    f"{source}: {key} is not that of the RP2040 in rp2040js", "take it from boards/rp2040js_pico.toml"
+                )
+        for size_key, size_bytes, most in (
+            ("flash_bytes", board.flash_bytes, 16 << 20),
+            ("ram_bytes", board.ram_bytes, 264 << 10),
+        ):
+            if size_bytes is not None and size_bytes > most:
+                raise BoardError(
+                    f"{source}: {size_key} = {size_bytes}, and an RP2040 has at most {most}", f"correct {size_key}"
+                )
+
+    def programs(self, board: Board) -> tuple[Program, ...]:
+        """The package, which the script itself looks for."""
+        return (replace(RP2040JS, probe=(str(self._script()), "--version", sys.executable)),)
+
+    def command(self, board: Board) -> tuple[str, ...]:
+        """Node.js with the script; PlatformIO's Python tells in which environment the package may be."""
+        return (NODE.name, f"{{platform}}/{self.script}", "{elf}", "{port}", "{python}")
+
+    def files(self, board: Board) -> Mapping[str, bytes]:
+        """The script."""
+        return {self.script: self._script().read_bytes()}
+
+    def cost(self, board: Board, *, ticks: float, seconds: float) -> tuple[float, str]:
+        """Cycles by rp2040js's model of the core: flash answers at once, and an interrupt begins without a cost."""
+        return ticks, "modelled cycles"
+
+    def _script(self) -> Path:
+        return resources.templates_dir() / "runners" / self.script
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hardware:
     """A board on a cable, built by its vendor's PlatformIO platform."""
@@ -234,5 +319,5 @@ class Hardware:
         return ticks, "cycles"
 
 
-for _runner in (Host, Qemu, Hardware):
+for _runner in (Host, Qemu, Rp2040js, Hardware):
     register(_runner)

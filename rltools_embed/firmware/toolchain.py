@@ -36,7 +36,7 @@ class Tool:
         found: where it is, or None.
         version: its version as numbers and dots, or None if it is absent or does not tell.
         minimum: the oldest version that serves, or the only one (`exact`).
-        fault: why it does not serve although it is there; empty if it does.
+        fault: why it does not serve although it is there, or what else is missing for it; empty if nothing is wrong.
         install_hint: the command that installs it here.
     """
 
@@ -52,7 +52,7 @@ class Tool:
     def problem(self) -> str:
         """What is wrong with it, or nothing."""
         if self.found is None:
-            return f"{self.name} is missing"
+            return f"{self.name} is missing{f': {self.fault}' if self.fault else ''}"
         if self.fault:
             return f"{self.name} ({self.found}): {self.fault}"
         if self.exact and self.version != self.minimum:
@@ -129,7 +129,9 @@ def check_scons() -> Tool:
 
 
 def check(program: Program) -> Tool:
-    """A program that a core or a runner takes, and the library that it comes with."""
+    """A program that a core or a runner takes, and the library that it comes with; or a package of a program."""
+    if program.package_of is not None:
+        return _check_package(program, check(program.package_of))
     # "ccache g++" names a program and its argument.
     chosen = os.environ.get(program.variable, "").split() if program.variable else []
     commands = [chosen] if chosen else [[name] for name in (program.name, *program.others)]
@@ -152,6 +154,19 @@ def check(program: Program) -> Tool:
     if program.probe and process.run([found, *program.probe, os.devnull]).exit_code != 0:
         return replace(tool, fault=program.without_library)
     return tool
+
+
+def _check_package(program: Program, owner: Tool) -> Tool:
+    """A package of the program `owner`, which finds it; missing where that one does not serve."""
+    hint = _install_hint(program)
+    tool = Tool(name=program.name, found=None, version=None, minimum=program.minimum, install_hint=hint)
+    if owner.found is None or not owner.serves:
+        return replace(tool, fault=owner.problem, install_hint=f"{owner.install_hint} && {hint}")
+    answer = process.run([owner.found, *program.probe], timeout_s=20)
+    numbers = re.search(r"\d+(\.\d+)+", answer.output)
+    if answer.exit_code != 0 or numbers is None:
+        return tool
+    return replace(tool, found=owner.found, version=numbers[0])
 
 
 def check_host_compiler() -> Tool:
@@ -201,8 +216,8 @@ def _install_hint(program: Program) -> str:
     if program.command:
         platform = resources.templates_dir() / "platforms" / "rlt_emulated"
         folder = sys.prefix if sys.prefix != sys.base_prefix else str(Path.home() / ".local")
-        words = ((word, word.replace("{platform}", str(platform))) for word in program.command.split())
-        return " ".join(_shown(folder if word == "{folder}" else shown) for word, shown in words)
+        words = program.command.split()
+        return " ".join(_shown(word.format(platform=platform, folder=folder)) for word in words)
     return _install(program.debian, program.macos)
 
 

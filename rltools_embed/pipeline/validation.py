@@ -1,4 +1,4 @@
-"""The proof at the end, alone or after all the other stages."""
+"""The validation at the end, alone or after all the other stages."""
 
 from __future__ import annotations
 

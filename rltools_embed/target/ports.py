@@ -1,4 +1,4 @@
-"""Reaching a board: which port it is on, and waiting until its firmware answers."""
+"""The way to a board: which port it is on, and waiting until its firmware answers."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 
 class Target:
-    """A board that runs a policy's firmware, and all that can be asked of it.
+    """A board that runs a policy's firmware, and every request to it.
 
         with Target.open("firmware/pendulum", board="host") as target:
             target.flash()

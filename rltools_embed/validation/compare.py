@@ -67,10 +67,10 @@ def agreement(actual: Float32Array, expected: Float32Array, float64: npt.NDArray
 
 
 def _largest_difference(
-    found: npt.NDArray[np.float64], expected: npt.NDArray[np.float64], equal: npt.NDArray[np.bool_] | None = None
+    actual: npt.NDArray[np.float64], expected: npt.NDArray[np.float64], equal: npt.NDArray[np.bool_] | None = None
 ) -> float:
     with np.errstate(invalid="ignore"):
-        difference = np.abs(found - expected)
+        difference = np.abs(actual - expected)
     difference = np.where(np.isnan(difference), np.inf, difference)
     if equal is not None:
         difference = np.where(equal, 0.0, difference)

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 from xml.etree import ElementTree
 
+from rltools_embed import text
 from rltools_embed.validation.report import Outcome, Report
 
 FORMAT = 1
@@ -29,8 +30,13 @@ def to_json(report: Report) -> str:
     return json.dumps(_plain(document), indent=2, allow_nan=False) + "\n"
 
 
+def _xml_text(value: str) -> str:
+    """XML 1.0 has no place for most control characters, not even escaped."""
+    return text.printable(value, " ")
+
+
 def to_evidence(report: Report, *, unit: str | None) -> str:
-    """What a validation proves of a board, in a few keys: JSON for whoever collects such rows.
+    """What a validation shows of a board, in a few keys: JSON for whoever collects such rows.
 
     Args:
         unit: which one of such boards it was, for example its USB serial number; None if it is not known.
@@ -75,6 +81,8 @@ def to_junit(report: Report) -> str:
     properties = ElementTree.SubElement(suite, "properties")
     for name in ("policy", "board", "port", "arithmetic", "digest_expected", "digest_found"):
         ElementTree.SubElement(properties, "property", name=name, value=_xml_text(getattr(report, name)))
+    for name, number in asdict(report.control).items() if report.control is not None else ():
+        ElementTree.SubElement(properties, "property", name=f"control_{name}", value=str(number))
     for check in report.checks:
         classname = _xml_text(f"{report.board}.{report.digest_expected[:16]}")
         case = ElementTree.SubElement(suite, "testcase", classname=classname, name=check.name)
@@ -86,8 +94,3 @@ def to_junit(report: Report) -> str:
             ElementTree.SubElement(case, kind, message=message).text = message
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def _xml_text(text: str) -> str:
-    """XML 1.0 has no place for most control characters, not even escaped."""
-    return "".join(character if character.isprintable() else " " for character in text)

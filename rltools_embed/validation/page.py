@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rltools_embed import templates
+from rltools_embed.device import ControlStatistics
 from rltools_embed.validation import wording
 from rltools_embed.validation.report import Check, Cost, Difference, Outcome, Report, SampleResult
 
@@ -47,7 +48,17 @@ def _figures(report: Report) -> list[dict[str, str]]:
         if size.used_bytes is not None:
             offered = f"of {size.offered_bytes} B" if size.offered_bytes else ""
             figures.append({"value": f"{size.used_bytes} B", "name": name, "detail": offered})
+    if report.control is not None:
+        figures.append(_control(report.control))
     return figures
+
+
+def _control(control: ControlStatistics) -> dict[str, str]:
+    name = f"control loop, {wording.control_steps(control)}"
+    if control.steps == 0:
+        return {"value": wording.control(control), "name": "control loop", "detail": ""}
+    late = f"{control.late_steps} late by a period or more; {wording.control_details(control)}"
+    return {"value": f"{wording.milliseconds(control.worst_lateness_us)} late at most", "name": name, "detail": late}
 
 
 def _cost(cost: Cost) -> dict[str, str]:

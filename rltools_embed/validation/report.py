@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from rltools_embed.device import ControlStatistics
 from rltools_embed.validation.compare import Agreement
 
 
@@ -84,8 +85,9 @@ class Cost:
 
     Attributes:
         per_inference: in `unit`; None where it could not be measured.
-        unit: `instructions` (counted by QEMU; not cycles), `cycles` (a board's counter), `us` (a board's clock, where
-            its core counts no cycles), `ns` (a host process).
+        unit: `instructions` (counted by QEMU; not cycles), `modelled cycles` (of an emulator's model of the core),
+            `cycles` (a board's counter), `us` (a board's clock, where its core counts no cycles), `ns` (a host
+            process).
         problem: why it could not be measured.
     """
 
@@ -108,6 +110,7 @@ class Report:
 
     Attributes:
         digest_expected, digest_found: of the policy that should be on the board, and as the board computed it.
+        control: what the firmware's control loop counted; None where it has none, or does not report it.
         notes: what limits the claim, for example a kind of observation that could not be made.
     """
 
@@ -125,6 +128,7 @@ class Report:
     flash: Size
     ram: Size
     stack: Size
+    control: ControlStatistics | None = None
     notes: tuple[str, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from rltools_embed.device import ControlStatistics
 from rltools_embed.firmware.sizes import size_text
 from rltools_embed.validation.compare import Agreement
 from rltools_embed.validation.report import Cost, Outcome, Report, Size
 
 COST_UNITS = {
     "instructions": "instructions per inference, counted by QEMU; not cycles",
+    "modelled cycles": "cycles per inference, by rp2040js's model of the core; not a chip's, whose flash takes longer",
     "cycles": "cycles per inference, by the board's own counter",
     "us": "µs per inference, by the board's clock; its core counts no cycles",
     "ns": "ns per inference, a process on this computer; says nothing about a board",
 }
+# Not a board's time.
+_EMULATED_UNITS = ("instructions", "modelled cycles")
 
 
 def share(agreement: Agreement) -> str:
@@ -43,6 +47,34 @@ def unit(name: str) -> str:
     return COST_UNITS.get(name, f"{name} per inference")
 
 
+def control(control: ControlStatistics) -> str:
+    """What a control loop did while it ran beside the link."""
+    if control.steps == 0:
+        return "no step yet"
+    return (
+        f"{control_steps(control)}, latest {milliseconds(control.worst_lateness_us)} late, "
+        f"{control.late_steps} late by a period or more; {control_details(control)}"
+    )
+
+
+def control_steps(control: ControlStatistics) -> str:
+    """How many, and at which period."""
+    return f"{control.steps} steps at {milliseconds(control.period_us)}"
+
+
+def control_details(control: ControlStatistics) -> str:
+    """What the first look can do without."""
+    return (
+        f"mean {milliseconds(control.mean_lateness_us)} late, longest step {milliseconds(control.worst_execution_us)}, "
+        f"{control.overruns} ended after their period, {control.fallbacks} with the fallback action"
+    )
+
+
+def milliseconds(microseconds: float) -> str:
+    """Microseconds as milliseconds, with three digits or to the microsecond."""
+    return f"{round(microseconds / 1000, 3):g} ms"
+
+
 def summary(report: Report) -> str:
     """The verdict in one line."""
     if report.outcome is Outcome.PASSED:
@@ -60,6 +92,6 @@ def limits(report: Report) -> tuple[str, ...]:
         "a NaN equals any other NaN.",
         "The digest was computed by the board from the numbers in its own memory.",
     ]
-    if report.cost is not None and report.cost.unit == "instructions":
-        lines.append("The board is emulated: that proves the numbers and the protocol, it says nothing about speed.")
+    if report.cost is not None and report.cost.unit in _EMULATED_UNITS:
+        lines.append("The board is emulated: that shows the numbers and the protocol, and nothing about speed.")
     return (*lines, *report.notes)

@@ -180,6 +180,7 @@ def test_doctor_takes_the_tools_of_other_cores_as_optional(rlt_embed: RltEmbed) 
         "qemu-system-riscv32",
         "xtensa-de233_fpu-elf-gcc",
         "qemu-system-xtensa",
+        "rp2040js",
     }
 
 

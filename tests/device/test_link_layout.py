@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from link_boards import FEW, OBSERVATIONS, assert_same_bits, client_of, expected_actions, python_board
 
 from rltools_embed import process, resources
-from rltools_embed.device import MemoryLink, protocol
+from rltools_embed.device import ControlStatistics, MemoryLink, Statistics, protocol
 from rltools_embed.device.frames import Decoder, Frame, encode_frame
 from rltools_embed.device.memory_link import Board
 from rltools_embed.device.messages import (
@@ -96,7 +96,7 @@ def changed_tagged(message: Message) -> Iterator[Layout]:
         others = (
             (),
             (replace(each, name="renamed"),),
-            (replace(each, type=FieldType.U64),),
+            (replace(each, type=FieldType.U64 if each.type is not FieldType.U64 else FieldType.U32),),
             (replace(each, number=99),),
         )
         for other in others:
@@ -154,6 +154,14 @@ GIVEN_FIELDS = {
     ("HELLO", 3): "float_mode:u8",
     ("STATISTICS", 1): "frames_overlong:u32",
     ("STATISTICS", 2): "answers_dropped:u32",
+    ("STATISTICS", 3): "control_period_us:u32",
+    ("STATISTICS", 4): "control_steps:u32",
+    ("STATISTICS", 5): "control_fallbacks:u32",
+    ("STATISTICS", 6): "control_overruns:u32",
+    ("STATISTICS", 7): "control_late_steps:u32",
+    ("STATISTICS", 8): "control_worst_lateness_us:u32",
+    ("STATISTICS", 9): "control_total_lateness_us:u64",
+    ("STATISTICS", 10): "control_worst_execution_us:u32",
 }
 GIVEN_ERRORS = {1: "UNKNOWN_TYPE", 2: "BAD_SIZE", 3: "LAYER_OUT_OF_RANGE", 4: "REPLY_TOO_LONG"}
 GIVEN_ARITHMETIC = {0: "SEPARATE", 1: "FUSED"}
@@ -344,6 +352,43 @@ def test_newer_host_reads_what_a_newer_firmware_sends_and_misses_nothing_of_an_o
 
 def test_field_that_an_older_firmware_does_not_send_is_none() -> None:
     assert client_of(MemoryLink(python_board())).statistics().frames_overlong is None
+
+
+# What server_main.cpp reports.
+LOOP = ControlStatistics(
+    period_us=10_000,
+    steps=5_000,
+    fallbacks=6,
+    overruns=7,
+    late_steps=3,
+    worst_lateness_us=120,
+    total_lateness_us=2**32 + 1,
+    worst_execution_us=400,
+)
+
+
+def test_a_control_loops_counters_arrive_whole(native_board: Board) -> None:
+    assert client_of(MemoryLink(native_board)).statistics().control == LOOP
+
+
+def test_a_host_that_does_not_know_the_control_loop_skips_it(native_board: Board) -> None:
+    MemoryLink(native_board)
+    payload = answer_of(native_board, Message.STATISTICS, b"").payload
+    older = replace(STATISTICS, tagged=STATISTICS.tagged[:2])
+    assert older.decode(payload).numbers == {
+        name: number for name, number in STATISTICS.decode(payload).numbers.items() if not name.startswith("control_")
+    }
+
+
+def test_a_firmware_without_a_control_loop_has_no_counters_of_one() -> None:
+    assert client_of(MemoryLink(python_board())).statistics().control is None
+
+
+def test_half_of_a_control_loops_counters_is_none() -> None:
+    payload = STATISTICS.encode(
+        stack_bytes=1, stack_used_bytes=2, frames_accepted=3, frames_rejected=4, control_steps=5
+    )
+    assert Statistics.decode(payload).control is None
 
 
 def test_answer_without_known_tagged_fields_may_get_some_later() -> None:

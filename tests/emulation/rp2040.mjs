@@ -2,12 +2,13 @@
 // Its USB CDC port is a TCP port of this computer. The firmware is what a vendor's build made, unchanged: it starts in
 // the boot ROM's tables as on a chip whose second-stage boot loader is the firmware's first 256 bytes.
 // The boot ROM is Raspberry Pi's and not in the package: a module that exports `bootromB1`, as in rp2040js's demo.
+// The board `rp2040js_pico` is the same chip over its UART, without the boot ROM; the line is the same code.
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import process from 'node:process';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { Line } from '../../templates/runners/rp2040js.mjs';
 
 const FLASH_BEGIN = 0x10000000;
 const [firmware, port, bootrom] = process.argv.slice(2);
@@ -22,14 +23,10 @@ chip.loadBootrom(bootromB1);
 chip.flash.fill(0xff);
 chip.flash.set(fs.readFileSync(firmware), 0);
 
-const toHost = [];
 let fromHost = Buffer.alloc(0);
-let client = null;
+const line = new Line((bytes) => { fromHost = Buffer.concat([fromHost, bytes]); });
 const usb = new USBCDC(chip.usbCtrl);
-usb.onSerialData = (bytes) => {
-  if (client) client.write(Buffer.from(bytes));
-  else toHost.push(Buffer.from(bytes));
-};
+usb.onSerialData = (bytes) => line.write(Buffer.from(bytes));
 
 // As a host's driver does: no more than the endpoint's FIFO takes.
 setInterval(() => {
@@ -38,16 +35,8 @@ setInterval(() => {
   fromHost = fromHost.subarray(sent);
 }, 1);
 
-const server = net.createServer((socket) => {
-  client = socket;
-  socket.setNoDelay(true);
-  for (const bytes of toHost.splice(0)) socket.write(bytes);
-  socket.on('data', (bytes) => { fromHost = Buffer.concat([fromHost, bytes]); });
-  socket.on('close', () => { if (client === socket) client = null; });
-  socket.on('error', () => {});
-});
 // Listening says that the board is there: only once the host has configured its USB port.
-usb.onDeviceConnected = () => server.listen(Number(port), '127.0.0.1');
+usb.onDeviceConnected = () => line.listen(port);
 
 chip.core.PC = FLASH_BEGIN;
 simulator.execute();

@@ -20,6 +20,7 @@ from tests.firmware.projects import Running, emulated
 
 POLICY = policies.small_number_policy()
 CORTEX_M4F, CORTEX_M0, XTENSA = "qemu_mps2_an386", "qemu_microbit", "qemu_xtensa_de233_fpu"
+RP2040 = "rp2040js_pico"
 SETTINGS = Settings(counts=Counts(rollout=0, random=60, denormals=64), benchmark_repeats=1)
 # FPSCR of the Cortex-M: Armv7-M Architecture Reference Manual, B4.1.58.
 FLUSH, DEFAULT_NAN, UP = 1 << 24, 1 << 25, 1 << 22
@@ -182,9 +183,10 @@ def rom_floats() -> str:
 
 
 @emulated
-def test_floats_of_a_boot_rom_are_named(built: Callable[..., Built]) -> None:
+@pytest.mark.parametrize("name", [pytest.param(CORTEX_M0, marks=pytest.mark.long), RP2040])
+def test_floats_of_a_boot_rom_are_named(built: Callable[..., Built], name: str) -> None:
     """As pico-sdk's link does it: sources know nothing of it, the linker replaces the functions."""
-    firmware = built(CORTEX_M0, control=rom_floats(), flags=WRAPS)
+    firmware = built(name, control=rom_floats(), flags=WRAPS)
 
     assert firmware.faults is not None
     assert Fault.SUBNORMAL_OPERAND | Fault.SUBNORMAL_RESULT in firmware.faults

@@ -20,13 +20,21 @@ def own_program(export: Export, port: str, request: pytest.FixtureRequest) -> It
 
 FAULT = {
     "qemu_mps2_an386": rb"cfsr=[0-9a-f]{8} hfsr=40000000 sp=20003[0-9a-f]{3} pc=0000[0-9a-f]{4} lr=",
+    "rp2040js_pico": rb"cfsr=00000000 hfsr=00000000 sp=20003[0-9a-f]{3} pc=1000[0-9a-f]{4} lr=",
     "qemu_xtensa_lx60": rb"exccause=0000000f excvaddr=c0000000 sp=20003[0-9a-f]{3} pc=0040[0-9a-f]{4}\r",
     "qemu_riscv32_virt": rb"mcause=00000007 mtval=c0000000 sp=80403[0-9a-f]{3} pc=8000[0-9a-f]{4} lr=",
 }
 
 
 @emulated
-@pytest.mark.parametrize(("own_program", "line"), FAULT.items(), indirect=["own_program"])
+@pytest.mark.parametrize(
+    ("own_program", "line"),
+    [
+        pytest.param(name, line, id=name, marks=[pytest.mark.long] if name == "rp2040js_pico" else [])
+        for name, line in FAULT.items()
+    ],
+    indirect=["own_program"],
+)
 def test_a_fault_is_reported_on_the_serial_port(own_program: tuple[Path, str], line: bytes) -> None:
     folder, url = own_program
     run_own_program(
@@ -40,7 +48,7 @@ def test_a_fault_is_reported_on_the_serial_port(own_program: tuple[Path, str], l
 
 # Below the RAM of QEMU's MPS2 boards lies memory that reads zero; below a microcontroller's lies nothing.
 @emulated
-@pytest.mark.parametrize("own_program", ["qemu_netduinoplus2", *OTHER_CORES], indirect=True)
+@pytest.mark.parametrize("own_program", ["qemu_netduinoplus2", "rp2040js_pico", *OTHER_CORES], indirect=True)
 def test_a_stack_that_overflows_is_reported_and_changes_no_variable(own_program: tuple[Path, str]) -> None:
     folder, url = own_program
     run_own_program(
@@ -61,7 +69,11 @@ def test_a_stack_that_overflows_is_reported_and_changes_no_variable(own_program:
 
 
 @emulated
-@pytest.mark.parametrize("own_program", ["qemu_mps2_an386", *OTHER_CORES], indirect=True)
+@pytest.mark.parametrize(
+    "own_program",
+    ["qemu_mps2_an386", pytest.param("rp2040js_pico", marks=pytest.mark.long), *OTHER_CORES],
+    indirect=True,
+)
 def test_no_byte_is_lost_when_the_firmware_is_late(own_program: tuple[Path, str]) -> None:
     folder, url = own_program
     run_own_program(

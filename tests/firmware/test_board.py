@@ -51,6 +51,9 @@ MACHINES = (
 )
 
 
+# Emulated boards beyond QEMU's.
+RP2040 = (resources.boards_dir() / "rp2040js_pico.toml").read_text(encoding="utf-8")
+
 HARDWARE = (
     *("adafruit_feather_m4", "bluepill_f103c8", "disco_f407vg", "esp32-c3-devkitm-1", "esp32-c6-devkitc-1"),
     *("esp32-s3-devkitc-1", "esp32dev", "genericSTM32F405RG", "nano33ble", "nucleo_f401re", "nucleo_f446re"),
@@ -83,6 +86,31 @@ def test_from_table_inverts_to_table(name: str) -> None:
     loaded = board.load(name)
 
     assert board.from_table(name, board.to_table(loaded), "here") == loaded
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("core", '"cortex-m0"', "core is not that of the RP2040"),
+        ("clock_hz", "133_000_000", "clock_hz is not that of the RP2040"),
+        ("ram_origin", "0x2100_0000", r"\[memory\] is not that of the RP2040"),
+        ("base", "0x4003_8000", r"\[uart\] is not that of the RP2040"),
+        ("driver", '"pl011"', r"\[uart\] is not that of the RP2040"),
+        ("flash_bytes", "33_554_432", "flash_bytes = 33554432, and an RP2040 has at most 16777216"),
+        ("ram_bytes", "524_288", "ram_bytes = 524288, and an RP2040 has at most 270336"),
+        ("port", '"riscv_virt"', "port riscv_virt is not for a cortex-m0plus core"),
+        ("port", '"arduino"', "port arduino needs a vendor's framework, and runner.kind is rp2040js"),
+    ],
+)
+def test_what_is_no_rp2040_is_refused(tmp_path: Path, key: str, value: str, words: str) -> None:
+    with pytest.raises(BoardError, match=words):
+        load_text(tmp_path, with_value(key, value, RP2040))
+
+
+def test_cycles_of_a_model_are_called_that() -> None:
+    pico = board.load("rp2040js_pico")
+
+    assert pico.runner.cost(pico, ticks=6_400, seconds=6_400 / pico.clock_hz) == (6_400, "modelled cycles")
 
 
 @pytest.mark.parametrize("table", [board.Board, board.PlatformIO, board.Serial, board.Placement, runners.Qemu])

@@ -47,6 +47,7 @@ TAGS = {
     "qemu_stm32vldiscovery": "CortexM3",
     "qemu_xtensa_de233_fpu": "XtensaF",
     "qemu_xtensa_lx60": "Xtensa",
+    "rp2040js_pico": "CortexM0Plus",
     "rpipico2": "CortexM33",
     "seeed_xiao_esp32c3": "RISCV",
     "teensy40": "CortexM7F",

@@ -16,6 +16,7 @@ from rltools_embed.target import memory_target
 from rltools_embed.validation import Settings, validate
 from tests import board_matrix, policies, real_frameworks
 from tests.firmware.conftest import make_spec
+from tests.robots import ROBOTS, Robot
 
 ROWS = evidence.framework_builds()
 
@@ -43,6 +44,18 @@ def test_packages_that_are_missing_are_named(tmp_path: Path, monkeypatch: pytest
     assert "ststm32" in row.missing
     assert not row.packages
     assert not row.passed
+
+
+@pytest.mark.parametrize("robot", ROBOTS.values(), ids=ROBOTS)
+def test_a_robots_missing_packages_are_named(robot: Robot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLATFORMIO_CORE_DIR", str(tmp_path / "core"))
+    board = boards.load("esp32dev").on(robot.framework)
+
+    row = real_frameworks.example_row(robot, board, tmp_path / "project")
+
+    assert "espressif32" in row.missing
+    assert not row.packages
+    assert not row.failed
 
 
 def test_versions_are_read_from_the_log_and_the_program(tmp_path: Path) -> None:
@@ -94,7 +107,12 @@ def test_a_program_without_its_cores_kernel_is_found(tmp_path: Path, name: str) 
         assert (compiled.exit_code, done.exit_code) == (0, 0), compiled.output + done.output
         return program
 
-    right, problem = real_frameworks.kernel_of(linked(tmp_path / "right.elf"), target.board)
+    program = linked(tmp_path / "right.elf")
+    parts = real_frameworks.parts_of(program, target.board)
+    assert 17_900 < parts["weights"] < 18_600
+    assert 500 < parts["digest"] < 4_000
+    assert min(parts.values()) > 100
+    right, problem = real_frameworks.kernel_of(program, target.board)
     assert not problem
     tag = board.core.tag(board.fpu)
     assert right.startswith(f"kernel of {tag}: ")

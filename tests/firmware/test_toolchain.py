@@ -12,7 +12,7 @@ import pytest
 
 from rltools_embed import resources
 from rltools_embed.errors import ToolchainError
-from rltools_embed.firmware import board, platformio, toolchain
+from rltools_embed.firmware import board, platformio, runners, toolchain
 from rltools_embed.firmware.board import cores
 
 if sys.version_info >= (3, 11):
@@ -91,6 +91,7 @@ def test_a_riscv_compiler_without_its_library_is_reported(tools: Callable[[str, 
             "qemu_xtensa_lx60",
             "xtensa-dc233c-elf-gcc is missing; arm-none-eabi-g++ is missing; qemu-system-xtensa is missing",
         ),
+        ("rp2040js_pico", "arm-none-eabi-g++ is missing; rp2040js is missing: node is missing"),
     ],
 )
 def test_each_board_asks_for_the_tools_of_its_core(tools: Callable[[str, str], None], name: str, missing: str) -> None:
@@ -109,6 +110,48 @@ def test_a_missing_xtensa_compiler_is_reported_with_the_script_that_makes_it(too
 
     assert script is not None
     assert Path(script[1]).is_file()
+
+
+RP2040JS = board.load("rp2040js_pico")
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ('[ "$1" = --version ] && echo v20.1.0 || exit 1', "rp2040js is missing"),
+        ("echo v12.22.9", "rp2040js is missing: node 12.22.9 is older than 18.0"),
+        ('[ "$1" = --version ] && echo v20.1.0 || echo rp2040js 1.3.4', "rp2040js 1.3.4 is older than 1.4.1"),
+        ('[ "$1" = --version ] && echo v20.1.0 || echo rp2040js 1.4.1', ""),
+    ],
+)
+def test_a_package_of_node_is_missing_where_node_does_not_find_it(
+    tools: Callable[[str, str], None], script: str, problem: str
+) -> None:
+    tools("node", script)
+
+    (tool,) = toolchain.for_upload(RP2040JS)
+
+    assert tool.problem == problem
+    assert tool.install_hint.endswith(" rp2040js@1.4.1")
+    assert ("nodejs" in tool.install_hint or sys.platform == "darwin") == ("node 12" in problem)
+
+
+def test_an_upload_without_the_package_ends_before_it_builds(export: Export, tools: Callable[[str, str], None]) -> None:
+    tools("arm-none-eabi-g++", "echo 12.2.1")
+    output = export("rp2040js_pico")
+
+    with pytest.raises(ToolchainError, match=r"^rp2040js is missing: node is missing") as caught:
+        platformio.upload(output)
+    assert "npm install --ignore-scripts --prefix" in caught.value.hint
+    assert not (output / ".pio").exists()
+
+
+def test_rp2040js_has_the_same_version_everywhere() -> None:
+    script = (Path(__file__).resolve().parents[2] / ".ci/rp2040js").read_text(encoding="utf-8")
+
+    versions = re.findall(r"rp2040js@([0-9.]+)", f"{script} {runners.RP2040JS.command}")
+
+    assert versions == [runners.RP2040JS.minimum] * 2
 
 
 def test_another_host_compiler_is_named_by_cxx(

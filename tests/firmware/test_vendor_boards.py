@@ -18,7 +18,7 @@ from rltools_embed import resources
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import evidence, project
 from rltools_embed.firmware.board import Architecture, Framework, Placement, RunnerKind
-from rltools_embed.firmware.evidence import Proof
+from rltools_embed.firmware.evidence import Level
 from tests import board_matrix
 from tests.board_matrix import Target, compile_board, compiler_of, export_target
 from tests.cases import every_second
@@ -173,8 +173,8 @@ def test_stm32duinos_limit_of_inlining_costs_our_sources_no_flash(tmp_path: Path
 
     settings.write_text(settings.read_text().replace("--param=max-inline-insns-single=70", ""))
 
-    assert small < 9_000  # 7.4 kB seen, with GCC 12.2
-    assert code_bytes(folder, target) > small + 5_000  # 17.5 kB seen
+    assert small < 4_000  # 3.1 kB seen, with GCC 12.2
+    assert code_bytes(folder, target) > small + 2_000  # 5.8 kB seen
 
 
 def test_only_what_stm32duino_compiles_has_its_limit_of_inlining_set_back() -> None:
@@ -198,29 +198,29 @@ def test_a_board_whose_platform_has_an_old_gcc_names_a_newer_one(name: str, tmp_
 
 
 def test_every_board_has_its_evidence_and_no_more_than_was_seen() -> None:
-    proven = evidence.load()
+    known = evidence.load()
 
-    assert set(proven) == set(boards.names())
+    assert set(known) == set(boards.names())
     rows = [row for row in evidence.framework_builds() if row.board not in board_matrix.SIMULATED]
     built, ran = {row.board for row in rows if not row.missing}, {row.board for row in rows if row.passed}
-    for name, found in proven.items():
+    for name, found in known.items():
         kind = boards.load(name).runner.kind
-        assert found.proof is not Proof.HARDWARE  # no board was ever connected
-        assert (found.proof is Proof.EMULATED) == (kind is RunnerKind.QEMU), (name, found)
-        assert (found.proof is Proof.THIS_COMPUTER) == (kind is RunnerKind.HOST)
-        assert (found.proof is Proof.SIMULATED) == (name in board_matrix.SIMULATED)
-        assert (found.proof in (Proof.VENDOR_PACKAGES, Proof.VENDOR_EMULATED)) == (name in built), name
-        assert (found.proof is Proof.VENDOR_EMULATED) == (name in ran), name
-        assert found.proof is not Proof.NOTHING
+        assert found.level is not Level.HARDWARE  # no board was ever connected
+        assert (found.level is Level.EMULATED) == boards.load(name).port.is_bare_metal, (name, found)
+        assert (found.level is Level.THIS_COMPUTER) == (kind is RunnerKind.HOST)
+        assert (found.level is Level.SIMULATED) == (name in board_matrix.SIMULATED)
+        assert (found.level in (Level.VENDOR_PACKAGES, Level.VENDOR_EMULATED)) == (name in built), name
+        assert (found.level is Level.VENDOR_EMULATED) == (name in ran), name
+        assert found.level is not Level.NOTHING
         assert found.detail
 
 
-def test_a_board_of_the_users_own_is_not_proven_by_its_name() -> None:
-    proven, ours = evidence.load(), boards.load("esp32dev")
+def test_a_board_of_the_users_own_is_not_known_by_its_name() -> None:
+    known, ours = evidence.load(), boards.load("esp32dev")
 
-    assert evidence.of(ours, proven).proof is Proof.SIMULATED
-    assert evidence.of(replace(ours, flash_bytes=2 << 20), proven).proof is Proof.NOTHING
-    assert evidence.of(replace(ours, name="mine"), proven).proof is Proof.NOTHING
+    assert evidence.of(ours, known).level is Level.SIMULATED
+    assert evidence.of(replace(ours, flash_bytes=2 << 20), known).level is Level.NOTHING
+    assert evidence.of(replace(ours, name="mine"), known).level is Level.NOTHING
 
 
 def test_the_readmes_table_is_what_the_evidence_says() -> None:
@@ -229,10 +229,10 @@ def test_the_readmes_table_is_what_the_evidence_says() -> None:
     assert board_matrix.readme_with(board_matrix.table(dict(evidence.load()))) == text
 
 
-def test_a_board_of_ones_own_is_proven_by_nothing(tmp_path: Path) -> None:
+def test_a_board_of_ones_own_is_known_by_nothing(tmp_path: Path) -> None:
     mine = replace(boards.load("esp32dev"), name="mine")
 
-    assert evidence.of(mine, evidence.load()).proof is Proof.NOTHING
+    assert evidence.of(mine, evidence.load()).level is Level.NOTHING
 
 
 def test_the_evidence_names_a_compiler_for_the_boards_own_architecture() -> None:

@@ -45,6 +45,15 @@ class Statistics(NamedTuple):
     worst_execution_us: int
 
 
+class Timing(NamedTuple):
+    """The answer to `timing`."""
+
+    late_steps: int
+    worst_lateness_us: int
+    total_lateness_us: int
+    period_us: int
+
+
 def observe(first: float, second: float = 0.0) -> str:
     bits = np.array([first, second], np.float32).view(np.uint32)
     return f"observe {bits[0]:08x} {bits[1]:08x}"
@@ -80,6 +89,24 @@ def as_statistics(line: str) -> Statistics:
 def test_a_step_is_due_once_per_period(run: Run) -> None:
     lines = run(observe(1.0), "step", "step", "time 999", "step", "time 1000", "step", "time 1001", "step")
     assert [as_step(line).taken for line in lines[1:]] == ["policy", "waiting", "waiting", "policy", "waiting"]
+
+
+def test_a_step_is_due_exactly_where_one_would_be_taken(run: Run) -> None:
+    lines = run("due", "step", "due", "time 999", "due", "time 1000", "due", "step", "due", "time 5000", "due")
+    assert [line for line in lines if line in ("0", "1")] == ["1", "0", "0", "1", "0", "1"]
+
+
+def test_what_the_sensors_take_is_execution_and_not_lateness(run: Run) -> None:
+    # Found due 100 us late; reading takes 400 us, the policy 200.
+    lines = run("step", "time 1100", "due", "time 1500", observe(1.0), "cost 200", "step", "statistics", "timing")
+    assert as_step(lines[3]).taken == "policy"
+    assert as_statistics(lines[4])[-2:] == (600, 600)
+    assert timing_of(lines[5]) == Timing(0, 100, 100, PERIOD_US)
+
+
+def test_an_observation_younger_than_the_steps_beginning_is_not_old(run: Run) -> None:
+    lines = run("step", "time 1000", "due", "time 1001", observe(1.0), "step")
+    assert as_step(lines[3]) == Step("policy", 1.0, "none", 2)
 
 
 def test_periods_follow_each_other_without_drift(run: Run) -> None:
@@ -201,26 +228,61 @@ def test_last_and_worst_execution_time_are_kept(run: Run) -> None:
     assert as_statistics(lines[3])[-2:] == (30, 700)
 
 
+def timing_of(line: str) -> Timing:
+    return Timing(*map(int, line.split()))
+
+
+def test_lateness_is_counted_from_when_a_step_was_due(run: Run) -> None:
+    lines = run("timing", "step", "time 1400", "step", "time 2000", "step", "time 3999", "step", "timing")
+    assert timing_of(lines[0]) == Timing(0, 0, 0, 0)
+    assert timing_of(lines[-1]) == Timing(0, 999, 400 + 999, PERIOD_US)
+
+
+def test_a_step_that_begins_a_whole_period_late_is_late_once(run: Run) -> None:
+    lines = run("step", "time 2000", "step", "timing", "time 6500", "step", "timing", "statistics")
+    assert timing_of(lines[2]) == Timing(1, 1000, 1000, PERIOD_US)
+    assert timing_of(lines[4]) == Timing(2, 3500, 4500, PERIOD_US)
+    assert as_statistics(lines[5]).missed_deadlines == 4
+
+
+def test_lateness_is_right_across_the_clocks_wrap(run: Run) -> None:
+    lines = run("time 4294967000", "step", "time 904", "step", "time 4904", "step", "timing")
+    # Due at 2^32 + 704 and at 2^32 + 1704.
+    assert timing_of(lines[-1]) == Timing(1, 3200, 200 + 3200, PERIOD_US)
+
+
+def test_the_sum_of_all_lateness_has_more_than_32_bits(run: Run) -> None:
+    late = 2**32 - 1001  # almost as long as the clock can tell apart
+    commands = ["step"]
+    for i in range(1, 4):
+        commands += [f"time {i * (2**32 - 1 - (2**32 - 1) % PERIOD_US) % 2**32}", "step"]
+    lines = run(*commands, "timing")
+    assert timing_of(lines[-1]).total_lateness_us > 2 * 2**32
+    assert timing_of(lines[-1]).worst_lateness_us > late - PERIOD_US
+
+
 def test_counters_stop_at_their_largest_value(run: Run) -> None:
     assert run("count 4294967294 1", "count 4294967295 1", "count 5 4294967295") == ["4294967295"] * 3
 
 
 def test_a_thousand_random_moments_keep_the_invariants(run: Run) -> None:
     rng = np.random.default_rng(7)
-    now, commands, expected_due = 2**32 - 200_000, [], []
+    now, commands, expected_due, lateness = 2**32 - 200_000, [], [], []
     release = None
     for _ in range(1000):
         now += int(rng.integers(0, 700))
         due = release is None or now - release >= PERIOD_US
         if due:
+            lateness.append(0 if release is None else now - release - PERIOD_US)
             release = now if release is None else release + (now - release) // PERIOD_US * PERIOD_US
         expected_due.append(due)
         commands += [f"time {now % 2**32}", observe(1.0), "step"]
-    lines = run(*commands, "statistics")
-    taken = [as_step(line).taken != "waiting" for line in lines[1:-1:2]]
+    lines = run(*commands, "statistics", "timing")
+    taken = [as_step(line).taken != "waiting" for line in lines[1:-2:2]]
     assert taken == expected_due
-    statistics = as_statistics(lines[-1])
+    statistics = as_statistics(lines[-2])
     assert (statistics.steps, statistics.fallbacks, statistics.overruns) == (sum(expected_due), 0, 0)
+    assert timing_of(lines[-1]) == Timing(0, max(lateness), sum(lateness), PERIOD_US)
 
 
 def example_of_the_header() -> str:

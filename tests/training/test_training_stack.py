@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sysconfig
 from pathlib import Path
 
+import pybind11
 import pytest
 from training_envs import SILENT
 
@@ -13,6 +15,7 @@ from rltools_embed.training.ppo import PpoOptions
 from tests.cpp_program import COMPILERS
 
 FRAMES = Path(__file__).parent.parent / "cpp" / "training" / "frames.cpp"
+PYTHON = sysconfig.get_path("include")
 LARGEST_DIM, LARGEST_BATCH, MOST_ENVIRONMENTS = 4096, 16384, 4096
 # Bytes that one function may have on the stack: room for a few vectors of the CPU, not for an array of numbers.
 LIMIT = 4096
@@ -21,9 +24,18 @@ LIMIT = 4096
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_no_function_has_an_array_of_the_trainings_sizes_on_the_stack(tmp_path: Path, compiler: str) -> None:
     sizes = (f"-DLARGEST_DIM={LARGEST_DIM}", f"-DLARGEST_BATCH={LARGEST_BATCH}")
-    flags = ("-std=c++17", "-O0", "-c", *sizes, f"-DMOST_ENVIRONMENTS={MOST_ENVIRONMENTS}", "-DSEEDED_FAULT")
+    flags = (
+        "-std=c++17",
+        "-O0",
+        "-c",
+        "-fvisibility=hidden",
+        *sizes,
+        f"-DMOST_ENVIRONMENTS={MOST_ENVIRONMENTS}",
+        "-DSEEDED_FAULT",
+    )
     warnings = ("-Wall", "-Wextra", f"-Wframe-larger-than={LIMIT}")
-    command = [compiler, *flags, *warnings, f"-I{resources.include_dir()}", FRAMES, "-o", tmp_path / "frames.o"]
+    includes = (f"-I{resources.include_dir()}", *(f"-isystem{path}" for path in (pybind11.get_include(), PYTHON)))
+    command = [compiler, *flags, *warnings, *includes, FRAMES, "-o", tmp_path / "frames.o"]
     done = process.run(command)
     assert done.exit_code == 0, done.output
     warned = [line for line in done.output.splitlines() if "warning:" in line]

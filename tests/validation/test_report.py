@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from rltools_embed.cli import show, validation
-from rltools_embed.device import Hello, MemoryBoard, MemoryLink
+from rltools_embed.device import ControlStatistics, Hello, MemoryBoard, MemoryLink
 from rltools_embed.device.frames import Decoder, Frame, encode_frame
 from rltools_embed.device.messages import ERROR_TYPE, LAYOUT, REFUSAL, RESPONSE_BIT, ErrorCode, Message
 from rltools_embed.errors import LinkError
@@ -103,6 +103,59 @@ def test_junit_has_one_case_per_check_and_one_failure_per_failed_check() -> None
     assert [case.get("name") for case in suite.findall("testcase") if case.find("failure") is not None] == failed
     assert suite.get("failures") == str(len(failed)) != "0"
     assert ElementTree.fromstring(to_junit(PASSED)).get("failures") == "0"
+
+
+LOOP = ControlStatistics(
+    period_us=10_000,
+    steps=5_000,
+    fallbacks=12,
+    overruns=1,
+    late_steps=3,
+    worst_lateness_us=120,
+    total_lateness_us=100_000,
+    worst_execution_us=2_400,
+)
+WORDS = (
+    "5000 steps at 10 ms, latest 0.12 ms late, 3 late by a period or more; "
+    "mean 0.02 ms late, longest step 2.4 ms, 1 ended after their period, 12 with the fallback action"
+)
+
+
+def test_a_control_loop_is_in_every_format(capsys: pytest.CaptureFixture[str]) -> None:
+    report = dataclasses.replace(PASSED, control=LOOP)
+
+    show.report(report)
+
+    assert wording.control(LOOP) == WORDS
+    assert f"control  {WORDS}\n" in capsys.readouterr().out
+    assert json.loads(to_json(report))["control"] == dataclasses.asdict(LOOP)
+    suite = ElementTree.fromstring(to_junit(report))
+    properties = {each.get("name"): each.get("value") for each in suite.iter("property")}
+    assert {name: properties[f"control_{name}"] for name in ("period_us", "worst_lateness_us", "late_steps")} == {
+        "period_us": "10000",
+        "worst_lateness_us": "120",
+        "late_steps": "3",
+    }
+    page = to_html(report)
+    for words in ("0.12 ms late at most", "control loop, 5000 steps at 10 ms", "3 late by a period or more"):
+        assert words in page
+
+
+def test_a_board_without_a_control_loop_reports_none(capsys: pytest.CaptureFixture[str]) -> None:
+    show.report(PASSED)
+
+    assert PASSED.control is None
+    assert "control" not in capsys.readouterr().out
+    assert json.loads(to_json(PASSED))["control"] is None
+    assert "control_" not in to_junit(PASSED)
+    assert "control loop" not in to_html(PASSED)
+
+
+def test_a_control_loop_that_never_stepped_has_no_figures() -> None:
+    idle = dataclasses.replace(LOOP, steps=0, period_us=0, total_lateness_us=0)
+    assert wording.control(idle) == "no step yet"
+    assert idle.mean_lateness_us == 0.0
+    assert "no step yet" in to_html(dataclasses.replace(PASSED, control=idle))
 
 
 def test_page_escapes_every_name() -> None:

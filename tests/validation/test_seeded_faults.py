@@ -215,7 +215,7 @@ def test_board_that_fails_later_does_not_hide_a_measured_difference(
 ) -> None:
     folder = boards.export(POLICY, tmp_path / "project", "host")
     leave_tanh_out(folder)
-    monkeypatch.setattr("rltools_embed.validation.proof.Client", TornLine)
+    monkeypatch.setattr("rltools_embed.validation.measurement.Client", TornLine)
     with boards.running(folder) as port:
         report = validate(folder, port=port, policy=POLICY)
     assert report.outcome is Outcome.FAILED
@@ -228,7 +228,7 @@ def test_board_that_fails_later_does_not_hide_a_measured_difference(
 
 def test_board_that_fails_later_is_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = boards.export(POLICY, tmp_path / "project", "host")
-    monkeypatch.setattr("rltools_embed.validation.proof.Client", TornLine)
+    monkeypatch.setattr("rltools_embed.validation.measurement.Client", TornLine)
     with boards.running(folder) as port:
         done = CliRunner().invoke(cli_validate, [str(folder), "--port", port, "--json", "-"])
     assert done.exit_code == 12

@@ -51,8 +51,10 @@ class Program:
             `{folder}` for the one to install into.
         variable: an environment variable that names another program, with its arguments.
         others: programs that serve as well, in this order.
-        probe: arguments with which it must get through an empty file, if its library is there.
+        probe: arguments with which it must get through an empty file, if its library is there; of a package, those
+            with which its program prints the package's version, and fails without it.
         without_library: what is wrong if it does not.
+        package_of: the program whose package this is; None for a program.
     """
 
     name: str
@@ -67,12 +69,20 @@ class Program:
     others: tuple[str, ...] = ()
     probe: tuple[str, ...] = ()
     without_library: str = ""
+    package_of: Program | None = None
 
     @property
     def advice(self) -> str:
         """How to get it, for people on any system."""
-        ways = (f"`{self.command or f'sudo apt-get install {self.debian}'}`", f"`{self.macos}` on macOS")
+        if self.package_of is not None:
+            return f"{self.package_of.advice}; then `{self.command_in_project}`"
+        ways = (f"`{self.command_in_project or f'sudo apt-get install {self.debian}'}`", f"`{self.macos}` on macOS")
         return ", or ".join(ways if self.macos else ways[:1])
+
+    @property
+    def command_in_project(self) -> str:
+        """The command that installs it for this user, with a project's folder as the working directory."""
+        return self.command.format(platform="platforms/rlt_emulated", folder="~/.local")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ class UartDriver(Enum):
     NS16550 = "ns16550"
     NS16550_WORDS = "ns16550_words"
     PL011 = "pl011"
+    RP2040 = "rp2040"
     STM32 = "stm32"
     STM32_L4 = "stm32_l4"
 
@@ -127,13 +128,14 @@ class RunnerKind:
 
     HOST = "host"
     QEMU = "qemu"
+    RP2040JS = "rp2040js"
     HARDWARE = "hardware"
 
 
 class Runner(Protocol):
     """What runs the firmware: `kind` and the other keys of a board file's table [runner].
 
-    A frozen dataclass implements it; its fields are those other keys. `firmware.runners` has the three that come with
+    A frozen dataclass implements it; its fields are those other keys. `firmware.runners` has those that come with
     the package, and how to add one.
 
     Attributes:

@@ -5,9 +5,9 @@
 namespace serial {
 
 // What a core says that it took. Some say "nothing" as -1, which is the largest number of a size_t or of 32 bits.
-inline std::size_t accepted(std::size_t said, std::size_t asked) {
-    const bool is_none = static_cast<std::int32_t>(static_cast<std::uint32_t>(said)) < 0;
-    return is_none ? 0 : said < asked ? said : asked;
+inline std::size_t accepted(std::size_t taken, std::size_t offered) {
+    const bool is_none = static_cast<std::int32_t>(static_cast<std::uint32_t>(taken)) < 0;
+    return is_none ? 0 : taken < offered ? taken : offered;
 }
 
 }  // namespace serial

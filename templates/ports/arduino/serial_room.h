@@ -4,7 +4,7 @@
 //   Adafruit_TinyUSB_Arduino 08c7dabed4, src/arduino/Adafruit_USBD_CDC.cpp: the same; write() of more waits for ever
 //   Teensy cores 7f107ee0a3, teensy4/usb_serial.c: free buffers; write() of more waits up to 120 ms
 //   arduino-esp32 2.0.17, cores/esp32/esp32-hal-uart.c and HWCDC.cpp: room in the FIFO or the ring
-// While the port is not open write() may take nothing all the same, and says so by 0 or by -1.
+// While the port is not open write() may take nothing all the same, and returns 0 or -1 then.
 #pragma once
 
 #include <type_traits>

@@ -61,7 +61,7 @@ std::uint32_t Policy::trace(std::uint32_t layer, const float* observation, float
     return Placed::trace(layer, observation, output);
 }
 
-void Policy::digest(std::uint8_t out[32]) { Placed::digest(out); }
+void Policy::digest(std::uint8_t out[32], void (*pause)()) { Placed::digest(out, pause); }
 
 std::uint32_t Policy::self_test(std::uint32_t& examples) { return Placed::self_test(examples); }
 

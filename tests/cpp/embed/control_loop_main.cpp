@@ -5,6 +5,8 @@
 //   observe <hex> <hex>   an observation, as the bits of its numbers; answers the fault
 //   step                  answers the step, the action's bits, the fault, how often the watchdog was fed
 //   statistics            answers the counters
+//   due                   answers whether a step is due
+//   timing                answers the counters of lateness, and the period
 //   resets                answers how often the policy's state was reset
 //   count <value> <by>    a counter of this value, counted up
 #include <rl_tools/embed/control_loop.h>
@@ -112,6 +114,12 @@ void statistics() {
            static_cast<unsigned>(s.worst_execution_us));
 }
 
+void timing() {
+    const auto& s = control.statistics();
+    printf("%u %u %llu %u\n", static_cast<unsigned>(s.late_steps), static_cast<unsigned>(s.worst_lateness_us),
+           static_cast<unsigned long long>(s.total_lateness_us), static_cast<unsigned>(s.period_us));
+}
+
 }  // namespace
 
 int main() {
@@ -132,6 +140,10 @@ int main() {
             step();
         } else if (command == "statistics") {
             statistics();
+        } else if (command == "due") {
+            printf("%d\n", control.is_due() ? 1 : 0);
+        } else if (command == "timing") {
+            timing();
         } else if (command == "resets") {
             printf("%u\n", static_cast<unsigned>(resets));
         } else if (command == "count") {

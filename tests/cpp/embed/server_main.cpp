@@ -82,9 +82,25 @@ inline constexpr rl_tools::embed::Identity identity{"host_pipe", rl_tools::embed
 using Server = rl_tools::embed::Server<DoublingPolicy, PipePort, identity>;
 Server server;
 
+constexpr rl_tools::embed::ControlStatistics made_up_control() {
+    rl_tools::embed::ControlStatistics made_up{};
+    made_up.period_us = 10000;
+    made_up.steps = 5000;
+    made_up.fallbacks = 6;
+    made_up.overruns = 7;
+    made_up.late_steps = 3;
+    made_up.worst_lateness_us = 120;
+    made_up.total_lateness_us = (uint64_t{1} << 32U) + 1;
+    made_up.worst_execution_us = 400;
+    return made_up;
+}
+
+constexpr rl_tools::embed::ControlStatistics control = made_up_control();
+
 void boot() {
     static constexpr char banner[] = "boot: rom v1.0\r\nresetting ...\r\n";
     server = Server{};
+    server.watch([] { return &control; });
     PipePort::write_some(reinterpret_cast<const uint8_t*>(banner), sizeof banner - 1);
 }
 

@@ -6,6 +6,9 @@
 #include <rl_tools/rl/algorithms/td3/trainer.h>
 #include <rl_tools/rl/environment.h>
 
+// Python's side, whose functions are not templates: they are there where something refers to them.
+#include <rl_tools/bindings/python.h>
+
 namespace {
 
 struct Config {
@@ -52,6 +55,8 @@ std::unique_ptr<rl_tools::rl::Trainer> make_each(const rl_tools::rl::Settings& s
     }
     return std::make_unique<rl_tools::rl::ppo::Trainer<Config>>(settings);
 }
+
+void use_bindings(PyObject* module) { rl_tools::bindings::define(module); }
 
 // A fault that the test wants to see.
 #if defined(SEEDED_FAULT)

@@ -70,7 +70,24 @@ public:
 };
 extern EspClass ESP;
 
+// esp32-hal-gpio.h, esp32-hal.h, pins_arduino.h; the macros' values are the core's own.
+#undef INPUT
+#undef OUTPUT
+#undef INPUT_PULLUP
+#undef CHANGE
+#define INPUT 0x01
+#define OUTPUT 0x03
+#define INPUT_PULLUP 0x05
+#define CHANGE 0x03
+#define IRAM_ATTR __attribute__((section(".iram1.attr")))
+#define digitalPinToInterrupt(p) (((p) < 40) ? (p) : -1)
+
 extern "C" {
+void pinMode(uint8_t pin, uint8_t mode);
+void digitalWrite(uint8_t pin, uint8_t val);
+int digitalRead(uint8_t pin);
+void attachInterrupt(uint8_t pin, void (*)(void), int mode);
+void analogWrite(uint8_t pin, int value);
 unsigned long micros();
 unsigned long millis();
 void delay(uint32_t);

@@ -3,3 +3,5 @@
 #include "../own_names.h"
 
 typedef int esp_err_t;
+
+#define ESP_OK 0

@@ -5,7 +5,18 @@
 #if defined(ADAFRUIT_FEATHER_M4_EXPRESS)
 #include "../arduino_api.h"
 
+// Adafruit's cores/arduino/wiring_digital.h, wiring_analog.h, WInterrupts.h, wiring_constants.h
+#undef CHANGE
+#define CHANGE 2
+#define digitalPinToInterrupt(p) (p)
+
 extern "C" {
+typedef void (*voidFuncPtr)(void);
+void pinMode(uint32_t dwPin, uint32_t dwMode);
+void digitalWrite(uint32_t dwPin, uint32_t dwVal);
+int digitalRead(uint32_t ulPin);
+void analogWrite(uint32_t ulPin, uint32_t ulValue);
+void attachInterrupt(uint32_t pin, voidFuncPtr callback, uint32_t mode);
 unsigned long millis(void);
 unsigned long micros(void);
 void delay(unsigned long dwMs);

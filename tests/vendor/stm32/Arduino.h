@@ -1,6 +1,8 @@
 // stm32duino: cores/arduino/HardwareSerial.h, wiring_time.h, Arduino.h, libraries/USBDevice/inc/USBSerial.h.
 #pragma once
 
+#include <functional>
+
 #include "../arduino_api.h"
 
 // As cores/arduino/wiring.h does, for the variant's own header.
@@ -54,6 +56,27 @@ extern USBSerial SerialUSB;
 extern HardwareSerial Serial2;
 #define Serial Serial2
 #endif
+
+// cores/arduino/wiring_digital.h, wiring_analog.h, WInterrupts.h, pins_arduino.h, wiring_constants.h
+#undef INPUT
+#undef OUTPUT
+#undef INPUT_PULLUP
+#undef CHANGE
+#define INPUT 0x0
+#define OUTPUT 0x1
+#define INPUT_PULLUP 0x2
+#define CHANGE 0x2
+#define digitalPinToInterrupt(p) (p)
+
+extern "C" {
+void pinMode(uint32_t dwPin, uint32_t dwMode);
+void digitalWrite(uint32_t dwPin, uint32_t dwVal);
+int digitalRead(uint32_t ulPin);
+void analogWrite(uint32_t ulPin, uint32_t ulValue);
+}
+typedef std::function<void(void)> callback_function_t;
+void attachInterrupt(uint32_t pin, callback_function_t callback, uint32_t mode);
+void attachInterrupt(uint32_t pin, void (*callback)(void), uint32_t mode);
 
 extern "C" {
 uint32_t millis(void);

@@ -30,7 +30,23 @@ extern usb_serial_class Serial;
 #define ARM_DWT_CYCCNT (*(volatile uint32_t*)0xE0001004)
 #define SCB_AIRCR (*(volatile uint32_t*)0xE000ED0C)
 
+// teensy4/core_pins.h
+#undef INPUT
+#undef OUTPUT
+#undef INPUT_PULLUP
+#undef CHANGE
+#define INPUT 0
+#define OUTPUT 1
+#define INPUT_PULLUP 2
+#define CHANGE 4
+#define digitalPinToInterrupt(p) (p)
+
 extern "C" {
+void pinMode(uint8_t pin, uint8_t mode);
+void digitalWrite(uint8_t pin, uint8_t val);
+uint8_t digitalRead(uint8_t pin);
+void analogWrite(uint8_t pin, int val);
+void attachInterrupt(uint8_t pin, void (*function)(void), int mode);
 void delay(uint32_t msec);
 extern volatile uint32_t systick_millis_count;
 static inline uint32_t millis(void) __attribute__((always_inline, unused));

@@ -204,9 +204,9 @@ inline PyObject* guarded(const FUNCTION& function) noexcept {
     }
 }
 
-inline void check_count(Py_ssize_t found, Py_ssize_t expected) {
-    if (found != expected) {
-        raise(PyExc_TypeError, "expected %zd arguments, not %zd", expected, found);
+inline void check_count(Py_ssize_t given, Py_ssize_t expected) {
+    if (given != expected) {
+        raise(PyExc_TypeError, "expected %zd arguments, not %zd", expected, given);
     }
 }
 

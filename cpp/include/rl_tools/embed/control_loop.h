@@ -11,6 +11,7 @@
 //     };
 //     rl_tools::embed::ControlLoop<Policy, Board, Control> control;  // at namespace scope: .bss, not the stack
 //     void loop() {
+//         if (!control.is_due()) return;
 //         if (read_sensors(observation)) control.observe(observation);
 //         if (control.step() != rl_tools::embed::Step::waiting) write_actuators(control.action());
 //     }
@@ -25,6 +26,7 @@
 // cannot tell longer pauses apart.
 #pragma once
 
+#include <rl_tools/embed/control_statistics.h>
 #include <rl_tools/math/clamp.h>
 #include <rl_tools/math/functions.h>
 
@@ -42,17 +44,6 @@ enum class Fault : uint8_t {
     observation_not_finite,    // a NaN or an infinity in the newest
     observation_out_of_range,  // a number of the newest is outside its bounds and margin
     action_not_finite,         // the policy itself overflowed
-};
-
-// What happened since the start. Every counter stops at its largest value instead of wrapping to zero.
-struct ControlStatistics {
-    uint32_t steps;                  // with the policy's action or with the fallback
-    uint32_t fallbacks;              // steps with the fallback
-    uint32_t rejected_observations;  // not finite or out of range
-    uint32_t overruns;               // steps that ended after their period
-    uint32_t missed_deadlines;       // periods in which no step began
-    uint32_t last_execution_us;      // from the beginning of a step to its end
-    uint32_t worst_execution_us;
 };
 
 namespace control_detail {
@@ -154,21 +145,32 @@ public:
         return fault_;
     }
 
+    // Whether a step is due: sensors that take time to read are read then, once in a period. The step begins here, so
+    // what they take counts as its execution, not as its lateness. Who asks this calls step() only where it is true: in
+    // between a step may become due, and would be taken without a reading of its own.
+    [[nodiscard]] bool is_due() {
+        if (!is_due_) {
+            began_at_us_ = BOARD::micros();
+            is_due_ = !is_started_ || began_at_us_ - released_at_us_ >= OPTIONS::period_us;
+        }
+        return is_due_;
+    }
+
     // Takes a step if one is due; call it as often as you like. Periods follow each other without drift: one that
     // begins late does not move the next, and those that passed without a call are counted, not made up for.
     [[nodiscard]] Step step() {
-        const uint32_t begin = BOARD::micros();
-        if (is_started_ && begin - released_at_us_ < OPTIONS::period_us) {
+        if (!is_due()) {
             return Step::waiting;
         }
+        is_due_ = false;
         if (!is_started_) {
             POLICY::reset();
         }
-        const uint32_t missed = release(begin);
-        acts_ = act(begin) == Fault::none;
+        const uint32_t missed = release(began_at_us_);
+        acts_ = act(BOARD::micros()) == Fault::none;
         const uint32_t end = BOARD::micros();
         const bool is_overrun = end - released_at_us_ > OPTIONS::period_us;
-        record(end - begin, missed, is_overrun);
+        record(end - began_at_us_, missed, is_overrun);
         if (missed == 0 && !is_overrun) {
             BOARD::feed_watchdog();
         }
@@ -206,11 +208,22 @@ private:
         if (!is_started_) {
             is_started_ = true;
             released_at_us_ = now;
+            statistics_.period_us = OPTIONS::period_us;  // not from the start: the loop's RAM stays in .bss
             return 0;
         }
-        const uint32_t periods = (now - released_at_us_) / OPTIONS::period_us;
-        released_at_us_ += periods * OPTIONS::period_us;
-        return periods - 1;
+        released_at_us_ += OPTIONS::period_us;  // when the step was due
+        const uint32_t lateness_us = now - released_at_us_;
+        statistics_.total_lateness_us += lateness_us;
+        if (lateness_us > statistics_.worst_lateness_us) {
+            statistics_.worst_lateness_us = lateness_us;
+        }
+        if (lateness_us < OPTIONS::period_us) {
+            return 0;  // without the division, which a Cortex-M0 has no instruction for
+        }
+        const uint32_t missed = lateness_us / OPTIONS::period_us;
+        released_at_us_ += missed * OPTIONS::period_us;
+        control_detail::count(statistics_.late_steps);
+        return missed;
     }
 
     [[nodiscard]] Fault act(uint32_t now) {
@@ -255,11 +268,13 @@ private:
     float action_[action_dim] = {};
     uint32_t observed_at_us_ = 0;
     uint32_t released_at_us_ = 0;
+    uint32_t began_at_us_ = 0;
     ControlStatistics statistics_{};
     Fault fault_ = Fault::none;
     bool has_observation_ = false;
     bool is_started_ = false;
-    bool acts_ = false;  // the last step's action is the policy's
+    bool is_due_ = false;  // and the step has begun
+    bool acts_ = false;    // the last step's action is the policy's
 };
 
 }  // namespace rl_tools::embed

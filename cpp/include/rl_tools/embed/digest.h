@@ -2,18 +2,12 @@
 // The byte layout is part of the design (docs/architecture.md, "The digest").
 // A kind of layer brings its part as `add_to_digest(layer, digest)` in its own namespace, which a call finds there.
 // It calls `digest.tag`, `digest.size`, `digest.number` and `digest.array` in the order of the kind's Python class
-// (rltools_embed/policy/layers/). Those of the library's own kinds stand below.
+// (rltools_embed/policy/layers/).
 #pragma once
 
+#include <rl_tools/compiler.h>
 #include <rl_tools/embed/sha256.h>
 #include <rl_tools/math/functions.h>
-#include <rl_tools/nn/layers/dense/panel_layer.h>
-#include <rl_tools/nn/layers/gru/layer.h>
-#include <rl_tools/nn/layers/rescale/layer.h>
-#include <rl_tools/nn/layers/sample_and_squash/layer.h>
-#include <rl_tools/nn/layers/standardize/layer.h>
-#include <rl_tools/nn/layers/td3_sampling/layer.h>
-#include <rl_tools/nn_models/mlp_unconditional_stddev/network.h>
 
 #include <type_traits>
 #include <utility>
@@ -27,8 +21,13 @@ template <typename LAYER, typename DIGEST>
 inline constexpr bool has_digest<
     LAYER, DIGEST, std::void_t<decltype(add_to_digest(std::declval<const LAYER&>(), std::declval<DIGEST&>()))>> = true;
 
+// A digest of many numbers takes long on a small core. `pause`, if given, is called after every 64 bytes or so.
 class DigestVisitor {
 public:
+    using Pause = void (*)();
+
+    explicit DigestVisitor(Pause pause = nullptr) : pause_(pause) {}
+
     template <typename LAYER>
     void operator()(const LAYER& layer) {
         constexpr bool HAS_DIGEST = has_digest<LAYER, DigestVisitor>;
@@ -47,12 +46,12 @@ public:
     void finish(uint8_t out[32]) { hash_.finish(out); }
 
     // One byte: the kind's tag, or what else chooses its code.
-    void tag(uint8_t value) { hash_.update(&value, 1); }
+    void tag(uint8_t value) { add(&value, 1); }
 
     void size(size_t value) {
         const uint8_t bytes[4] = {static_cast<uint8_t>(value), static_cast<uint8_t>(value >> 8),
                                   static_cast<uint8_t>(value >> 16), static_cast<uint8_t>(value >> 24)};
-        hash_.update(bytes, sizeof bytes);
+        add(bytes, sizeof bytes);
     }
 
     void number(float value) { size(math::bits_of(value)); }
@@ -60,111 +59,33 @@ public:
     // Targets are little-endian (rl_tools.h checks), so the numbers are hashed as they lie.
     template <typename ARRAY>
     void array(const ARRAY& numbers) {
-        hash_.update(reinterpret_cast<const uint8_t*>(numbers.data()), ARRAY::size * sizeof(*numbers.data()));
+        const uint8_t* bytes = reinterpret_cast<const uint8_t*>(numbers.data());
+        for (size_t left = ARRAY::size * sizeof(*numbers.data()); left != 0;) {
+            const size_t taken = left < pause_bytes ? left : pause_bytes;
+            add(bytes, taken);
+            bytes += taken;
+            left -= taken;
+        }
     }
 
 private:
+    static constexpr size_t pause_bytes = 64;
+
+    // Not inlined: every kind of number comes by here.
+    RL_TOOLS_NOINLINE void add(const uint8_t* bytes, size_t size) {
+        hash_.update(bytes, size);
+        since_pause_ += size;
+        if (since_pause_ >= pause_bytes) {
+            since_pause_ = 0;
+            if (pause_ != nullptr) {
+                pause_();
+            }
+        }
+    }
+
     Sha256 hash_;
+    Pause pause_;
+    size_t since_pause_ = 0;
 };
 
 }  // namespace rl_tools::embed
-
-namespace rl_tools::nn::layers::standardize {
-template <typename SPEC, typename DIGEST>
-inline void add_to_digest(const Layer<SPEC>& layer, DIGEST& digest) {
-    digest.tag(0x01);
-    digest.size(SPEC::DIM);
-    digest.array(layer.mean);
-    digest.array(layer.precision);
-}
-}  // namespace rl_tools::nn::layers::standardize
-
-namespace rl_tools::nn::layers::dense {
-template <typename SPEC, typename DIGEST>
-inline void add_weights_and_biases(const Layer<SPEC>& layer, DIGEST& digest) {
-    digest.array(layer.weights);
-    digest.array(layer.biases);
-}
-
-// The same bytes as of the layer row by row, gathered from where the kernels read them.
-template <typename SPEC, typename LAYOUT, typename DIGEST>
-inline void add_weights_and_biases(const PanelLayer<SPEC, LAYOUT>& layer, DIGEST& digest) {
-    for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
-        for (size_t col = 0; col < SPEC::INPUT_DIM; col++) {
-            digest.number(layer.weight(row, col));
-        }
-    }
-    for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
-        digest.number(layer.bias(row));
-    }
-}
-
-template <typename LAYER, typename DIGEST>
-inline void add_dense(const LAYER& layer, DIGEST& digest) {
-    digest.tag(0x02);
-    digest.size(LAYER::INPUT_DIM);
-    digest.size(LAYER::OUTPUT_DIM);
-    digest.tag(static_cast<uint8_t>(LAYER::SPEC::ACTIVATION_FUNCTION));
-    add_weights_and_biases(layer, digest);
-}
-
-template <typename SPEC, typename DIGEST>
-inline void add_to_digest(const Layer<SPEC>& layer, DIGEST& digest) {
-    add_dense(layer, digest);
-}
-
-template <typename SPEC, typename LAYOUT, typename DIGEST>
-inline void add_to_digest(const PanelLayer<SPEC, LAYOUT>& layer, DIGEST& digest) {
-    add_dense(layer, digest);
-}
-}  // namespace rl_tools::nn::layers::dense
-
-namespace rl_tools::nn_models::mlp_unconditional_stddev {
-template <typename STORAGE, typename... LAYERS, typename DIGEST>
-inline void add_to_digest(const NeuralNetwork<STORAGE, LAYERS...>& network, DIGEST& digest) {
-    digest.tag(0x03);
-    digest.size(network.OUTPUT_DIM);
-    digest.array(network.log_std);
-}
-}  // namespace rl_tools::nn_models::mlp_unconditional_stddev
-
-namespace rl_tools::nn::layers::sample_and_squash {
-template <typename SPEC, typename DIGEST>
-inline void add_to_digest(const Layer<SPEC>& layer, DIGEST& digest) {
-    digest.tag(0x04);
-    digest.size(SPEC::DIM);
-    digest.number(layer.log_std_lower_bound);
-    digest.number(layer.log_std_upper_bound);
-}
-}  // namespace rl_tools::nn::layers::sample_and_squash
-
-namespace rl_tools::nn::layers::td3_sampling {
-template <typename SPEC, typename DIGEST>
-inline void add_to_digest(const Layer<SPEC>& layer, DIGEST& digest) {
-    digest.tag(0x05);
-    digest.size(SPEC::DIM);
-    digest.number(layer.std);
-}
-}  // namespace rl_tools::nn::layers::td3_sampling
-
-namespace rl_tools::nn::layers::rescale {
-template <typename SPEC, typename DIGEST>
-inline void add_to_digest(const Layer<SPEC>& layer, DIGEST& digest) {
-    digest.tag(0x06);
-    digest.size(SPEC::DIM);
-    digest.array(layer.low);
-    digest.array(layer.high);
-}
-}  // namespace rl_tools::nn::layers::rescale
-
-namespace rl_tools::nn::layers::gru {
-template <typename SPEC, typename... GATES, typename DIGEST>
-inline void add_to_digest(const Layer<SPEC, GATES...>& layer, DIGEST& digest) {
-    digest.tag(0x07);
-    digest.size(SPEC::INPUT_DIM);
-    digest.size(SPEC::HIDDEN_DIM);
-    add_weights_and_biases(layer.input, digest);
-    add_weights_and_biases(layer.hidden, digest);
-    digest.array(layer.initial_state);
-}
-}  // namespace rl_tools::nn::layers::gru

@@ -182,7 +182,7 @@ struct StatisticsRequest {
 
 struct StatisticsResponse {
     static constexpr size_t head_size = 16;
-    [[nodiscard]] static constexpr size_t size() { return head_size + tagged_size(4) + tagged_size(4); }
+    [[nodiscard]] static constexpr size_t size() { return head_size + 9 * tagged_size(4) + tagged_size(8); }
     template <typename WRITER, typename VALUES>
     static void write(WRITER& writer, const VALUES& values) {
         writer.put(uint32_t{values.stack_bytes});
@@ -191,6 +191,16 @@ struct StatisticsResponse {
         writer.put(uint32_t{values.frames_rejected});
         put_tagged(writer, 1, uint32_t{values.frames_overlong});
         put_tagged(writer, 2, uint32_t{values.answers_dropped});
+        if (values.control != nullptr) {
+            put_tagged(writer, 3, uint32_t{values.control->period_us});
+            put_tagged(writer, 4, uint32_t{values.control->steps});
+            put_tagged(writer, 5, uint32_t{values.control->fallbacks});
+            put_tagged(writer, 6, uint32_t{values.control->overruns});
+            put_tagged(writer, 7, uint32_t{values.control->late_steps});
+            put_tagged(writer, 8, uint32_t{values.control->worst_lateness_us});
+            put_tagged(writer, 9, uint64_t{values.control->total_lateness_us});
+            put_tagged(writer, 10, uint32_t{values.control->worst_execution_us});
+        }
     }
 };
 

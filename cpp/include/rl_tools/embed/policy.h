@@ -75,9 +75,10 @@ public:
     static void reset() { rl_tools::reset(device_, NUMBERS::module(), state_); }
 
     // As `evaluate`, with the state that the steps before left behind. Without a state it is `evaluate`.
+    // reset() and step() share no variable with the other functions: a task of its own may call these two.
     static void step(const float* observation, float* action) {
         const math::StandardFloatMode mode;
-        rl_tools::evaluate_step(device_, NUMBERS::module(), observation, state_, action, buffer_);
+        rl_tools::evaluate_step(device_, NUMBERS::module(), observation, state_, action, step_buffer_);
     }
 
     // The output of primitive layer `layer` (0 .. layer_count-1). Returns its width; `output` has room for
@@ -90,8 +91,9 @@ public:
         return width.result;
     }
 
-    static void digest(uint8_t out[32]) {
-        DigestVisitor visitor;
+    // pause: called now and then while it takes long.
+    static void digest(uint8_t out[32], void (*pause)() = nullptr) {
+        DigestVisitor visitor{pause};
         for_each_primitive(NUMBERS::module(), visitor);
         visitor.finish(out);
     }
@@ -140,6 +142,7 @@ private:
 
     static constexpr DEVICE device_{};
     static inline typename MODEL::template Buffer<1> buffer_{};
+    static inline typename MODEL::template Buffer<1> step_buffer_{};
     static inline typename MODEL::template State<1> state_{};
 };
 

@@ -4,19 +4,20 @@
 //     rl_tools::embed::Server<Policy, Port, identity> server;          // at namespace scope: .bss, not the stack
 //     void firmware_loop() { if (!server.step()) port::idle(); }
 //
-// POLICY, all static: observation_dim, action_dim, layer_count, widest_layer, evaluate(), trace(), digest(),
-// self_test(), arithmetic_faults(), float_mode(). T_PORT (PORT alone is a register's macro on SAMD), all static: int
-// read() (next byte or -1), size_t write_some(const uint8_t*, size_t) (takes what goes without waiting and says how
-// much that was), uint32_t cycles(), uint32_t cycles_hz(), void feed_watchdog() (between two evaluations of one
-// request, outside of what is measured, and while an answer waits; empty where there is none), void reset() (after
-// every byte that was taken has left), const uint32_t* stack_begin() and stack_end() (lowest and highest address;
-// nullptr both where the stack is not measured).
+// POLICY, all static: observation_dim, action_dim, layer_count, widest_layer, evaluate(), trace(), digest() (with or
+// without a function to call now and then), self_test(), arithmetic_faults(), float_mode(). T_PORT (PORT alone is a
+// register's macro on SAMD), all static: int read() (next byte or -1), size_t write_some(const uint8_t*, size_t) (takes
+// what goes without waiting and says how much that was), uint32_t cycles(), uint32_t cycles_hz(), void feed_watchdog()
+// (between two evaluations of one request, outside of what is measured, within a digest, and while an answer waits;
+// empty where there is none), void reset() (after every byte that was taken has left), const uint32_t* stack_begin()
+// and stack_end() (lowest and highest address; nullptr both where the stack is not measured).
 //
 // No step waits for the port. An answer stays in its buffer, and each step offers the port what is left of it; until
 // all is taken no further request is. When the port has taken nothing for a quarter of a second, nobody reads: it is
 // dropped. The clock is cycles(), which every firmware has; micros() would bring a division of 64 bits.
 #pragma once
 
+#include <rl_tools/embed/control_statistics.h>
 #include <rl_tools/embed/frame.h>
 #include <rl_tools/embed/protocol.h>
 #include <rl_tools/embed/stack.h>
@@ -24,9 +25,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <type_traits>
+
 namespace rl_tools::embed {
 
 namespace server_detail {
+
+// Whether the policy's digest takes a function to call now and then.
+template <typename POLICY, typename = void>
+inline constexpr bool digest_pauses = false;
+template <typename POLICY>
+inline constexpr bool
+    digest_pauses<POLICY, std::void_t<decltype(POLICY::digest(static_cast<uint8_t*>(nullptr), nullptr))>> = true;
 
 [[nodiscard]] constexpr size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
@@ -85,6 +95,9 @@ public:
         }
         return true;
     }
+
+    // Reports the statistics of a control loop, too, from now on; nullptr: there is none.
+    void watch(ControlStatisticsSource source) { control_ = source; }
 
     // Text for people, sent by the steps to come. It must stay where it is.
     void say(const char* text, size_t size) { start(reinterpret_cast<const uint8_t*>(text), size); }
@@ -152,7 +165,11 @@ private:
             return;
         }
         uint8_t digest[digest_size];
-        POLICY::digest(digest);
+        if constexpr (server_detail::digest_pauses<POLICY>) {
+            POLICY::digest(digest, [] { T_PORT::feed_watchdog(); });
+        } else {
+            POLICY::digest(digest);
+        }
         const struct {
             const uint8_t (&digest)[digest_size];
             uint16_t protocol_version = embed::protocol_version;
@@ -259,6 +276,7 @@ private:
             uint32_t frames_rejected;
             uint32_t frames_overlong;
             uint32_t answers_dropped;
+            const ControlStatistics* control;
         } values;
         values.stack_bytes = static_cast<uint32_t>(measured ? static_cast<size_t>(end - lowest) * sizeof(uint32_t) : 0);
         values.stack_used_bytes = static_cast<uint32_t>(measured ? stack_high_water_bytes(lowest, end) : 0);
@@ -266,6 +284,7 @@ private:
         values.frames_rejected = receiver_.rejected();
         values.frames_overlong = receiver_.overlong();
         values.answers_dropped = dropped_;
+        values.control = control_ == nullptr ? nullptr : control_();
         begin_answer();
         StatisticsResponse::write(reply_, values);
         send();
@@ -365,6 +384,7 @@ private:
     size_t left_ = 0;
     uint32_t progress_at_ = 0;  // when it last took something, in cycles
     uint32_t dropped_ = 0;
+    ControlStatisticsSource control_ = nullptr;
     bool is_answer_ = false;
     bool resets_ = false;  // once the answer has gone
 };

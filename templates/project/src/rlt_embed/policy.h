@@ -21,6 +21,7 @@ struct Policy {
     static void evaluate(const float* observation, float* action);
 
     // A recurrent policy: reset() at the beginning of an episode, step() for every observation.
+    // These two share no variable with the others: the link may go on in another task.
     static void reset();
     static void step(const float* observation, float* action);
 
@@ -38,7 +39,7 @@ struct Policy {
     // What the link asks for; see rl_tools/embed/policy.h.
     static void load();
     static std::uint32_t trace(std::uint32_t layer, const float* observation, float* output);
-    static void digest(std::uint8_t out[32]);
+    static void digest(std::uint8_t out[32], void (*pause)());
     static std::uint32_t self_test(std::uint32_t& examples);
     static std::uint32_t arithmetic_faults();
     static std::uint8_t float_mode();

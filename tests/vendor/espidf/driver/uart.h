@@ -12,6 +12,8 @@ typedef enum { UART_STOP_BITS_1 = 1 } uart_stop_bits_t;
 typedef enum { UART_HW_FLOWCTRL_DISABLE } uart_hw_flowcontrol_t;
 typedef enum { UART_SCLK_DEFAULT = 4 } uart_sclk_t;
 
+#define UART_PIN_NO_CHANGE (-1)
+
 typedef struct {
     int baud_rate;
     uart_word_length_t data_bits;
@@ -32,6 +34,7 @@ extern "C" {
 esp_err_t uart_driver_install(uart_port_t uart_num, int rx_buffer_size, int tx_buffer_size, int queue_size,
                               QueueHandle_t* uart_queue, int intr_alloc_flags);
 esp_err_t uart_param_config(uart_port_t uart_num, const uart_config_t* uart_config);
+esp_err_t uart_set_pin(uart_port_t uart_num, int tx_io_num, int rx_io_num, int rts_io_num, int cts_io_num);
 esp_err_t uart_wait_tx_done(uart_port_t uart_num, TickType_t ticks_to_wait);
 int uart_tx_chars(uart_port_t uart_num, const char* buffer, uint32_t len);
 int uart_write_bytes(uart_port_t uart_num, const void* src, size_t size);

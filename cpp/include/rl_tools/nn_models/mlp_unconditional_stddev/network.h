@@ -31,6 +31,13 @@ constexpr auto in_layout(LAYOUT layout, const NeuralNetwork<STORAGE, LAYERS...>&
                                                                              network.log_std};
 }
 
+template <typename STORAGE, typename... LAYERS, typename DIGEST>
+inline void add_to_digest(const NeuralNetwork<STORAGE, LAYERS...>& network, DIGEST& digest) {
+    digest.tag(0x03);
+    digest.size(network.OUTPUT_DIM);
+    digest.array(network.log_std);
+}
+
 }  // namespace rl_tools::nn_models::mlp_unconditional_stddev
 
 namespace rl_tools::nn {

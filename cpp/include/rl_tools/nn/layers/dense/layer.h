@@ -30,6 +30,27 @@ struct Layer {
     typename SPEC::STORAGE::template Array<T, OUTPUT_DIM> biases;
 };
 
+// For the policy's digest: rl_tools/embed/digest.h.
+template <typename SPEC, typename DIGEST>
+inline void add_weights_and_biases(const Layer<SPEC>& layer, DIGEST& digest) {
+    digest.array(layer.weights);
+    digest.array(layer.biases);
+}
+
+template <typename LAYER, typename DIGEST>
+inline void add_dense(const LAYER& layer, DIGEST& digest) {
+    digest.tag(0x02);
+    digest.size(LAYER::INPUT_DIM);
+    digest.size(LAYER::OUTPUT_DIM);
+    digest.tag(static_cast<uint8_t>(LAYER::SPEC::ACTIVATION_FUNCTION));
+    add_weights_and_biases(layer, digest);
+}
+
+template <typename SPEC, typename DIGEST>
+inline void add_to_digest(const Layer<SPEC>& layer, DIGEST& digest) {
+    add_dense(layer, digest);
+}
+
 }  // namespace rl_tools::nn::layers::dense
 
 namespace rl_tools::nn {

@@ -77,6 +77,24 @@ constexpr auto in_layout(layout::Panels<ROWS, READ_AHEAD_BYTES>, const Layer<SPE
     return result;
 }
 
+// The same bytes as of the layer row by row, gathered from where the kernels read them.
+template <typename SPEC, typename LAYOUT, typename DIGEST>
+inline void add_weights_and_biases(const PanelLayer<SPEC, LAYOUT>& layer, DIGEST& digest) {
+    for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
+        for (size_t col = 0; col < SPEC::INPUT_DIM; col++) {
+            digest.number(layer.weight(row, col));
+        }
+    }
+    for (size_t row = 0; row < SPEC::OUTPUT_DIM; row++) {
+        digest.number(layer.bias(row));
+    }
+}
+
+template <typename SPEC, typename LAYOUT, typename DIGEST>
+inline void add_to_digest(const PanelLayer<SPEC, LAYOUT>& layer, DIGEST& digest) {
+    add_dense(layer, digest);
+}
+
 }  // namespace rl_tools::nn::layers::dense
 
 namespace rl_tools::nn {

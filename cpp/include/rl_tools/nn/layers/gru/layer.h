@@ -46,6 +46,17 @@ constexpr auto in_layout(layout::Panels<ROWS, READ_AHEAD_BYTES> layout, const La
     return RESULT{in_layout(layout, layer.input), in_layout(layout, layer.hidden), layer.initial_state};
 }
 
+// For the policy's digest: rl_tools/embed/digest.h.
+template <typename SPEC, typename... GATES, typename DIGEST>
+inline void add_to_digest(const Layer<SPEC, GATES...>& layer, DIGEST& digest) {
+    digest.tag(0x07);
+    digest.size(SPEC::INPUT_DIM);
+    digest.size(SPEC::HIDDEN_DIM);
+    add_weights_and_biases(layer.input, digest);
+    add_weights_and_biases(layer.hidden, digest);
+    digest.array(layer.initial_state);
+}
+
 }  // namespace rl_tools::nn::layers::gru
 
 namespace rl_tools::nn {

@@ -19,6 +19,15 @@ struct Layer {
     typename SPEC::STORAGE::template Array<T, SPEC::DIM> high;
 };
 
+// For the policy's digest: rl_tools/embed/digest.h.
+template <typename SPEC, typename DIGEST>
+inline void add_to_digest(const Layer<SPEC>& layer, DIGEST& digest) {
+    digest.tag(0x06);
+    digest.size(SPEC::DIM);
+    digest.array(layer.low);
+    digest.array(layer.high);
+}
+
 }  // namespace rl_tools::nn::layers::rescale
 
 namespace rl_tools::nn {

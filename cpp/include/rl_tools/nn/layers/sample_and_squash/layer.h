@@ -20,6 +20,15 @@ struct Layer {
     T log_std_upper_bound;
 };
 
+// For the policy's digest: rl_tools/embed/digest.h.
+template <typename SPEC, typename DIGEST>
+inline void add_to_digest(const Layer<SPEC>& layer, DIGEST& digest) {
+    digest.tag(0x04);
+    digest.size(SPEC::DIM);
+    digest.number(layer.log_std_lower_bound);
+    digest.number(layer.log_std_upper_bound);
+}
+
 }  // namespace rl_tools::nn::layers::sample_and_squash
 
 namespace rl_tools::nn {

@@ -19,6 +19,15 @@ struct Layer {
     typename SPEC::STORAGE::template Array<T, SPEC::DIM> precision;
 };
 
+// For the policy's digest: rl_tools/embed/digest.h.
+template <typename SPEC, typename DIGEST>
+inline void add_to_digest(const Layer<SPEC>& layer, DIGEST& digest) {
+    digest.tag(0x01);
+    digest.size(SPEC::DIM);
+    digest.array(layer.mean);
+    digest.array(layer.precision);
+}
+
 }  // namespace rl_tools::nn::layers::standardize
 
 namespace rl_tools::nn {

@@ -19,6 +19,14 @@ struct Layer {
     T std;
 };
 
+// For the policy's digest: rl_tools/embed/digest.h.
+template <typename SPEC, typename DIGEST>
+inline void add_to_digest(const Layer<SPEC>& layer, DIGEST& digest) {
+    digest.tag(0x05);
+    digest.size(SPEC::DIM);
+    digest.number(layer.std);
+}
+
 }  // namespace rl_tools::nn::layers::td3_sampling
 
 namespace rl_tools::nn {

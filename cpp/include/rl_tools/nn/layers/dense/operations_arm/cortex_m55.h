@@ -1,6 +1,6 @@
 // The dense layer for the vector unit of the Cortex-M55: four outputs per register, sixteen per panel, beside every
 // load of four weights the multiplications of the four before. That unit flushes subnormal numbers to zero, always, and
-// says so in two flags of FPSCR. So nothing is lost: a layer in which they appear is evaluated again, one number at a
+// sets two flags of FPSCR. So nothing is lost: a layer in which they appear is evaluated again, one number at a
 // time. It costs time only where there are subnormal numbers. What it must equal, bit for bit, is the portable kernel
 // in operations_panel.h.
 #pragma once

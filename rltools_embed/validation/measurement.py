@@ -1,4 +1,4 @@
-"""The proof: the same observations to the board and to the host references, and everything that differs."""
+"""A validation: the same observations to the board and to the host references, and everything that differs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a validation measures; the defaults are the full proof.
+    """What a validation measures; the defaults are a full validation.
 
     Attributes:
         counts: observations of each kind.
@@ -190,10 +190,11 @@ def _with_diagnostics(
 
 
 def _with_stack(report: Report, client: Client, questions: _Questions) -> Report:
-    """The report with the stack's size and with all that was not answered."""
+    """The report with the board's own counters and with all that was not answered."""
     statistics = questions.ask("stack", client.statistics)
-    stack = _stack(statistics) if statistics is not None else report.stack
-    return replace(report, stack=stack, checks=(*report.checks, *questions.unanswered))
+    if statistics is not None:
+        report = replace(report, stack=_stack(statistics), control=statistics.control)
+    return replace(report, checks=(*report.checks, *questions.unanswered))
 
 
 def _bare_report(hello: Hello, policy: Policy, board: Board, port: str, built: Path | None) -> Report:
