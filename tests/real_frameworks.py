@@ -451,7 +451,7 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
         details.append(f"- {name}: {row['kernel']}; flags of `policy.cpp`: `{' '.join(row['flags'])}`.")
         parts = ", ".join(f"{name} {size}" for name, size in row["parts"].items())
         details += [f"  Bytes of flash: {parts}."] if parts else []
-        details += [f"  Stand-ins: {row['stand_ins']}."] if row["stand_ins"] else []
+        details += [f"  Stand-in: {each}." for each in row["stand_ins"].split("; ") if each]
         details += [f"  For the machine: {row['changed']}."] if row["changed"] else []
         details += [f"  Failed: {row['failed']}."] if row["failed"] else []
     parts = [HEADER + "\n".join(table)]
@@ -478,7 +478,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--board", action="append", metavar="NAME", help="one of the boards; all if not given")
     parser.add_argument("--examples", action="store_true", help="build the robots of examples/ instead")
     parser.add_argument("--write", action="store_true", help="write evidence.json and docs/real_boards.md")
-    parser.add_argument("--stand-ins", default="", metavar="WORDS", help="what stood in for the vendor's own parts")
+    parser.add_argument(
+        "--stand-ins", default="", metavar="WORDS", help="what stood in for the vendor's own parts, with '; ' between"
+    )
     options = parser.parse_args(arguments)
     unknown = set(options.board or ()) - set(hardware())
     if unknown:

@@ -90,8 +90,9 @@ def test_a_flag_stands_where_it_counts() -> None:
 def test_the_page_names_what_stood_in_for_a_vendors_part() -> None:
     row = evidence.FrameworkBuild(board="esp32-c3-devkitm-1", framework="espidf", packages=("idf", "GCC"))
 
-    assert "Stand-ins" not in real_frameworks.page([asdict(row)])
-    assert "Stand-ins: a C library." in real_frameworks.page([asdict(replace(row, stand_ins="a C library"))])
+    assert "Stand-in" not in real_frameworks.page([asdict(row)])
+    page = real_frameworks.page([asdict(replace(row, stand_ins="a C library; a compiler"))])
+    assert "  Stand-in: a C library.\n  Stand-in: a compiler." in page
 
 
 @pytest.mark.emulated
