@@ -190,7 +190,7 @@ def row_of(board: Board, folder: Path) -> FrameworkBuild:
     try:
         firmware = platformio.build(folder)
     except RltEmbedError as error:
-        return replace(row, missing=error.message.partition(", and cannot download")[0])
+        return replace(row, missing=why_not_built(error, folder))
     log = (folder / f".pio/build-{board.name}.log").read_text(encoding="utf-8")
     kernel, failed = kernel_of(firmware.elf, board)
     row = replace(row, packages=packages_of(log, firmware.elf), kernel=kernel, failed=failed)
@@ -199,6 +199,16 @@ def row_of(board: Board, folder: Path) -> FrameworkBuild:
     row = replace(row, **sizes_of(firmware), flags=flags_of(folder, board))
     machine = MACHINES.get(board.name)
     return row if machine is None else run(row, folder, board, machine)
+
+
+def why_not_built(error: RltEmbedError, folder: Path) -> str:
+    """What is missing, or the first error of a build that began; without places of this computer."""
+    if not isinstance(error, BuildError):
+        return error.message.partition(", and cannot download")[0]
+    errors = [line for line in error.hint.splitlines() if re.search(r"\berror\b", line, re.IGNORECASE)]
+    first = (errors or error.hint.splitlines() or ["PlatformIO named no error"])[0].replace(str(folder), "")
+    without_folders = re.sub(r"(?<![\w.])/(?:[^/ :]+/)+", "", first.strip())
+    return f"the build failed: {without_folders}"
 
 
 def sizes_of(firmware: Firmware) -> dict[str, int]:
@@ -388,7 +398,7 @@ def example_row(robot: Robot, board: Board, folder: Path) -> FrameworkBuild:
     except BuildError as error:
         return replace(row, failed=error.message)
     except RltEmbedError as error:
-        return replace(row, missing=error.message.partition(", and cannot download")[0])
+        return replace(row, missing=why_not_built(error, folder))
     log = (folder / f".pio/build-{board.name}.log").read_text(encoding="utf-8")
     return replace(row, packages=packages_of(log, firmware.elf), **sizes_of(firmware))
 

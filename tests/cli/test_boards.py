@@ -76,7 +76,7 @@ def test_several_boards_and_a_framework_make_one_project(
 
     assert done.exit_code == 0, done.output
     words = (
-        "esp32dev, before the build:\n"
+        "esp32-c6-devkitc-1, before the build:\n"
         "flash    at least 10004 of 1048576 B (1.0 %), 504 B of weights\n"
         "RAM      at least 620 of 327680 B (0.2 %) besides the stack\n"
         "stack    kept by ESP-IDF, not measured on this board\n"

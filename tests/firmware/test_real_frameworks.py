@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rltools_embed.errors import BoardError
+from rltools_embed.errors import BoardError, BuildError
 from rltools_embed.firmware import board as boards
 from rltools_embed.firmware import evidence
 from rltools_embed.firmware.sizes import check_fit, estimate
@@ -56,6 +56,14 @@ def test_a_robots_missing_packages_are_named(robot: Robot, tmp_path: Path, monke
     assert "espressif32" in row.missing
     assert not row.packages
     assert not row.failed
+
+
+def test_a_build_that_fails_is_recorded_by_its_first_error_without_a_place(tmp_path: Path) -> None:
+    hint = f"{tmp_path}/src/x.c:3:1: error: no such thing in /opt/vendor/include/y.h\nscons: building terminated"
+
+    refused = real_frameworks.why_not_built(BuildError(f"failed; all of it is in {tmp_path}/log", hint), tmp_path)
+
+    assert refused == "the build failed: x.c:3:1: error: no such thing in y.h"
 
 
 def test_versions_are_read_from_the_log_and_the_program(tmp_path: Path) -> None:
