@@ -89,13 +89,14 @@ def run_attached(command: Sequence[str | Path], *, cwd: Path | None = None) -> i
         ToolchainError: the program does not exist or cannot be executed.
     """
     arguments = [str(part) for part in command]
-    with _guard() as watch_over:
+    with _guard() as watch_over, _interrupt_held() as let_interrupt_through:
         try:
             program = subprocess.Popen(arguments, cwd=cwd)
         except OSError as error:
             raise _cannot_run(arguments[0], error) from error
         watch_over(program.pid)
         try:
+            let_interrupt_through()
             return program.wait()
         except KeyboardInterrupt:
             _wait(program, _INTERRUPT_GRACE_S)  # the terminal has interrupted the program as well
@@ -119,11 +120,12 @@ def _run(
     arguments = [str(part) for part in command]
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     lines = []
-    with _guard() as watch_over:
+    with _guard() as watch_over, _interrupt_held() as let_interrupt_through:
         program = _started(arguments, cwd, environment)
         watch_over(-program.pid)
         output = _Output(program)
         try:
+            let_interrupt_through()
             for line in output.lines(deadline):
                 lines.append(line)
                 watch(line.rstrip("\r\n"))
@@ -228,6 +230,31 @@ def _signal_all(program: subprocess.Popen[str], number: signal.Signals) -> None:
 def _wait(program: subprocess.Popen[str] | subprocess.Popen[bytes], limit_s: float) -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         program.wait(limit_s)
+
+
+@contextlib.contextmanager
+def _interrupt_held() -> Iterator[Callable[[], None]]:
+    """A function to call once a program that was started will be ended: an interrupt before that is raised there.
+
+    Within subprocess.Popen it would leave a program that runs and that nobody knows.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield lambda: None
+        return
+    held: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
+
+    def let_through() -> None:
+        signal.signal(signal.SIGINT, before)
+        if held:
+            held.clear()
+            before(signal.SIGINT, None)
+
+    try:
+        yield let_through
+    finally:
+        let_through()
 
 
 @contextlib.contextmanager

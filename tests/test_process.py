@@ -244,6 +244,35 @@ def test_an_interrupt_ends_the_deaf_as_well(tmp_path: Path) -> None:
     assert within(1.0, lambda: are_gone(family))
 
 
+# The interrupt comes when the program runs and subprocess.Popen has not returned yet.
+EARLY = """
+import os, pathlib, signal, subprocess, sys, time
+Popen = subprocess.Popen
+class Interrupted(Popen):
+    def __init__(self, command, *others, **options):
+        super().__init__(command, *others, **options)
+        if command[0] == "bash":
+            while not pathlib.Path("pids").exists():
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+subprocess.Popen = Interrupted
+"""
+
+
+ALONE = "echo $$ >pids.new; mv pids.new pids; exec sleep 30"
+
+
+@pytest.mark.parametrize(("which", "program"), [("run", FAMILY), ("run_attached", ALONE)])
+def test_an_interrupt_while_the_program_starts_leaves_nothing_behind(which: str, program: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", EARLY + CALLER, which, "bash", "-c", program]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    caller = subprocess.run(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, check=False, timeout=50)
+
+    assert b"KeyboardInterrupt" in caller.stderr
+    assert within(1.0, lambda: are_gone(pids_of(tmp_path)))
+
+
 @pytest.mark.parametrize("which", ["run_watched", "run_attached"])
 def test_ctrl_c_in_a_terminal_ends_the_program(which: str, tmp_path: Path) -> None:
     caller, terminal = pty.fork()
