@@ -20,7 +20,7 @@ def run_native_fuzz(program: Callable[..., Path]) -> Callable[..., process.Compl
     return run
 
 
-@pytest.mark.parametrize("count", [50_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [50_000, pytest.param(1_000_000, marks=pytest.mark.long)])
 def test_native_receiver_accepts_no_corrupted_frame(run_native_fuzz, count):
     done = run_native_fuzz(count, 1)
     assert done.exit_code == 0, done.output

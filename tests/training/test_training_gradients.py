@@ -57,6 +57,7 @@ def test_vector_functions_are_as_exact_as_floats_allow(name: str, tmp_path: Path
 
 # Of the shortest vectors, which compile soonest; those of this CPU are below.
 @pytest.mark.slow
+@pytest.mark.long
 def test_every_derivative_agrees_with_portable_vectors(tmp_path: Path) -> None:
     done = run(build(tmp_path, COMPILERS[0], PORTABLE, flags=("-std=c++17", "-O1")))
     assert done.exit_code == 0, done.output
