@@ -117,7 +117,8 @@ def vendor_flags(board: Board) -> tuple[str, ...]:
     """Where the stand-ins of the vendor's headers are, and what the framework would define."""
     names = f"-I{VENDOR / 'names'}"  # a framework's headers with words of ours as names
     if board.framework is Framework.ESPIDF:
-        return (f"-I{VENDOR / 'espidf'}", names, "-DESP_PLATFORM")
+        chip = f"-DCONFIG_IDF_TARGET_{board.mcu.upper()}=1"  # of sdkconfig.h, by the board
+        return (f"-I{VENDOR / 'espidf'}", names, "-DESP_PLATFORM", chip)
     (family,) = (folder for word, folder in _FAMILIES.items() if word in board.platformio.platform)
     macros = [f"-D{word}" for word in (*_MACROS[family].split(), "ARDUINO=10812")]
     if family == "stm32":

@@ -24,10 +24,20 @@ namespace {
 
 // ------------------------------------------------------------------------------------------------ what you may change
 
-constexpr gpio_num_t sda_pin = GPIO_NUM_21;
-constexpr gpio_num_t scl_pin = GPIO_NUM_22;
-constexpr int motor_pins[4] = {25, 26, 27, 33};  // front right, rear right, rear left, front left
-constexpr int receiver_pin = 16;
+struct Pins {
+    gpio_num_t sda, scl;
+    int motors[4];  // front right, rear right, rear left, front left
+    int receiver;
+};
+#if CONFIG_IDF_TARGET_ESP32
+constexpr Pins pins{GPIO_NUM_21, GPIO_NUM_22, {25, 26, 27, 33}, 16};
+#elif CONFIG_IDF_TARGET_ESP32S3
+constexpr Pins pins{GPIO_NUM_8, GPIO_NUM_9, {4, 5, 6, 7}, 18};
+#elif CONFIG_IDF_TARGET_ESP32C3  // without those of the flash, the boot mode, USB and the link
+constexpr Pins pins{GPIO_NUM_6, GPIO_NUM_7, {0, 1, 3, 10}, 5};
+#else
+#error "this chip has no row in the table of pins: add one"
+#endif
 
 constexpr std::uint32_t period_us = 2'000;          // environment.py: QuadrotorRates.dt
 constexpr float authority = 0.25F;                  // of a motor's range, and environment.py: AUTHORITY
@@ -184,7 +194,7 @@ bool set_up_motors() {
     bool is_done = ledc_timer_config(&timer) == ESP_OK;
     for (int motor = 0; motor < 4; motor++) {
         ledc_channel_config_t channel = {};
-        channel.gpio_num = motor_pins[motor];
+        channel.gpio_num = pins.motors[motor];
         channel.speed_mode = LEDC_LOW_SPEED_MODE;
         channel.channel = static_cast<ledc_channel_t>(motor);
         channel.timer_sel = LEDC_TIMER_0;
@@ -312,8 +322,8 @@ static_assert(period_us % (1'000'000 / configTICK_RATE_HZ) == 0, "a period is wh
 bool set_up_sensor() {
     i2c_master_bus_config_t bus = {};
     bus.i2c_port = -1;  // any
-    bus.sda_io_num = sda_pin;
-    bus.scl_io_num = scl_pin;
+    bus.sda_io_num = pins.sda;
+    bus.scl_io_num = pins.scl;
     bus.clk_source = I2C_CLK_SRC_DEFAULT;
     bus.glitch_ignore_cnt = 7;
     bus.flags.enable_internal_pullup = true;
@@ -338,7 +348,8 @@ bool set_up_receiver() {
     config.source_clk = UART_SCLK_DEFAULT;
     return uart_driver_install(UART_NUM_1, 256, 0, 0, nullptr, 0) == ESP_OK &&
            uart_param_config(UART_NUM_1, &config) == ESP_OK &&
-           uart_set_pin(UART_NUM_1, UART_PIN_NO_CHANGE, receiver_pin, UART_PIN_NO_CHANGE, UART_PIN_NO_CHANGE) == ESP_OK;
+           uart_set_pin(UART_NUM_1, UART_PIN_NO_CHANGE, pins.receiver, UART_PIN_NO_CHANGE, UART_PIN_NO_CHANGE) ==
+               ESP_OK;
 }
 
 }  // namespace

@@ -122,7 +122,7 @@ class Programs:
             source.write_text(source.read_text().replace(before, after))
         program, family = {
             BALANCE_BOT.name: ("balance_bot.cpp", ("-DARDUINO_ARCH_STM32", f"-I{VENDOR / 'stm32'}")),
-            QUADROTOR.name: ("quadrotor.cpp", (f"-I{VENDOR / 'espidf'}",)),
+            QUADROTOR.name: ("quadrotor.cpp", ("-DCONFIG_IDF_TARGET_ESP32=1", f"-I{VENDOR / 'espidf'}")),
         }[robot.name]
         includes = [folder / each for each in ("src", "include", "include/boards/host", "lib/rl_tools/include")]
         command = [
