@@ -123,7 +123,7 @@ def vendor_flags(board: Board) -> tuple[str, ...]:
     macros = [f"-D{word}" for word in (*_MACROS[family].split(), "ARDUINO=10812")]
     if family == "stm32":
         macros += ["--param", "max-inline-insns-single=500"]  # platformio-build.py of stm32duino 2.12
-    else:  # where F_CPU is no variable
+    elif family != "nrf52":  # which has no F_CPU; stm32duino's is a variable
         macros.append(f"-DF_CPU={board.clock_hz}L")
     return (f"-I{VENDOR / family}", names, *macros, *_MACROS_OF_BOARD.get(board.name, ()))
 

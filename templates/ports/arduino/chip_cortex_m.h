@@ -24,7 +24,11 @@ template <typename Serial>
 void is_full(Serial&) {}
 
 inline std::uint32_t cycles() { return reg(counter); }
+#if defined(F_CPU)
 inline std::uint32_t cycles_hz() { return static_cast<std::uint32_t>(F_CPU); }
+#else  // Arduino's mbed core: CMSIS's variable
+inline std::uint32_t cycles_hz() { return SystemCoreClock; }
+#endif
 inline void idle() { yield(); }
 inline void feed_watchdog() { yield(); }
 

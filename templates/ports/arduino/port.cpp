@@ -3,6 +3,10 @@
 #include "../../port.h"
 #include "rlt_embed/board.h"
 
+#if defined(__MBED__)
+#include <chrono>  // mbed's headers include it behind Arduino.h, whose macro abs C++17's does not survive
+#endif
+
 #include <Arduino.h>
 
 #include BOARD_CHIP

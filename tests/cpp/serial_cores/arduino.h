@@ -3,6 +3,13 @@
 
 #include <sys/mman.h>
 
+#if defined(F_CPU)
+inline std::uint32_t core_hz() { return F_CPU; }
+#else  // mbed
+uint32_t SystemCoreClock = 64000000;
+inline std::uint32_t core_hz() { return SystemCoreClock; }
+#endif
+
 // The debug unit's registers, which chip_cortex_m.h names by address.
 [[gnu::constructor]] inline void map_debug_unit() {
     for (const std::uintptr_t address : {std::uintptr_t{0xE0001000}, std::uintptr_t{0xE000E000}}) {
@@ -11,7 +18,7 @@
     }
     bench::on_time = [] {
         *reinterpret_cast<volatile std::uint32_t*>(std::uintptr_t{0xE0001004}) =
-            static_cast<std::uint32_t>(bench::now_us * (F_CPU / 1000000));
+            static_cast<std::uint32_t>(bench::now_us * (core_hz() / 1000000));
     };
 }
 

@@ -5,6 +5,8 @@
 
 using namespace arduino;
 
+extern "C" uint32_t SystemCoreClock;  // cores/arduino/mbed/targets/TARGET_NORDIC/…/system_nrf52840.h
+
 namespace arduino {
 
 class UART : public HardwareSerial {

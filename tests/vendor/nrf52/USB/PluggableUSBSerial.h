@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <chrono>  // as rtos/Kernel.h does, which USBCDC.h includes
 
 class USBCDC {
 public:
